@@ -1,0 +1,440 @@
+"""The decoded payloads of envelopes, and what makes each well-formed on its own.
+
+A body in the core means *verified*: the gateway has checked signature, membership, size and
+slot, and the constructor here has checked shapes and ranges. Whatever depends on other
+messages (is this pair about a candidate that exists?) is judged where those are known.
+All numbers are integers: basis points (bp, 10,000 = 1), points (-100..100 or 0..100),
+milliseconds, tokens, and millionths of a US dollar (`micros`).
+"""
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from .committee import MAX_MEMBERS, Committee
+from .envelope import Envelope, MessageId
+from .policy import ONE
+
+MAX_OPTIONS = 256
+"""Most options of one task: a belief over them travels in every proposal."""
+MAX_MESSAGES = 64
+"""Most parts of a task's case; a longer one belongs in fewer, longer parts."""
+MAX_VECTOR = 65_536
+"""Most numbers in one feature vector: half a megabyte of doubles."""
+MAX_TEXT = 262_144
+"""Most characters of one text part of a case."""
+MAX_LABEL = 256
+"""Most characters of an option, an answer, a domain, a prompt version."""
+MAX_REASON = 400
+"""Most characters of a refusal's or an abstention's reason."""
+MAX_CRITIQUE = 4_000
+"""Most characters of one critique."""
+MAX_CITATIONS = 256
+"""Most ids of cited evidence in a proposal."""
+MAX_REPORT_IDS = 2 * MAX_MEMBERS
+"""At most two ids a slot (rule V1a)."""
+VIEW_CAP = 2**31 - 1
+"""Views and counters fit in 31 bits."""
+COUNT_CAP = 2**53
+"""Largest claim of tokens, money or time: what canonical bytes can hold."""
+
+
+class BodyError(ValueError):
+    """A payload is not well-formed. The text names field and bound."""
+
+
+def _need(condition: bool, text: str) -> None:
+    if not condition:
+        raise BodyError(text)
+
+
+def _length(value: bytes, size: int, name: str) -> None:
+    _need(len(value) == size, f"{name} is {len(value)} bytes, not {size}")
+
+
+def _text(value: str, limit: int, name: str) -> None:
+    _need(len(value) <= limit, f"{name} is {len(value)} characters, over {limit}")
+    _need(
+        not any("\ud800" <= letter <= "\udfff" for letter in value),
+        f"{name} holds a lone surrogate",
+    )
+
+
+def _range(value: int, low: int, high: int, name: str) -> None:
+    _need(low <= value <= high, f"{name} is {value}, outside {low}..{high}")
+
+
+class AnswerKind(StrEnum):
+    """The typed answers of version 1 (rule O1)."""
+
+    CHOICE = "choice"
+    LABEL = "label"
+    NUMBER = "number"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerSpec:
+    """What an answer may be. `options` are distinct; a number has none."""
+
+    kind: AnswerKind
+    options: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind is AnswerKind.NUMBER:
+            _need(not self.options, "a number answer takes no options")
+            return
+        _need(2 <= len(self.options) <= MAX_OPTIONS, f"options: 2 to {MAX_OPTIONS} are needed")
+        _need(len(set(self.options)) == len(self.options), "options must be distinct")
+        for option in self.options:
+            _need(option.strip() == option != "", "an option is empty or padded with space")
+            _text(option, MAX_LABEL, "option")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """One part of the case: `text`, or a feature `vector` of finite doubles, or both."""
+
+    role: str = "user"
+    text: str = ""
+    vector: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        _text(self.role, MAX_LABEL, "role")
+        _text(self.text, MAX_TEXT, "text")
+        _need(bool(self.text.strip()) or bool(self.vector), "the prompt is empty")
+        _need(len(self.vector) <= MAX_VECTOR, f"vector: at most {MAX_VECTOR} numbers")
+        _need(
+            all(value - value == 0.0 for value in self.vector), "vector holds NaN or infinity"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What a task may spend in all; 0 means no limit. Tokens, and micros of a US dollar."""
+
+    tokens: int = 0
+    micros: int = 0
+
+    def __post_init__(self) -> None:
+        _range(self.tokens, 0, COUNT_CAP, "budget.tokens")
+        _range(self.micros, 0, COUNT_CAP, "budget.micros")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOpen:
+    """A task (rule S7). Times are wall-clock milliseconds since 1970, claims of the opener."""
+
+    committee: Committee
+    messages: tuple[Content, ...]
+    answer: AnswerSpec
+    domain: str
+    opened_at_ms: int
+    not_after_ms: int
+    budget: Budget
+    nonce: bytes
+
+    def __post_init__(self) -> None:
+        _need(1 <= len(self.messages) <= MAX_MESSAGES, f"messages: 1 to {MAX_MESSAGES}")
+        _text(self.domain, MAX_LABEL, "domain")
+        _range(self.opened_at_ms, 0, COUNT_CAP, "opened_at_ms")
+        _range(self.not_after_ms, self.opened_at_ms + 1, COUNT_CAP, "not_after_ms")
+        _length(self.nonce, 16, "nonce")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """A member's answer to a TaskOpen: `refusal` is empty for ACCEPT, else the reason."""
+
+    refusal: str = ""
+
+    def __post_init__(self) -> None:
+        _text(self.refusal, MAX_REASON, "refusal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a model call cost: tokens in and out, micros of a US dollar, milliseconds."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    micros: int = 0
+    ms: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("tokens_in", "tokens_out", "micros", "ms"):
+            _range(getattr(self, name), 0, COUNT_CAP, f"usage.{name}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A hiding commitment to a proposal (R2), or an abstention with its reason (R0).
+
+    `commitment` is 32 bytes, zero when abstaining. `views` (round 1 only) holds this
+    member's reputation view of every member in committee order, own entry included and
+    ignored, in bp with 5,000 as neutral (R2b); empty in later rounds.
+    """
+
+    commitment: bytes
+    abstain: str = ""
+    views: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        _length(self.commitment, 32, "commitment")
+        _text(self.abstain, MAX_REASON, "abstain")
+        _need((self.commitment == bytes(32)) == bool(self.abstain), "commit xor abstain")
+        _need(len(self.views) <= MAX_MEMBERS, "views: more than a committee has members")
+        for view in self.views:
+            _range(view, 0, ONE, "view")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A member's answer under an alias key (R1a).
+
+    `belief` is empty, or one bp figure for each option, summing to 10,000. `unseen` lists
+    indices of options the model has never met. `confidence` in bp is used where there is no
+    belief. `evidence` are cited ids.
+    """
+
+    answer: str
+    belief: tuple[int, ...] = ()
+    confidence: int = ONE
+    rationale: str = ""
+    evidence: tuple[str, ...] = ()
+    unseen: tuple[int, ...] = ()
+    usage: Usage = Usage()
+    prompt: str = ""
+
+    def __post_init__(self) -> None:
+        _text(self.answer, MAX_LABEL, "answer")
+        _need(self.answer.strip() != "", "answer is empty")
+        _need(len(self.belief) <= MAX_OPTIONS, "belief: more entries than options allowed")
+        for share in self.belief:
+            _range(share, 0, ONE, "belief")
+        _need(not self.belief or sum(self.belief) == ONE, "belief does not sum to 10000")
+        _range(self.confidence, 0, ONE, "confidence")
+        _text(self.rationale, MAX_TEXT, "rationale")
+        _text(self.prompt, MAX_LABEL, "prompt")
+        _need(len(self.evidence) <= MAX_CITATIONS, f"evidence: at most {MAX_CITATIONS} ids")
+        for citation in self.evidence:
+            _text(citation, MAX_LABEL, "evidence id")
+        _need(len(self.unseen) <= MAX_OPTIONS, "unseen: more entries than options allowed")
+        _need(list(self.unseen) == sorted(set(self.unseen)), "unseen is not ascending")
+        for option in self.unseen:
+            _range(option, 0, MAX_OPTIONS - 1, "unseen")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Alias-signed proposals that one member puts on the table (R3), ascending by id."""
+
+    entries: tuple[Envelope, ...]
+
+    def __post_init__(self) -> None:
+        _need(len(self.entries) <= MAX_MEMBERS, "batch: more entries than members allowed")
+        ids = [entry.id for entry in self.entries]
+        _need(ids == sorted(set(ids)), "batch entries are not ascending by id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seal:
+    """The hash of a hidden ballot (R6), 32 bytes."""
+
+    hash: bytes
+
+    def __post_init__(self) -> None:
+        _length(self.hash, 32, "seal")
+
+
+class Preference(IntEnum):
+    """A judge's word on a pair (R5). SAME says that both give the same answer."""
+
+    FIRST = 1
+    SECOND = 2
+    TIE = 3
+    SAME = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """One comparison: `first` and `second` index the ballot's `held`; confidence in bp."""
+
+    first: int
+    second: int
+    preference: Preference
+    confidence: int = ONE
+
+    def __post_init__(self) -> None:
+        _range(self.first, 0, MAX_MEMBERS - 1, "pair.first")
+        _range(self.second, 0, MAX_MEMBERS - 1, "pair.second")
+        _need(self.first != self.second, "a pair compares a candidate with itself")
+        _range(self.confidence, 0, ONE, "pair.confidence")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A judge's word on one candidate: `candidate` indexes the ballot's `held`."""
+
+    candidate: int
+    endorsement: int
+    evidence: int = 0
+    argument: int = 0
+    critique: str = ""
+
+    def __post_init__(self) -> None:
+        _range(self.candidate, 0, MAX_MEMBERS - 1, "mark.candidate")
+        _range(self.endorsement, -100, 100, "mark.endorsement")
+        _range(self.evidence, 0, 100, "mark.evidence")
+        _range(self.argument, 0, 100, "mark.argument")
+        _text(self.critique, MAX_CRITIQUE, "mark.critique")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ballot:
+    """A hidden ballot (R5). `held` lists every proposal the voter held, own included."""
+
+    held: tuple[MessageId, ...]
+    pairs: tuple[Pair, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    abstain: str = ""
+    usage: Usage = Usage()
+    prompt: str = ""
+
+    def __post_init__(self) -> None:
+        _need(len(self.held) <= MAX_MEMBERS, "ballot: more candidates than members allowed")
+        for held in self.held:
+            _length(held, 32, "held id")
+        _need(list(self.held) == sorted(set(self.held)), "held ids are not ascending")
+        _text(self.abstain, MAX_REASON, "abstain")
+        _text(self.prompt, MAX_LABEL, "prompt")
+        _need(
+            not (self.abstain and (self.pairs or self.marks)), "an abstaining ballot has entries"
+        )
+        seen: set[tuple[int, int]] = set()
+        for pair in self.pairs:
+            _need(max(pair.first, pair.second) < len(self.held), "a pair names no candidate")
+            key = (pair.first, pair.second)
+            _need(key not in seen, "a pair is judged twice in one order")
+            seen.add(key)
+        marked = [mark.candidate for mark in self.marks]
+        _need(len(set(marked)) == len(marked), "a candidate is marked twice")
+        _need(all(index < len(self.held) for index in marked), "a mark names no candidate")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """One member's openings (R8); it counts whole or not at all.
+
+    The alias part (`alias`, `alias_signature`, `proposal`, `nonce`) opens a commit and is
+    empty for a member that abstained from drafting; the ballot part (`ballot` as sealed
+    bytes with its decoded form, `salt`) opens a seal and is empty for one that sealed none.
+    """
+
+    alias: bytes = b""
+    alias_signature: bytes = b""
+    proposal: bytes = b""
+    nonce: bytes = b""
+    ballot_bytes: bytes = b""
+    ballot: Ballot | None = None
+    salt: bytes = b""
+
+    def __post_init__(self) -> None:
+        claim = (self.alias, self.alias_signature, self.proposal, self.nonce)
+        if any(claim):
+            for value, size, name in zip(
+                claim, (32, 64, 32, 32), ("alias", "alias_signature", "proposal", "nonce"),
+                strict=True,
+            ):
+                _length(value, size, name)
+        _need((self.ballot is not None) == bool(self.salt), "a ballot comes with its salt")
+        _need((self.ballot is None) == (not self.ballot_bytes), "a ballot comes with its bytes")
+        if self.ballot is not None:
+            _length(self.salt, 32, "salt")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The ids a member held when a stage closed (V1), with its claims (P2a; outcome only)."""
+
+    ids: tuple[MessageId, ...]
+    deadline: bool = False
+    tokens: int = 0
+    micros: int = 0
+    ms: int = 0
+
+    def __post_init__(self) -> None:
+        _need(len(self.ids) <= MAX_REPORT_IDS, f"report: at most {MAX_REPORT_IDS} ids")
+        for held in self.ids:
+            _length(held, 32, "reported id")
+        _need(list(self.ids) == sorted(set(self.ids)), "reported ids are not ascending")
+        for name in ("tokens", "micros", "ms"):
+            _range(getattr(self, name), 0, COUNT_CAP, f"report.{name}")
+
+
+_VOTE = struct.Struct(">I32s")
+_PROPOSE = struct.Struct(">Ii")
+MAX_VALUE = 1_048_576
+"""Largest agreed value in bytes: an outcome of the largest committee stays far below."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """A prevote or precommit (S4): 4 bytes of view, 32 of value id; zero is nil."""
+
+    view: int
+    value: bytes
+
+    def __post_init__(self) -> None:
+        _range(self.view, 0, VIEW_CAP, "vote.view")
+        _length(self.value, 32, "vote.value")
+
+    def pack(self) -> bytes:
+        """The 36 bytes that are signed."""
+        return _VOTE.pack(self.view, self.value)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Vote":
+        """The inverse of `pack`."""
+        _length(data, _VOTE.size, "vote")
+        view, value = _VOTE.unpack(data)
+        return cls(view=view, value=value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Propose:
+    """A value put forward in a view (A2): 4 bytes of view, 4 of valid view (or -1), value."""
+
+    view: int
+    valid_view: int
+    value: bytes
+
+    def __post_init__(self) -> None:
+        _range(self.view, 0, VIEW_CAP, "propose.view")
+        _range(self.valid_view, -1, self.view - 1, "propose.valid_view")
+        _need(0 < len(self.value) <= MAX_VALUE, f"value: 1 to {MAX_VALUE} bytes")
+
+    def pack(self) -> bytes:
+        """The bytes that are signed."""
+        return _PROPOSE.pack(self.view, self.valid_view) + self.value
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Propose":
+        """The inverse of `pack`."""
+        _need(len(data) > _PROPOSE.size, "propose is cut short")
+        view, valid_view = _PROPOSE.unpack_from(data)
+        return cls(view=view, valid_view=valid_view, value=data[_PROPOSE.size :])
+
+
+Body = (
+    TaskOpen
+    | Acceptance
+    | Commit
+    | Proposal
+    | Batch
+    | Seal
+    | Ballot
+    | Opening
+    | Report
+    | Propose
+    | Vote
+)

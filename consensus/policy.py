@@ -1,0 +1,113 @@
+"""A task's policy: everything about how a committee decides that its opener chose (rule S3).
+
+The policy is hashed into every message of the task. All figures are integers: shares and
+probabilities in basis points (10,000 = 1), times in milliseconds. A federation pins floors
+(`floor_violation`), so an opener cannot weaken what its members insist on.
+"""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+ONE = 10_000
+"""One, in basis points."""
+
+
+def _figure(default: int, low: int, high: int, unit: str, doc: str) -> Any:
+    return field(
+        default=default, metadata={"low": low, "high": high, "unit": unit, "doc": doc}
+    )
+
+
+def _choice(default: str, choices: tuple[str, ...], doc: str) -> Any:
+    return field(default=default, metadata={"choices": choices, "unit": "name", "doc": doc})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How one task is decided. Every field states unit, bounds and meaning."""
+
+    rounds: int = _figure(3, 1, 16, "rounds", "most rounds before the last result stands")
+    share: str = _choice(
+        "all", ("all", "answer"), "what a proposal shows: all, or the answer without rationale"
+    )
+    rule: str = _choice(
+        "blend",
+        ("blend", "bradley_terry", "quadratic", "majority", "borda"),
+        "which figure names the winner",
+    )
+    blend_proposals: int = _figure(
+        3_000, 0, ONE, "bp", "share of the proposals' own beliefs in the blended belief (O4)"
+    )
+    blend_strengths: int = _figure(
+        4_000, 0, ONE, "bp", "share of the Bradley-Terry strengths in the blended belief (O4)"
+    )
+    blend_support: int = _figure(
+        3_000, 0, ONE, "bp", "share of quadratic support in the blended belief (O4)"
+    )
+    prior: int = _figure(
+        1_000,
+        1,
+        100_000,
+        "thousandths",
+        "pseudo-comparisons of each class with a ghost of strength 1, half won (O2)",
+    )
+    min_confidence: int = _figure(
+        0, 0, ONE, "bp", "a verdict whose winner is believed less than this warns first (E3)"
+    )
+    near_consensus: int = _figure(
+        1_000, 0, ONE, "bp", "stop if divergence D is under this and the winner stood (P2)"
+    )
+    plateau_entropy: int = _figure(
+        500, 0, ONE, "bp", "relative gain of entropy under which a round adds nothing (P2)"
+    )
+    plateau_divergence: int = _figure(
+        500, 0, ONE, "bp", "relative gain of divergence under which a round adds nothing (P2)"
+    )
+    quality_gate: int = _figure(
+        0, 0, 100, "points", "median argument quality needed to stop on a plateau (P2)"
+    )
+    deadline_ms: int = _figure(
+        120_000, 100, 86_400_000, "ms", "age of a task at which members claim its time spent (P2a)"
+    )
+    accept_ms: int = _figure(5_000, 10, 3_600_000, "ms", "deadline of the ACCEPT stage (R0)")
+    draft_ms: int = _figure(30_000, 10, 3_600_000, "ms", "deadline of the draft stage (R0)")
+    exchange_ms: int = _figure(10_000, 10, 3_600_000, "ms", "deadline of the exchange (R0)")
+    judge_ms: int = _figure(60_000, 10, 3_600_000, "ms", "deadline of the judge stage (R0)")
+    open_ms: int = _figure(10_000, 10, 3_600_000, "ms", "deadline of the opening stage (R0)")
+    propose_ms: int = _figure(3_000, 10, 600_000, "ms", "propose timer of view 0 (A10)")
+    propose_step_ms: int = _figure(1_000, 0, 600_000, "ms", "added to it for each view (A10)")
+    vote_ms: int = _figure(1_000, 10, 600_000, "ms", "vote timers of view 0 (A10)")
+    vote_step_ms: int = _figure(500, 0, 600_000, "ms", "added to them for each view (A10)")
+    proposal_bytes: int = _figure(
+        65_536, 256, 1_048_576, "bytes", "largest payload of one proposal (R3)"
+    )
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value, meta = getattr(self, item.name), item.metadata
+            if "choices" in meta:
+                if value not in meta["choices"]:
+                    known = ", ".join(meta["choices"])
+                    raise ValueError(f"policy.{item.name} is {value!r}; it can be: {known}")
+            elif not isinstance(value, int) or isinstance(value, bool):
+                raise ValueError(f"policy.{item.name} must be an integer ({meta['unit']})")
+            elif not meta["low"] <= value <= meta["high"]:
+                raise ValueError(
+                    f"policy.{item.name} is {value}; it must be {meta['low']} to "
+                    f"{meta['high']} {meta['unit']}"
+                )
+        if self.blend_proposals + self.blend_strengths + self.blend_support != ONE:
+            raise ValueError("policy.blend_proposals, _strengths and _support must sum to 10000")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for the descriptor, one entry a field."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    @classmethod
+    def from_dict(cls, data: Any) -> "Policy":
+        """The policy behind plain data; every field must be there, none unknown."""
+        names = {item.name for item in fields(cls)}
+        if not isinstance(data, dict) or set(data) != names:
+            odd = sorted(set(data) ^ names) if isinstance(data, dict) else "not an object"
+            raise ValueError(f"policy fields missing or unknown: {odd}")
+        return cls(**data)

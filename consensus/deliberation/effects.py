@@ -1,0 +1,149 @@
+"""What a task asks its surroundings to do beyond agreement's effects, and what it is told.
+
+A failed effect comes back as an event (`Drafted` and `Judged` carry reasons) or stops the
+node (a `Persist` that could not be made durable: rule A13).
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..agreement.effects import Convict, Persist, Send, SetTimer, TimerKey, Want
+from ..bodies import Proposal
+from ..envelope import Stage
+from ..ports import Message
+from .requests import DraftRequest, JudgeRequest, Judgment
+
+# -- events ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receive:
+    """A verified message, from the member at the other end of a link (None: from oneself)."""
+
+    message: Message
+    source: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expire:
+    """A timer set earlier ran out."""
+
+    key: TimerKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drafted:
+    """The model's draft for a round, or the named reason why there is none."""
+
+    round: int
+    proposal: Proposal | None
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The model's judgment for a round, or the named reason why there is none."""
+
+    round: int
+    judgment: Judgment | None
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """The members that can be reached now, this one not among them, and the q-th smallest
+    round trip in milliseconds if it is known (A10)."""
+
+    up: frozenset[bytes]
+    rtt_ms: int | None = None
+
+
+Event = Receive | Expire | Drafted | Judged | Links
+
+# -- effects --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """Ask the model for a draft; answer with `Drafted`."""
+
+    request: DraftRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """Ask the model for a judgment; answer with `Judged`."""
+
+    request: JudgeRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """No answer of the model is waited for any more: a pending call may be cancelled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """Send `messages` to one member (certificates, A14)."""
+
+    member: bytes
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """`member` is in a later round: tell it where this one stands, to be caught up (S2)."""
+
+    member: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Something a person watching the task wants to see. `detail` is plain data."""
+
+    round: int
+    what: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointRecord:
+    """A decided point: its value, and the PROPOSE and precommits that show it (A8, E1)."""
+
+    stage: Stage
+    value: bytes
+    carrier: Message
+    precommits: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundRecord:
+    """A finished round: three decided points and every envelope they name (E1)."""
+
+    round: int
+    points: tuple[PointRecord, PointRecord, PointRecord]
+    named: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """The task is decided: everything its verdict is built from."""
+
+    opened: Message
+    rounds: tuple[RoundRecord, ...]
+
+
+Effect = (
+    Persist
+    | Send
+    | SetTimer
+    | Convict
+    | Want
+    | Draft
+    | Judge
+    | Release
+    | Reply
+    | Behind
+    | Progress
+    | Finish
+)

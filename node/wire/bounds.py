@@ -1,0 +1,88 @@
+"""How large what a peer sends may be (rule T3).
+
+Every figure follows from a bound of the body it carries, so an honest message always fits:
+text counts four bytes a character, the most that UTF-8 takes.
+"""
+
+from typing import Final, assert_never
+
+from consensus.bodies import (
+    MAX_CRITIQUE,
+    MAX_LABEL,
+    MAX_REASON,
+    MAX_REPORT_IDS,
+    MAX_VALUE,
+)
+from consensus.committee import MAX_MEMBERS
+from consensus.envelope import Kind
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+INLINE_MAX: Final = 32 * KIB
+"""Largest envelope on a link, in encoded bytes; a larger one is offered and fetched, so that
+it holds up no vote behind it (rule T2)."""
+
+TASK_OPEN_MAX: Final = 4 * MIB
+"""Largest TaskOpen: it travels to the whole committee and stands in every verdict."""
+
+PROPOSAL_CAP: Final = MIB
+"""Largest proposal that any policy may allow (`policy.proposal_bytes`)."""
+
+PAYLOAD_CAP: Final = 16 * MIB
+"""Largest payload of any kind. What a member holds of one peer's unread envelope is memory, so
+a committee whose full batch would be larger is refused when its task is opened."""
+
+ENVELOPE_OVERHEAD: Final = 256
+"""What an envelope adds to its payload, at most: ctx 101, keys and signature 96, tags and
+lengths under 32."""
+
+ENVELOPE_CAP: Final = PAYLOAD_CAP + ENVELOPE_OVERHEAD
+"""Largest encoded envelope, the limit that a Hello names."""
+
+_UTF8 = 4
+_ID = 34  # 32 bytes, a tag and a length
+_NUMBER = 10  # a 53-bit number as a varint, a tag
+_TEXT = 6  # a tag and a length
+_USAGE = 4 * _NUMBER + 2
+_PAIR = 12  # two indices, preference and confidence, with their tags and the entry's
+_MARK = MAX_CRITIQUE * _UTF8 + 24
+
+
+def ballot_max(members: int) -> int:
+    """Largest ballot of a committee of `members`: every ordered pair, every critique full."""
+    entries = members * (_ID + _MARK) + members * (members - 1) * _PAIR
+    return entries + (MAX_REASON + MAX_LABEL) * _UTF8 + 2 * _TEXT + _USAGE
+
+
+def payload_max(
+    kind: Kind, *, members: int = MAX_MEMBERS, proposal_bytes: int = PROPOSAL_CAP
+) -> int:
+    """Largest payload of `kind` in bytes, for a committee of `members` with that policy."""
+    match kind:
+        case Kind.TASK_OPEN:
+            return TASK_OPEN_MAX
+        case Kind.ACCEPTANCE:
+            return MAX_REASON * _UTF8 + _TEXT
+        case Kind.COMMIT:
+            return _ID + MAX_REASON * _UTF8 + _TEXT + members * 2 + _TEXT
+        case Kind.PROPOSAL:
+            return proposal_bytes
+        case Kind.BATCH:
+            return min(PAYLOAD_CAP, batch_max(members, proposal_bytes))
+        case Kind.SEAL:
+            return _ID
+        case Kind.OPENING:
+            return 4 * _ID + 66 + _TEXT + ballot_max(members)
+        case Kind.REPORT:
+            return min(2 * members, MAX_REPORT_IDS) * _ID + 2 + 3 * _NUMBER
+        case Kind.PROPOSE:
+            return 8 + MAX_VALUE
+        case Kind.PREVOTE | Kind.PRECOMMIT:
+            return 36
+    assert_never(kind)
+
+
+def batch_max(members: int, proposal_bytes: int) -> int:
+    """Bytes of a batch that holds every member's largest proposal (rule R3)."""
+    return members * (proposal_bytes + ENVELOPE_OVERHEAD)

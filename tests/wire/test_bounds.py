@@ -1,0 +1,160 @@
+"""An honest message always fits its bound (node/wire/bounds.py, rule T3)."""
+
+import dataclasses
+from itertools import permutations
+
+import pytest
+
+from consensus.bodies import (
+    COUNT_CAP,
+    MAX_CRITIQUE,
+    MAX_LABEL,
+    MAX_REASON,
+    MAX_VALUE,
+    VIEW_CAP,
+    Acceptance,
+    Ballot,
+    Batch,
+    Body,
+    Commit,
+    Mark,
+    Opening,
+    Pair,
+    Preference,
+    Propose,
+    Report,
+    Seal,
+    Usage,
+    Vote,
+)
+from consensus.committee import MAX_MEMBERS
+from consensus.envelope import Envelope, Kind, MessageId, Stage
+from consensus.policy import ONE, Policy
+from node.wire import bounds, codec, pairs
+from tests.harness import cast
+
+WIDE = "\U0010ffff"
+"""A character of four bytes."""
+
+
+def hashes(count: int) -> tuple[MessageId, ...]:
+    return tuple(MessageId(bytes([255] * 31 + [number])) for number in range(count))
+
+
+def fullest_ballot(members: int) -> Ballot:
+    return Ballot(
+        held=hashes(members),
+        pairs=tuple(
+            Pair(first=first, second=second, preference=Preference.SAME, confidence=ONE)
+            for first, second in permutations(range(members), 2)
+        ),
+        marks=tuple(
+            Mark(
+                candidate=number,
+                endorsement=-100,
+                evidence=100,
+                argument=100,
+                critique=WIDE * MAX_CRITIQUE,
+            )
+            for number in range(members)
+        ),
+        usage=Usage(tokens_in=COUNT_CAP, tokens_out=COUNT_CAP, micros=COUNT_CAP, ms=COUNT_CAP),
+        prompt=WIDE * MAX_LABEL,
+    )
+
+
+def fullest(kind: Kind, members: int) -> list[Body]:
+    """The largest bodies of `kind`, but for those whose bound is chosen and not derived."""
+    hash_, reason = b"\xff" * 32, WIDE * MAX_REASON
+    match kind:
+        case Kind.ACCEPTANCE:
+            return [Acceptance(refusal=reason)]
+        case Kind.COMMIT:
+            return [
+                Commit(commitment=hash_, views=(ONE,) * members),
+                Commit(commitment=bytes(32), abstain=reason, views=(ONE,) * members),
+            ]
+        case Kind.SEAL:
+            return [Seal(hash=hash_)]
+        case Kind.OPENING:
+            ballot = fullest_ballot(members)
+            sealed = codec.encode(ballot)
+            abstained = dataclasses.replace(ballot, pairs=(), marks=(), abstain=reason)
+            assert len(codec.encode(abstained)) <= bounds.ballot_max(members)
+            return [
+                Opening(
+                    alias=hash_,
+                    alias_signature=hash_ * 2,
+                    proposal=hash_,
+                    nonce=hash_,
+                    ballot=ballot,
+                    ballot_bytes=sealed,
+                    salt=hash_,
+                )
+            ]
+        case Kind.REPORT:
+            return [
+                Report(
+                    ids=hashes(2 * members),
+                    deadline=True,
+                    tokens=COUNT_CAP,
+                    micros=COUNT_CAP,
+                    ms=COUNT_CAP,
+                )
+            ]
+        case Kind.PROPOSE:
+            return [Propose(view=VIEW_CAP, valid_view=0, value=bytes(MAX_VALUE))]
+        case Kind.PREVOTE | Kind.PRECOMMIT:
+            return [Vote(view=VIEW_CAP, value=hash_)]
+        case _:
+            return []
+
+
+@pytest.mark.parametrize("members", [1, 4, MAX_MEMBERS])
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_fullest_body_of_a_committee_fits_its_bound(kind: Kind, members: int) -> None:
+    for body in fullest(kind, members):
+        payload = codec.encode(body)
+        assert len(payload) <= bounds.payload_max(kind, members=members)
+        assert codec.decode(kind, payload) == body
+
+
+def test_bounds_are_not_slack_by_more_than_a_tenth() -> None:
+    for kind in Kind:
+        sizes = [len(codec.encode(body)) for body in fullest(kind, MAX_MEMBERS)]
+        if sizes:
+            assert bounds.payload_max(kind) <= max(sizes) * 1.1
+
+
+def test_a_batch_of_every_members_largest_proposal_fits() -> None:
+    size, members = 65_536, MAX_MEMBERS
+    at = cast.ctx(cast.committee(), task=b"t" * 32, round=1, stage=Stage.EXCHANGE).pack()
+    entries = [
+        Envelope(
+            kind=Kind.PROPOSAL,
+            ctx=at,
+            payload=bytes(size),
+            signer=bytes([number] * 32),
+            signature=b"\xff" * 64,
+        )
+        for number in range(members)
+    ]
+    batch = Batch(entries=tuple(sorted(entries, key=lambda entry: entry.id)))
+    assert len(codec.encode(batch)) <= bounds.batch_max(members, size)
+    assert bounds.batch_max(members, size) <= bounds.PAYLOAD_CAP
+
+
+def test_an_envelope_around_the_largest_payload_fits_the_cap() -> None:
+    envelope = Envelope(
+        kind=Kind.BATCH,
+        ctx=bytes(101),
+        payload=bytes(bounds.PAYLOAD_CAP),
+        signer=bytes(32),
+        signature=bytes(64),
+    )
+    assert pairs.envelope_to_proto(envelope).ByteSize() <= bounds.ENVELOPE_CAP
+
+
+def test_the_proposal_cap_is_the_policys_own() -> None:
+    (field,) = [item for item in dataclasses.fields(Policy) if item.name == "proposal_bytes"]
+    assert field.metadata["high"] == bounds.PROPOSAL_CAP

@@ -1,0 +1,396 @@
+"""The federation: who the members are, and what they insist on (rules S3, S6, T1).
+
+Everything here is pure: `parse` reads the text of a federation file, `render` writes it,
+`Federation.hash` pins it. Reading and writing files is `federation_file`'s job, member cards
+are `card`'s.
+"""
+
+import base64
+import binascii
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
+
+import msgspec
+import tomli_w
+
+from consensus import canonical
+from consensus.committee import MAX_FAMILY, MAX_MEMBERS, Committee, FaultMode
+from consensus.envelope import Member, tagged_hash
+from consensus.policy import Policy
+
+from . import certificates, keys
+
+FORMAT: Final = "quorate-federation/1"
+"""First line of every federation file: a reader of another format says so at once."""
+
+FILE_MAX: Final = 1_048_576
+"""Most bytes of a federation file: twice what the most members can fill."""
+
+FEDERATION_MAX: Final = 256
+"""Most members: every pair of them keeps a link."""
+
+NAME_MAX: Final = 64
+"""Most characters of a name."""
+
+ADDRESS_MAX: Final = 261
+"""Most characters of an address: the longest DNS name, brackets, a colon and a port."""
+
+EPOCH_MAX: Final = 2**53
+"""Largest epoch: what canonical bytes can hold."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+_HOST = re.compile(r"[A-Za-z0-9._-]+\Z|\[[0-9A-Fa-f:.]+\]\Z")
+_HEX = re.compile(r"[0-9a-f]*\Z")
+_AT_MEMBER = re.compile(r"`?\$\.members\[(\d+)\]")
+_MEMBER_HEADER = re.compile(r"\s*\[\[\s*members\s*\]\]")
+
+
+class FederationError(ValueError):
+    """A federation file or a member of it is not usable. The text says where and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FederationMember:
+    """One member: a name for people, 32-byte key, `host:port`, model family, CA certificate."""
+
+    name: str
+    key: Member
+    address: str
+    family: str
+    certificate: bytes
+
+    def __post_init__(self) -> None:
+        _check_name(self.name, "name")
+        if len(self.key) != keys.PUBLIC_SIZE:
+            raise FederationError(f"key is {len(self.key)} bytes, not {keys.PUBLIC_SIZE}")
+        if not keys.is_valid_public(self.key):
+            raise FederationError(f"key {self.key.hex()} is of small order or no Ed25519 key")
+        split_address(self.address)
+        if not 1 <= len(self.family) <= MAX_FAMILY or not self.family.isprintable():
+            raise FederationError(f"family must be 1 to {MAX_FAMILY} printable characters")
+        try:
+            certificates.check_ca(self.certificate, self.key)
+        except certificates.CertificateError as error:
+            raise FederationError(str(error)) from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floors:
+    """What every committee must satisfy, so that no opener can weaken it (rules S3, S6)."""
+
+    fault_mode: FaultMode = FaultMode.BYZANTINE
+    """`byzantine` refuses tasks in crash mode; `crash` takes both."""
+    min_committee: int = 1
+    """Fewest members of a committee."""
+    min_rounds: int = 1
+    """Fewest rounds that a policy may allow."""
+
+    def __post_init__(self) -> None:
+        for name, high in (("min_committee", MAX_MEMBERS), ("min_rounds", 16)):
+            if not 1 <= getattr(self, name) <= high:
+                raise FederationError(f"floors.{name} must be 1 to {high}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Federation:
+    """A checked federation. `network` is its 32-byte id; `epoch` grows with every change."""
+
+    name: str
+    network: bytes
+    epoch: int
+    floors: Floors
+    members: tuple[FederationMember, ...]
+
+    def __post_init__(self) -> None:
+        _check_name(self.name, "name")
+        if len(self.network) != 32:
+            raise FederationError(f"network is {len(self.network)} bytes, not 32")
+        if not 1 <= self.epoch <= EPOCH_MAX:
+            raise FederationError(f"epoch is {self.epoch}; it counts from 1")
+        if len(self.members) > FEDERATION_MAX:
+            raise FederationError(
+                f"{len(self.members)} members; a federation has at most {FEDERATION_MAX}"
+            )
+        if problem := _duplicate(self.members):
+            raise FederationError(problem[1])
+
+    @cached_property
+    def hash(self) -> bytes:
+        """SHA-256 over everything the file says, epoch included, whatever its order (S3)."""
+        members = sorted(self.members, key=lambda member: member.key)
+        return tagged_hash(
+            "federation",
+            canonical.encode(
+                {
+                    "epoch": self.epoch,
+                    "floors": _floors_doc(self.floors),
+                    "members": [_member_doc(member) for member in members],
+                    "name": self.name,
+                    "network": self.network.hex(),
+                }
+            ),
+        )
+
+    @cached_property
+    def _by_key(self) -> dict[bytes, FederationMember]:
+        return {member.key: member for member in self.members}
+
+    def member(self, key: bytes) -> FederationMember | None:
+        """The member with the public key `key`, or None."""
+        return self._by_key.get(key)
+
+    def label(self, key: bytes) -> str:
+        """The name of the member with `key`, or the first hex digits of a stranger's key."""
+        member = self.member(key)
+        return key.hex()[:16] if member is None else member.name
+
+    def find(self, text: str) -> FederationMember:
+        """The member with that name, or whose key begins with those hex digits.
+
+        Raises `FederationError` if there is none, or more than one.
+        """
+        if named := [member for member in self.members if member.name == text]:
+            return named[0]
+        found = [member for member in self.members if text and member.key.hex().startswith(text)]
+        if len(found) == 1:
+            return found[0]
+        known = ", ".join(member.name for member in self.members)
+        problem = "more than one member" if found else "no member"
+        raise FederationError(f"{problem} is called {text!r}; the members are: {known}")
+
+    def with_member(self, member: FederationMember) -> "Federation":
+        """The next epoch of this federation, `member` added. Raises `FederationError`."""
+        return replace(self, epoch=self.epoch + 1, members=(*self.members, member))
+
+    def committee(
+        self, members: Iterable[bytes] | None, mode: FaultMode, policy: Policy
+    ) -> Committee:
+        """The committee of the members with these keys, or of all of them (rule S3).
+
+        Raises `FederationError` on a stranger, on an empty or too large set, or below a floor.
+        """
+        chosen = set(self._by_key) if members is None else set(members)
+        if strangers := sorted(key.hex()[:16] for key in chosen if key not in self._by_key):
+            raise FederationError(f"not in the federation {self.name}: {', '.join(strangers)}")
+        ordered = [self._by_key[key] for key in sorted(chosen)]
+        try:
+            committee = Committee(
+                network=self.network,
+                members=tuple(member.key for member in ordered),
+                families=tuple(member.family for member in ordered),
+                mode=mode,
+                policy=policy,
+            )
+        except ValueError as error:
+            raise FederationError(str(error)) from None
+        if problem := self.floor_problem(committee):
+            raise FederationError(problem)
+        return committee
+
+    def floor_problem(self, committee: Committee) -> str | None:
+        """Why this federation's members refuse to serve on `committee`, or None (S3, S6, S7)."""
+        if committee.network != self.network:
+            return f"the committee is of network {committee.network.hex()[:16]}, not of ours"
+        for key, family in zip(committee.members, committee.families, strict=True):
+            member = self.member(key)
+            if member is None:
+                return f"{key.hex()[:16]} is not a member of {self.name}"
+            if member.family != family:
+                return f"{member.name} is of family {member.family}, not of {family[:MAX_FAMILY]}"
+        floors = self.floors
+        if floors.fault_mode is FaultMode.BYZANTINE and committee.mode is FaultMode.CRASH:
+            return f"{self.name} insists on fault mode byzantine; the task asks for crash"
+        if len(committee.members) < floors.min_committee:
+            size = len(committee.members)
+            return f"{self.name} insists on {floors.min_committee} members; the task names {size}"
+        if committee.policy.rounds < floors.min_rounds:
+            allowed = committee.policy.rounds
+            return f"{self.name} insists on {floors.min_rounds} rounds; the task allows {allowed}"
+        return None
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of `host:port` or `[v6]:port`. Raises `FederationError`."""
+    host, _, port = address.rpartition(":")
+    plain = port.isascii() and port.isdecimal() and len(port) <= 5
+    if len(address) > ADDRESS_MAX or not _HOST.match(host) or not plain:
+        raise FederationError(
+            f"address {address[:ADDRESS_MAX]!r} is not host:port (or [IPv6]:port)"
+        )
+    if not 1 <= int(port) <= 65_535:
+        raise FederationError(f"address {address!r}: the port must be 1 to 65535")
+    return host, int(port)
+
+
+class MemberDoc(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A member as a file spells it: key in hex, certificate as base64 of its DER."""
+
+    name: str
+    key: str
+    address: str
+    family: str
+    certificate: str
+
+
+class _FloorsDoc(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    fault_mode: FaultMode = FaultMode.BYZANTINE
+    min_committee: int = 1
+    min_rounds: int = 1
+
+
+class _Doc(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    format: str
+    name: str
+    network: str
+    epoch: int
+    members: list[MemberDoc] = []
+    floors: _FloorsDoc = _FloorsDoc()
+
+
+def parse(data: bytes) -> Federation:
+    """The federation behind the bytes of its file.
+
+    Raises `FederationError`; its text gives the line or the member that is wrong.
+    """
+    if len(data) > FILE_MAX:
+        raise FederationError(f"the file is {len(data)} bytes, over {FILE_MAX}")
+    try:
+        text = data.decode("utf-8")
+        raw = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise FederationError(f"line {line}: not UTF-8") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise FederationError(f"not readable as TOML: {error}") from None
+    if raw.get("format") != FORMAT:
+        raise FederationError(
+            f'the file does not say format = "{FORMAT}"; it is no federation file, or one of '
+            "another version of quorate"
+        )
+    try:
+        doc = msgspec.convert(raw, _Doc)
+    except msgspec.ValidationError as error:
+        raise FederationError(_located(str(error), text, raw)) from None
+    members = []
+    for index, item in enumerate(doc.members):
+        try:
+            members.append(member_from_doc(item))
+        except FederationError as error:
+            raise FederationError(f"{_place(index, item.name, text)}: {error}") from None
+    if problem := _duplicate(members):
+        raise FederationError(f"{_place(problem[0], members[problem[0]].name, text)}: {problem[1]}")
+    return Federation(
+        name=doc.name,
+        network=unhex(doc.network, "network"),
+        epoch=doc.epoch,
+        floors=Floors(
+            fault_mode=doc.floors.fault_mode,
+            min_committee=doc.floors.min_committee,
+            min_rounds=doc.floors.min_rounds,
+        ),
+        members=tuple(members),
+    )
+
+
+def render(federation: Federation) -> bytes:
+    """The bytes of the file of `federation`; `parse` gives it back."""
+    text = tomli_w.dumps(
+        {
+            "format": FORMAT,
+            "name": federation.name,
+            "network": federation.network.hex(),
+            "epoch": federation.epoch,
+            "floors": _floors_doc(federation.floors),
+            "members": [_member_doc(member) for member in federation.members],
+        }
+    )
+    return text.encode("utf-8")
+
+
+def member_from_doc(doc: MemberDoc) -> FederationMember:
+    """The checked member behind what a file says. Raises `FederationError`."""
+    try:
+        certificate = base64.b64decode(doc.certificate, validate=True)
+    except (binascii.Error, ValueError):
+        raise FederationError("certificate is not base64") from None
+    return FederationMember(
+        name=doc.name,
+        key=Member(unhex(doc.key, "key")),
+        address=doc.address,
+        family=doc.family,
+        certificate=certificate,
+    )
+
+
+def unhex(text: str, name: str) -> bytes:
+    """The bytes behind lower-case hex. Raises `FederationError` naming the field `name`."""
+    if not _HEX.match(text) or len(text) % 2:
+        raise FederationError(f"{name} is not lower-case hex: {text[:80]!r}")
+    return bytes.fromhex(text)
+
+
+def _member_doc(member: FederationMember) -> dict[str, str]:
+    return {
+        "name": member.name,
+        "key": member.key.hex(),
+        "address": member.address,
+        "family": member.family,
+        "certificate": base64.b64encode(member.certificate).decode("ascii"),
+    }
+
+
+def _floors_doc(floors: Floors) -> dict[str, str | int]:
+    return {
+        "fault_mode": str(floors.fault_mode),
+        "min_committee": floors.min_committee,
+        "min_rounds": floors.min_rounds,
+    }
+
+
+def _check_name(name: str, field: str) -> None:
+    if not _NAME.match(name) or len(name) > NAME_MAX:
+        raise FederationError(
+            f"{field} {name[:NAME_MAX]!r} must be 1 to {NAME_MAX} letters, digits, dots, dashes "
+            "or underscores"
+        )
+
+
+def _duplicate(members: Iterable[FederationMember]) -> tuple[int, str] | None:
+    """Index of the first member that repeats an earlier one's name, key or address, and how."""
+    names: dict[str, str] = {}
+    seen: dict[bytes, str] = {}
+    addresses: dict[str, str] = {}
+    for index, member in enumerate(members):
+        folded, address = member.name.casefold(), member.address.casefold()
+        if folded in names:
+            return index, f"the name {member.name} is taken already"
+        if member.key in seen:
+            return index, f"the key of {member.name} is the key of {seen[member.key]}"
+        if address in addresses:
+            return index, f"the address {member.address} is that of {addresses[address]}"
+        names[folded] = seen[member.key] = addresses[address] = member.name
+    return None
+
+
+def _place(index: int, name: str, text: str) -> str:
+    """Where a member stands in the file: its line, if it has a header of its own, and name."""
+    headers = [
+        number for number, line in enumerate(text.splitlines(), 1) if _MEMBER_HEADER.match(line)
+    ]
+    line = f"line {headers[index]}, " if index < len(headers) else ""
+    return f"{line}member {index + 1} ({name[:NAME_MAX]})" if name else f"{line}member {index + 1}"
+
+
+def _located(problem: str, text: str, raw: dict[str, object]) -> str:
+    """`problem` as msgspec words it, with the member it is about named for people."""
+    found = _AT_MEMBER.search(problem)
+    if found is None:
+        return problem
+    index, members = int(found[1]), raw.get("members")
+    item = members[index] if isinstance(members, list) else None
+    name = item.get("name") if isinstance(item, dict) else None
+    return f"{_place(index, name if isinstance(name, str) else '', text)}: {problem}"

@@ -1,0 +1,210 @@
+"""The tally of a round: what the outcome signs (rules O1 to O6, R9a, R10)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+from ..bodies import AnswerSpec
+from ..committee import Quorum
+from ..exact import ONE_BP, scaled
+from ..policy import Policy
+from .answers import Void
+from .ballots import Candidate, CountedBallot
+from .baselines import Baselines, baselines
+from .count import Count, count
+from .robust import Robustness, robustness
+from .weights import Weights
+
+
+class Status(StrEnum):
+    """What became of a round. Only DECIDED and UNJUDGED have a winner."""
+
+    DECIDED = "decided"
+    UNJUDGED = "unjudged"
+    UNDECIDED = "undecided"
+    NO_QUORUM = "no_quorum"
+    NO_CANDIDATES = "no_candidates"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassFigures:
+    """One class: its answer, its candidates' ids in hex, and its figures.
+
+    In bp: `belief` (blended), `proposals` (pool of the proposals' beliefs), `strength`
+    (Bradley-Terry, of the sum), `support` (-10,000..10,000), `borda` (comparisons won), and
+    `error` (standard error of the log-strength, 10,000 to a nat). `votes` counts proposals.
+    """
+
+    answer: str
+    candidates: tuple[str, ...]
+    belief: int
+    proposals: int
+    strength: int
+    error: int
+    support: int
+    borda: int
+    votes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data of integers and strings."""
+        return {
+            "answer": self.answer,
+            "belief": self.belief,
+            "borda": self.borda,
+            "candidates": list(self.candidates),
+            "error": self.error,
+            "proposals": self.proposals,
+            "strength": self.strength,
+            "support": self.support,
+            "votes": self.votes,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """The figures of one round, all integers and strings; a pure function of what counted.
+
+    `winner` is the winning answer or None; `belief` its blended belief in bp (0 without
+    one). `tied` says that its score was equalled and H(seed, class) chose. `ballots` counts
+    those that did not abstain.
+    """
+
+    status: Status
+    winner: str | None
+    belief: int
+    tied: bool
+    rule: str
+    classes: tuple[ClassFigures, ...]
+    void: tuple[Void, ...]
+    ballots: int
+    converged: bool
+    robustness: Robustness
+    baselines: Baselines
+    weights: Weights
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data with a canonical encoding, for the agreed value."""
+        return {
+            "ballots": self.ballots,
+            "baselines": self.baselines.to_dict(),
+            "belief": self.belief,
+            "classes": [item.to_dict() for item in self.classes],
+            "converged": self.converged,
+            "robust": {
+                "fragile": self.robustness.fragile,
+                "least": self.robustness.least,
+                "tried": self.robustness.tried,
+            },
+            "rule": self.rule,
+            "scores": list(self.weights.scores),
+            "status": str(self.status),
+            "tied": self.tied,
+            "void": [{"id": item.id.hex(), "reason": item.reason} for item in self.void],
+            "weights": list(self.weights.weights),
+            "winner": self.winner,
+        }
+
+
+def tally(
+    *,
+    spec: AnswerSpec,
+    policy: Policy,
+    quorum: Quorum,
+    candidates: Sequence[Candidate],
+    ballots: Sequence[CountedBallot],
+    weights: Weights,
+    seed: bytes,
+    first_vote: str | None = None,
+) -> Tally:
+    """Count a round.
+
+    `candidates` and `ballots` are those that count (V4, R8), at most one a member, the
+    diagonal struck (R9), in any order. `seed` is agreed before any of them was opened (O6).
+    `first_vote` is the majority's answer of round 1 as its tally has it, None in round 1.
+    Raises `ValueError` if a member is out of range or speaks twice.
+    """
+    _check(quorum.n, [item.author for item in candidates], "candidate")
+    _check(quorum.n, [item.voter for item in ballots], "ballot")
+    if len(weights.weights) != quorum.n:
+        raise ValueError(f"{len(weights.weights)} weights for a committee of {quorum.n}")
+    cast = [item for item in ballots if not item.ballot.abstain]
+    recount = partial(_recount, spec=spec, policy=policy, weights=weights.weights, seed=seed)
+    first = recount(candidates, cast)
+    status = _status(first, len(cast), quorum)
+    decided = status in (Status.DECIDED, Status.UNJUDGED)
+    top = first.ranking[:2]
+    return Tally(
+        status=status,
+        winner=first.classes.items[top[0]].answer if decided else None,
+        belief=first.belief[top[0]] if decided else 0,
+        tied=decided and len(top) == 2 and first.scores[top[0]] == first.scores[top[1]],
+        rule=policy.rule,
+        classes=_figures(first),
+        void=first.classes.void,
+        ballots=len(cast),
+        converged=first.fit.converged,
+        robustness=(
+            robustness(first, recount, candidates, cast, quorum)
+            if status is Status.DECIDED
+            else Robustness(least=None, tried=0, fragile=False)
+        ),
+        baselines=baselines(first, weights, first_vote),
+        weights=weights,
+    )
+
+
+def _recount(
+    candidates: Sequence[Candidate],
+    ballots: Sequence[CountedBallot],
+    *,
+    spec: AnswerSpec,
+    policy: Policy,
+    weights: tuple[int, ...],
+    seed: bytes,
+) -> Count:
+    return count(
+        spec=spec,
+        policy=policy,
+        candidates=candidates,
+        ballots=ballots,
+        weights=weights,
+        seed=seed,
+    )
+
+
+def _status(first: Count, cast: int, quorum: Quorum) -> Status:
+    if not first.classes.items:
+        return Status.NO_CANDIDATES
+    if quorum.n == 1:
+        return Status.UNJUDGED
+    if cast < quorum.q:
+        return Status.NO_QUORUM
+    if quorum.n == 2 and len(first.classes.items) == 2:
+        return Status.UNDECIDED
+    return Status.DECIDED
+
+
+def _figures(first: Count) -> tuple[ClassFigures, ...]:
+    return tuple(
+        ClassFigures(
+            answer=item.answer,
+            candidates=tuple(id_.hex() for id_ in item.candidates),
+            belief=first.belief[at],
+            proposals=first.proposals[at],
+            strength=first.strengths[at],
+            error=scaled(first.fit.errors[at], ONE_BP),
+            support=first.support[at],
+            borda=first.borda[at],
+            votes=first.votes[at],
+        )
+        for at, item in enumerate(first.classes.items)
+    )
+
+
+def _check(n: int, members: Sequence[int], name: str) -> None:
+    if len(set(members)) != len(members):
+        raise ValueError(f"a member has more than one {name}")
+    if any(not 0 <= member < n for member in members):
+        raise ValueError(f"a {name} is of no member of a committee of {n}")

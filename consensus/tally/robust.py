@@ -1,0 +1,142 @@
+"""How few members could have changed the result (rule O5)."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from ..bodies import Ballot, Mark, Pair, Preference
+from ..committee import Quorum
+from ..envelope import MessageId
+from .answers import Classes
+from .ballots import Candidate, CountedBallot
+from .count import Count
+
+MOST_SETS = 64
+"""Most sets of members that are tried in full, each in two ways: enough for every set of up
+to f + 1 members in committees of up to seven, and of up to f in committees of up to ten."""
+
+Recount = Callable[[Sequence[Candidate], Sequence[CountedBallot]], Count]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Robustness:
+    """`least` members whose withdrawal or turned ballots change the winner; None: not found.
+
+    Every set of up to `tried` members was tried, so `least` is exact if it is at most
+    tried + 1 and otherwise an upper bound. `fragile`: least <= f.
+    """
+
+    least: int | None
+    tried: int
+    fragile: bool
+
+
+def robustness(
+    first: Count,
+    recount: Recount,
+    candidates: Sequence[Candidate],
+    ballots: Sequence[CountedBallot],
+    quorum: Quorum,
+) -> Robustness:
+    """Search for the least set of members that changes the winner of `first`.
+
+    A set either withdraws (its proposals and ballots were never there) or turns: each of
+    its ballots does all it can for the runner-up and against the winner. All sets are tried
+    by rising size up to f + 1, as far as `MOST_SETS` allows; beyond, members turn or
+    withdraw together in the order in which each alone hurt the winner most.
+    """
+    if len(first.ranking) < 2:
+        return Robustness(least=None, tried=quorum.n, fragile=False)
+    winner, runner_up = (first.classes.items[at].answer for at in first.ranking[:2])
+    voters = sorted({item.author for item in candidates} | {item.voter for item in ballots})
+    counted = {item.voter: item for item in ballots}
+
+    def without(members: Iterable[int]) -> Count:
+        gone = set(members)
+        return recount(
+            [item for item in candidates if item.author not in gone],
+            [item for item in ballots if item.voter not in gone],
+        )
+
+    def turned(members: Iterable[int]) -> Count:
+        bought = {
+            member: turn(member, candidates, first.classes, winner, runner_up) for member in members
+        }
+        return recount(candidates, list((counted | bought).values()))
+
+    ways = (without, turned)
+    tried = 0
+    for size in range(1, quorum.f + 2):
+        if sets_up_to(len(voters), size) > MOST_SETS:
+            break
+        for members in combinations(voters, size):
+            if any(_changes(way(members), winner) for way in ways):
+                return Robustness(least=size, tried=size - 1, fragile=size <= quorum.f)
+        tried = size
+    for size in range(tried + 1, len(voters) + 1):
+        for way in ways:
+            margins = sorted((_margin(way([member]), winner), member) for member in voters)
+            if _changes(way([member for _, member in margins[:size]]), winner):
+                return Robustness(least=size, tried=tried, fragile=size <= quorum.f)
+    return Robustness(least=None, tried=tried, fragile=False)
+
+
+def turn(
+    voter: int, candidates: Sequence[Candidate], classes: Classes, winner: str, runner_up: str
+) -> CountedBallot:
+    """The ballot that does all that `voter` can do for `runner_up` and against `winner`.
+
+    It prefers the runner-up's candidates to all others with certainty, endorses them fully
+    and opposes the winner's fully; of its own candidate it says nothing (R9).
+    """
+    held = tuple(sorted(candidate.id for candidate in candidates))
+    own = {candidate.id for candidate in candidates if candidate.author == voter}
+    answers = {
+        id_: classes.items[classes.of[id_]].answer if id_ in classes.of else None for id_ in held
+    }
+    index = {id_: at for at, id_ in enumerate(held)}
+
+    def others(answer: str) -> list[MessageId]:
+        return [id_ for id_ in held if answers[id_] == answer and id_ not in own]
+
+    pairs = tuple(
+        Pair(first=index[good], second=index[bad], preference=Preference.FIRST)
+        for good in others(runner_up)
+        for bad in held
+        if answers[bad] not in (None, runner_up) and bad not in own
+    )
+    marks = tuple(
+        Mark(candidate=index[id_], endorsement=endorsement)
+        for answer, endorsement in ((runner_up, 100), (winner, -100))
+        for id_ in others(answer)
+    )
+    return CountedBallot(voter=voter, ballot=Ballot(held=held, pairs=pairs, marks=marks))
+
+
+def sets_up_to(members: int, size: int) -> int:
+    """How many non-empty sets of at most `size` there are of `members`."""
+    total, sets = 0, 1
+    for k in range(1, size + 1):
+        sets = sets * (members - k + 1) // k
+        total += sets
+    return total
+
+
+def _changes(count: Count, winner: str) -> bool:
+    at = count.winner
+    return at is not None and count.classes.items[at].answer != winner
+
+
+def _margin(count: Count, winner: str) -> int:
+    """The winner's score over the best other's."""
+    mine = [
+        score
+        for item, score in zip(count.classes.items, count.scores, strict=True)
+        if item.answer == winner
+    ]
+    others = [
+        score
+        for item, score in zip(count.classes.items, count.scores, strict=True)
+        if item.answer != winner
+    ]
+    return max(mine, default=0) - max(others, default=0)

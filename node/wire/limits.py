@@ -1,0 +1,80 @@
+"""Everything that a peer could make grow on a link or a fetch, with its bound (rule T3).
+
+`bounds` says how large one envelope may be; here is how many, how fast and how long. The
+defaults are what nodes use; tests pass smaller ones.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from .bounds import ENVELOPE_CAP, INLINE_MAX, KIB, MIB
+
+ID_PREFIX: Final = 8
+"""Bytes of a message id in a digest: two ids that share them are one in 2**64."""
+
+TRANSPORT_SLACK: Final = 64 * KIB
+"""How much the transport takes above the largest message that is meant to pass. Past a bound
+of ours the peer gets a typed refusal; past the transport's, grpc ends the stream by itself and
+the receiving side cannot even tell why, so ours has to come first."""
+
+FRAME_MIN: Final = 2 * INLINE_MAX
+"""Least `frame_bytes` a peer may ask for in its Hello: an inline envelope has to fit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of one node's wire, each with its unit and reason."""
+
+    frame_bytes: int = MIB
+    """Bytes of one frame. Thirty of the largest inline envelopes, or 4,000 votes: large enough
+    that a frame's own cost vanishes, small enough that a ping behind it waits milliseconds."""
+
+    frame_entries: int = 8_192
+    """Envelopes, digests, wants and offers of one frame, together: an entry of a few bytes
+    costs more to unpack than its bytes suggest."""
+
+    want_ids: int = 4_096
+    """Ids in one want; a round of the largest committee holds fewer, votes of ten views
+    included. Ask for the rest after the answer."""
+
+    held_ids: int = 16_384
+    """Ids in one digest: every slot of a round of 64 members with its votes of 40 views."""
+
+    queue_bytes: int = 16 * MIB
+    """Bytes waiting for one link. Past it the oldest digests go (a later one says the same),
+    then the link itself: a peer that reads slower than the task runs catches up by fetch."""
+
+    envelope_bytes: int = ENVELOPE_CAP
+    """Bytes of one fetched envelope, and what Hello names."""
+
+    fetch_ids: int = 4_096
+    """Ids in one fetch, as in a want."""
+
+    fetch_bytes: int = 64 * MIB
+    """Bytes of one answer to a fetch; the server ends it there, after at least one envelope,
+    and the rest is asked for again."""
+
+    fetches: int = 4
+    """Fetches that one member may have under way here: each may hold an envelope in memory."""
+
+    watches: int = 64
+    """Tasks that one member may follow here at once."""
+
+    skew_ms: int = 60_000
+    """Milliseconds by which two wall clocks may differ: `opened_at` and `not_after` are read
+    by every member's own clock, and tasks live for minutes."""
+
+    hello_ms: int = 5_000
+    """Milliseconds within which either side must have said Hello."""
+
+    farewell_ms: int = 1_000
+    """Milliseconds that a refusal is given to reach the other side before the link closes."""
+
+    backoff_ms: int = 2_000
+    """Most milliseconds between two attempts to dial a member (rule T2)."""
+
+    keepalive_ms: int = 2_000
+    """Milliseconds between two keepalives of an idle connection, and for the answer to one."""
+
+    ping_ms: int = 5_000
+    """Milliseconds between two measurements of a link's round trip."""

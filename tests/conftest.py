@@ -1,7 +1,10 @@
 """What every test stands on."""
 
 import os
+from collections.abc import Generator
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Timing is never asserted, so no example has a deadline and a slow machine fails nothing.
@@ -13,3 +16,31 @@ settings.register_profile(
 )
 settings.register_profile("night", parent=settings.get_profile("house"), max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--system",
+        action="store_true",
+        help="run the tests marked `system`; one that skips itself then fails",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--system"):
+        return
+    reason = "needs root and the network tools of Linux: make system, or .ci/run"
+    for item in items:
+        if item.get_closest_marker("system"):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if item.config.getoption("--system") and item.get_closest_marker("system") and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"skipped where it must run: {report.longrepr}"
+    return report

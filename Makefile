@@ -1,0 +1,96 @@
+# Every target sets itself up: Python >= 3.11 and make are all that a machine needs.
+#
+#   make demo     five organisations decide 200 cases on this machine
+#   make test     the tests, in random order on all cores
+#   make check    lint, types, contracts between rooms, generated code, vectors, tests
+#   make system   the tests that need root and the network tools of Linux
+#   make bench    figures of speed, with how they were measured
+#   make night    the tests with far more examples
+#   make proto    node/pb from proto/
+
+PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11; do \
+	$$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$one && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+WORKERS ?= auto
+
+# The generator of the oldest runtime that pyproject.toml allows: generated code runs on newer
+# runtimes and refuses older ones.
+GENERATOR_VERSION := 1.76.0
+GENERATOR := $(VENV)/generator
+GENERATOR_INSTALLED := $(GENERATOR)/.installed-$(GENERATOR_VERSION)
+PROTO := $(wildcard proto/*.proto)
+SERVICES := proto/control.proto proto/peer.proto
+
+.PHONY: demo test check lint types contracts drift vectors system bench night proto clean
+.DELETE_ON_ERROR:
+
+demo: $(INSTALLED)
+	$(BIN)/quorate demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -q -n $(WORKERS)
+
+check: lint types contracts drift vectors test
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+contracts: $(INSTALLED)
+	$(BIN)/lint-imports
+
+drift: build/proto/.generated
+	diff -r -x '__init__.py' -x '__pycache__' -x '.generated' build/proto/node/pb node/pb \
+		|| { echo 'node/pb is not what proto/ generates: run make proto'; exit 1; }
+
+vectors: $(INSTALLED)
+	$(BIN)/python -m tests.vectors.everywhere
+
+system: $(INSTALLED)
+	$(BIN)/python -m pytest -q -n 0 --system -m system
+
+bench: $(INSTALLED)
+	$(BIN)/python -m tests.bench
+
+night: $(INSTALLED)
+	HYPOTHESIS_PROFILE=night $(BIN)/python -m pytest -q -n $(WORKERS)
+
+proto: $(GENERATOR_INSTALLED)
+	$(call generate,.)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache
+
+define generate
+$(GENERATOR)/bin/python -m grpc_tools.protoc -Inode/pb=proto --python_out=$(1) --pyi_out=$(1) $(PROTO)
+$(GENERATOR)/bin/python -m grpc_tools.protoc -Inode/pb=proto --grpc_python_out=$(1) $(SERVICES)
+endef
+
+build/proto/.generated: $(GENERATOR_INSTALLED) $(PROTO)
+	rm -rf build/proto && mkdir -p build/proto
+	$(call generate,build/proto)
+	touch $@
+
+$(INSTALLED): pyproject.toml
+	@test -n '$(PYTHON)' || { \
+		echo 'quorate needs Python 3.11 or newer, and no python3 on the PATH is: install one, or say make PYTHON=/path/to/it' >&2; \
+		exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+		echo 'this Python cannot make virtual environments: install its venv package (Debian: python3-venv)' >&2; \
+		exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[classifier,dev]'
+	touch $@
+
+$(GENERATOR_INSTALLED): | $(INSTALLED)
+	rm -rf $(GENERATOR)
+	$(BIN)/python -m venv $(GENERATOR)
+	$(GENERATOR)/bin/python -m pip install -q --disable-pip-version-check \
+		grpcio-tools==$(GENERATOR_VERSION)
+	touch $@

@@ -1,0 +1,54 @@
+"""What a node remembers across restarts: its own signed envelopes before anything else (A13).
+
+`Store` is the contract; `SqliteStore` keeps it on disk for a daemon, `MemoryStore` in memory
+for the simulator. `SqliteStore` is imported by name from `.sqlite`, so that who only needs
+the contract loads no database.
+"""
+
+from .contract import (
+    BadReference,
+    SlotConflict,
+    Store,
+    StoreConflict,
+    StoreError,
+    StoreInUse,
+    StoreTooNew,
+    TaskConflict,
+    VerdictConflict,
+)
+from .memory import MemoryStore
+from .records import (
+    Batch,
+    Closed,
+    Received,
+    Role,
+    Slot,
+    TaskBrief,
+    TaskRow,
+    TaskState,
+    VerdictEntry,
+    VerdictRow,
+)
+
+__all__ = [
+    "BadReference",
+    "Batch",
+    "Closed",
+    "MemoryStore",
+    "Received",
+    "Role",
+    "Slot",
+    "SlotConflict",
+    "Store",
+    "StoreConflict",
+    "StoreError",
+    "StoreInUse",
+    "StoreTooNew",
+    "TaskBrief",
+    "TaskConflict",
+    "TaskRow",
+    "TaskState",
+    "VerdictConflict",
+    "VerdictEntry",
+    "VerdictRow",
+]

@@ -1,0 +1,136 @@
+"""The contract of a store, and how a store fails. `tests/node/test_store.py` holds both to it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from consensus.envelope import Envelope, TaskId
+
+from .records import Batch, Slot, TaskBrief, TaskRow, VerdictEntry, VerdictRow
+
+
+class StoreError(Exception):
+    """The store cannot keep its promise; whoever signs on the strength of it stops (A13)."""
+
+
+class StoreInUse(StoreError):  # noqa: N818  named for what happened
+    """Another process has this store open."""
+
+
+class StoreTooNew(StoreError):  # noqa: N818  named for what happened
+    """The store was written by a newer program than this one."""
+
+
+class StoreConflict(StoreError):  # noqa: N818  named for what happened
+    """A batch contradicts what is stored; nothing of it was stored."""
+
+
+class SlotConflict(StoreConflict):
+    """A slot holds another envelope: sending the new one would be equivocation (S4)."""
+
+    @classmethod
+    def of(cls, slot: Slot) -> "SlotConflict":
+        """The conflict that writing `slot` is."""
+        return cls(
+            f"the slot of {slot.describe()} holds another envelope or secret: refusing to "
+            "sign twice for it"
+        )
+
+
+class TaskConflict(StoreConflict):
+    """A batch names a task that is unknown, forgotten, or stored with another secret."""
+
+
+class VerdictConflict(StoreConflict):
+    """A task has another verdict already: agreement itself was violated."""
+
+
+class BadReference(LookupError):  # noqa: N818  named for what happened
+    """A verdict was asked for by something that is no id, or by one that fits several."""
+
+
+MIN_PREFIX = 4
+"""Fewest hex characters that refer to a verdict: shorter ones fit several by chance."""
+
+
+def checked_prefix(prefix: str) -> str:
+    """`prefix` in lower case. Raises `BadReference` unless it is 4 to 64 hex characters."""
+    lowered = prefix.strip().lower()
+    if not lowered or set(lowered) - set("0123456789abcdef"):
+        raise BadReference(f"{prefix!r} is not a verdict or task id: it has to be hexadecimal")
+    if not MIN_PREFIX <= len(lowered) <= 64:
+        raise BadReference(
+            f"{prefix!r} has {len(lowered)} characters; an id is given by its first "
+            f"{MIN_PREFIX} to 64"
+        )
+    return lowered
+
+
+def ambiguous(prefix: str, matches: Sequence[bytes]) -> BadReference:
+    """The error for a prefix that fits several verdicts, naming them."""
+    names = ", ".join(match.hex()[:16] for match in matches[:5])
+    more = ", and more" if len(matches) > 5 else ""
+    return BadReference(f"{prefix!r} fits several verdicts ({names}{more}): give more characters")
+
+
+class Store(Protocol):
+    """A node's memory across restarts (rule A13).
+
+    Every method may raise `StoreError`. Lists are snapshots: nothing of an unfinished commit
+    is ever seen.
+    """
+
+    @property
+    def database_id(self) -> bytes:
+        """Sixteen bytes drawn when the database was made; the identity names them (A13)."""
+
+    @property
+    def created_at_ms(self) -> int:
+        """When the database was made."""
+
+    async def commit(self, batch: Batch) -> None:
+        """Store a batch durably in one transaction, or raise and store nothing of it.
+
+        The same records again change nothing. Raises `SlotConflict`, `TaskConflict` or
+        `VerdictConflict` where the batch contradicts the store. After any other failure the
+        state on disk is unknown and every later commit is refused.
+        """
+
+    async def tasks(self, *, undecided: bool = False) -> list[TaskRow]:
+        """Tasks in the order of their arrival; with `undecided`, those to take up again."""
+
+    async def task(self, task: TaskId) -> TaskRow | None:
+        """One task, also a finished one: a task seen before is not taken again (S7)."""
+
+    async def slots(self, task: TaskId) -> list[Slot]:
+        """This node's own envelopes of a task, in the order they were written."""
+
+    async def envelopes(self, task: TaskId) -> list[Envelope]:
+        """Received envelopes of a task, in the order of their arrival."""
+
+    async def verdict(self, task: TaskId) -> VerdictRow | None:
+        """The verdict of a task."""
+
+    async def find_verdict(self, prefix: str) -> VerdictRow | None:
+        """The verdict whose id, or whose task's id, begins with these hex characters.
+
+        Raises `BadReference` if they are not 4 to 64 hex characters or fit several.
+        """
+
+    async def verdicts(self, limit: int) -> list[VerdictEntry]:
+        """At most `limit` verdicts, the newest first."""
+
+    async def recent(self, limit: int) -> list[TaskBrief]:
+        """At most `limit` tasks, the last to arrive first, for catch-up by digests."""
+
+    async def forget(self, *, before_ms: int) -> int:
+        """Drop what finished tasks no longer need; how many envelopes and tasks that were.
+
+        Received envelopes go as soon as their task is not undecided. Slots and secrets go
+        once the task is not undecided and its not-after lies before `before_ms`; until then
+        they keep a replayed task from being signed twice. Refused and expired tasks go with
+        their slots, decided ones stay with their verdicts. One call drops a bounded amount:
+        call again until it returns 0.
+        """
+
+    async def close(self) -> None:
+        """Finish what is under way and release the store. A second call does nothing."""

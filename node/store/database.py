@@ -1,0 +1,122 @@
+"""The SQLite file itself: making it private, connecting, its settings, its errors in words."""
+
+import os
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiosqlite
+
+from .contract import StoreError
+
+BUSY_MS = 5_000
+"""How long to wait for another program's lock, such as a backup's, before failing."""
+
+_WRITABLE = "make the file and its directory writable for the user who runs the node"
+_WAYS_OUT = {
+    sqlite3.SQLITE_FULL: "free space on its disk, then start the node again",
+    sqlite3.SQLITE_IOERR: "see that its disk has space and is sound, then start the node again",
+    sqlite3.SQLITE_READONLY: _WRITABLE,
+    sqlite3.SQLITE_CANTOPEN: _WRITABLE,
+    sqlite3.SQLITE_PERM: _WRITABLE,
+    sqlite3.SQLITE_BUSY: "another program holds it locked: end that one first",
+    sqlite3.SQLITE_NOTADB: "it is no SQLite file: set `store` in the configuration to another path",
+    sqlite3.SQLITE_CORRUPT: "it is damaged: move it away and start the node again (it then "
+    "signs only for tasks opened later)",
+}
+
+
+def broken(path: Path, error: sqlite3.Error) -> StoreError:
+    """What `error` of the database at `path` means and what to do about it."""
+    # The low byte of an extended result code is the primary one.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    way_out = _WAYS_OUT.get(code)
+    return StoreError(f"the store {path} failed: {error}" + (f"; {way_out}" if way_out else ""))
+
+
+def prepare(path: Path) -> Path:
+    """`path` made absolute, its directory made for this user only unless it is there."""
+    path = path.absolute()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path.parent, error) from None
+    return path
+
+
+def existing(path: Path) -> Path:
+    """`path` made absolute. Raises `StoreError` if there is no file."""
+    path = path.absolute()
+    if not path.exists():
+        raise StoreError(f"there is no store at {path}: `quorate serve` makes it")
+    return path
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file with mode 0600, or take others' rights to the one there is.
+
+    SQLite gives its log and shared memory the same mode.
+    """
+    try:
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            path.chmod(0o600)
+            return
+        os.close(handle)
+        # The entry in the directory has to survive a power cut as well.
+        directory = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"cannot write the store {path}: {error.strerror}; {_WRITABLE}")
+
+
+@asynccontextmanager
+async def connected(path: Path, mode: str) -> AsyncIterator[aiosqlite.Connection]:
+    """A connection in `mode` (`rw` or `ro`) that stays open unless the block fails."""
+    connection: aiosqlite.Connection | None = None
+    try:
+        # Transactions are begun by name: the module's own would begin behind our back.
+        connection = await aiosqlite.connect(
+            f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None
+        )
+        await connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        yield connection
+    except BaseException as error:
+        if connection is not None:
+            await connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise broken(path, error) from error
+        raise
+
+
+async def settle(connection: aiosqlite.Connection, path: Path) -> None:
+    """The settings that durability rests on (rule A13). Raises `StoreError` if one fails."""
+    rows = list(await connection.execute_fetchall("PRAGMA journal_mode = WAL"))
+    if rows[0][0] != "wal":
+        raise StoreError(
+            f"the store {path} cannot keep a write-ahead log on this file system: keep it on "
+            "a local disk"
+        )
+    await connection.execute("PRAGMA synchronous = FULL")
+    # Only macOS tells "handed to the drive" from "on the drive"; elsewhere this does nothing.
+    await connection.execute("PRAGMA fullfsync = ON")
+    await connection.execute("PRAGMA checkpoint_fullfsync = ON")
+    await connection.execute("PRAGMA foreign_keys = ON")
+    await connection.execute(f"PRAGMA journal_size_limit = {64 * 2**20}")
+
+
+async def identity(connection: aiosqlite.Connection, path: Path) -> tuple[bytes, int]:
+    """Id of the database and when it was made, in milliseconds since 1970."""
+    rows = list(await connection.execute_fetchall("SELECT id, created_at_ms FROM database"))
+    if len(rows) != 1:
+        raise StoreError(f"the store {path} does not say which database it is: it is damaged")
+    return bytes(rows[0][0]), int(rows[0][1])

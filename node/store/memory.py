@@ -1,0 +1,189 @@
+"""The store in memory: for the simulator and for tests. The same contract, nothing durable."""
+
+import json
+from dataclasses import replace
+from itertools import islice
+
+from consensus.envelope import Envelope, TaskId
+
+from .contract import (
+    SlotConflict,
+    StoreError,
+    TaskConflict,
+    VerdictConflict,
+    ambiguous,
+    checked_prefix,
+)
+from .records import (
+    Batch,
+    Slot,
+    SlotKey,
+    TaskBrief,
+    TaskRow,
+    TaskState,
+    VerdictEntry,
+    VerdictRow,
+)
+
+
+class MemoryStore:
+    """`Store` in plain dicts, in order of arrival: a batch is checked whole, then applied."""
+
+    def __init__(self, *, now_ms: int, fresh_id: bytes) -> None:
+        self.database_id = fresh_id
+        self.created_at_ms = now_ms
+        self._closed = False
+        self._tasks: dict[TaskId, TaskRow] = {}
+        self._slots: dict[TaskId, dict[SlotKey, Slot]] = {}
+        self._received: dict[TaskId, dict[bytes, Envelope]] = {}
+        self._verdicts: dict[TaskId, VerdictRow] = {}
+
+    async def commit(self, batch: Batch) -> None:
+        """`Store.commit`."""
+        self._check_open()
+        verdicts = [replace(row, summary=_plain(row.summary)) for row in batch.verdicts]
+        self._check(batch)
+        for task in batch.tasks:
+            self._tasks.setdefault(task.task, task)
+        for slot in batch.slots:
+            self._slots.setdefault(slot.task, {}).setdefault(slot.key, slot)
+        for item in batch.received:
+            kept = self._received.setdefault(item.task, {})
+            kept.setdefault(item.envelope.id, item.envelope)
+        for row in verdicts:
+            self._verdicts.setdefault(row.task, row)
+            self._mark(row.task, TaskState.DECIDED, row.verdict)
+        for closed in batch.closed:
+            held = self._tasks.get(closed.task)
+            if held is not None and held.state is TaskState.UNDECIDED:
+                self._mark(closed.task, closed.state)
+
+    def _mark(self, task: TaskId, state: TaskState, verdict: bytes = b"") -> None:
+        self._tasks[task] = replace(self._tasks[task], state=state, verdict=verdict)
+
+    def _check(self, batch: Batch) -> None:
+        """Raise the conflict of `batch` with what is stored or with itself, if any."""
+        tasks: dict[TaskId, TaskRow] = {}
+        for task in batch.tasks:
+            held = self._tasks.get(task.task) or tasks.setdefault(task.task, task)
+            if held.secret != task.secret:
+                raise TaskConflict(
+                    "a batch names a task that is stored with another secret, or forgotten"
+                )
+        slots: dict[SlotKey, Slot] = {}
+        for slot in batch.slots:
+            row = self._tasks.get(slot.task) or tasks.get(slot.task)
+            if row is None or not row.secret:
+                raise TaskConflict("a slot's task is unknown, or its slots are forgotten")
+            before = self._slots.get(slot.task, {}).get(slot.key)
+            if (before or slots.setdefault(slot.key, slot)) != slot:
+                raise SlotConflict.of(slot)
+        for known in [
+            *(item.task for item in batch.received),
+            *(row.task for row in batch.verdicts),
+        ]:
+            if known not in self._tasks and known not in tasks:
+                raise TaskConflict("a batch names a task that the store does not know")
+        verdicts: dict[TaskId, bytes] = {}
+        for verdict in batch.verdicts:
+            stored = self._verdicts.get(verdict.task)
+            first = stored.verdict if stored else verdict.verdict
+            if verdicts.setdefault(verdict.task, first) != verdict.verdict:
+                raise VerdictConflict("a task in the batch has another verdict already")
+
+    async def tasks(self, *, undecided: bool = False) -> list[TaskRow]:
+        """`Store.tasks`."""
+        self._check_open()
+        return [
+            row for row in self._tasks.values() if not undecided or row.state is TaskState.UNDECIDED
+        ]
+
+    async def task(self, task: TaskId) -> TaskRow | None:
+        """`Store.task`."""
+        self._check_open()
+        return self._tasks.get(task)
+
+    async def slots(self, task: TaskId) -> list[Slot]:
+        """`Store.slots`."""
+        self._check_open()
+        return list(self._slots.get(task, {}).values())
+
+    async def envelopes(self, task: TaskId) -> list[Envelope]:
+        """`Store.envelopes`."""
+        self._check_open()
+        return list(self._received.get(task, {}).values())
+
+    async def verdict(self, task: TaskId) -> VerdictRow | None:
+        """`Store.verdict`."""
+        self._check_open()
+        return self._verdicts.get(task)
+
+    async def find_verdict(self, prefix: str) -> VerdictRow | None:
+        """`Store.find_verdict`."""
+        self._check_open()
+        lowered = checked_prefix(prefix)
+        found = [
+            row
+            for row in self._verdicts.values()
+            if row.verdict.hex().startswith(lowered) or row.task.hex().startswith(lowered)
+        ]
+        if len(found) > 1:
+            raise ambiguous(prefix, sorted(row.verdict for row in found))
+        return found[0] if found else None
+
+    async def verdicts(self, limit: int) -> list[VerdictEntry]:
+        """`Store.verdicts`."""
+        self._check_open()
+        rows = sorted(
+            enumerate(self._verdicts.values()),
+            key=lambda item: (item[1].decided_at_ms, item[0]),
+            reverse=True,
+        )
+        return [
+            VerdictEntry(
+                task=row.task,
+                verdict=row.verdict,
+                size=len(row.bundle),
+                decided_at_ms=row.decided_at_ms,
+                summary=row.summary,
+            )
+            for _, row in rows[:limit]
+        ]
+
+    async def recent(self, limit: int) -> list[TaskBrief]:
+        """`Store.recent`."""
+        self._check_open()
+        newest = islice(reversed(self._tasks.values()), limit)
+        return [TaskBrief(task=row.task, state=row.state, verdict=row.verdict) for row in newest]
+
+    async def forget(self, *, before_ms: int) -> int:
+        """`Store.forget`."""
+        self._check_open()
+        dropped = 0
+        for task, row in list(self._tasks.items()):
+            if row.state is TaskState.UNDECIDED:
+                continue
+            dropped += len(self._received.pop(task, {}))
+            if not row.secret or row.not_after_ms >= before_ms:
+                continue
+            dropped += 1
+            self._slots.pop(task, None)
+            if row.state is TaskState.DECIDED:
+                self._tasks[task] = replace(row, secret=b"")
+            else:
+                del self._tasks[task]
+        return dropped
+
+    async def close(self) -> None:
+        """`Store.close`."""
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError("the store in memory is closed")
+
+
+def _plain(summary: object) -> dict[str, object]:
+    # Through JSON and back, as a file would have it, and apart from the caller's object.
+    plain: dict[str, object] = json.loads(json.dumps(summary, sort_keys=True))
+    return plain

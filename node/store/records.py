@@ -1,0 +1,188 @@
+"""What the store keeps, as values: tasks, own slots, received envelopes, verdicts.
+
+Times are wall-clock milliseconds since 1970, ids are 32 bytes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from consensus.envelope import Ctx, Envelope, Kind, Stage, TaskId
+
+SECRET_SIZE = 32
+"""Bytes of a task's secret, from which its one-time keys, nonces and salts grow."""
+
+
+SlotKey = tuple[bytes, int, int, int, int]
+"""Task, round, stage, view and kind of a slot."""
+
+
+class TaskState(StrEnum):
+    """How a task stands here. Only `UNDECIDED` tasks are taken up again after a restart."""
+
+    UNDECIDED = "undecided"
+    DECIDED = "decided"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+
+
+class Role(StrEnum):
+    """Why this node knows the task: it opened it, or another member did."""
+
+    OPENER = "opener"
+    MEMBER = "member"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRow:
+    """A task with what a restart needs to go on with it.
+
+    `opening` is its TaskOpen and gives the task its id. `secret` is 32 bytes, and empty once
+    `Store.forget` dropped the task's slots. `verdict` is the verdict id, empty before one.
+    """
+
+    opening: Envelope
+    secret: bytes
+    role: Role
+    opened_at_ms: int
+    not_after_ms: int
+    state: TaskState = TaskState.UNDECIDED
+    verdict: bytes = b""
+
+    def __post_init__(self) -> None:
+        if len(self.secret) not in (0, SECRET_SIZE):
+            raise ValueError(f"a task secret has {SECRET_SIZE} bytes, not {len(self.secret)}")
+        if len(self.verdict) not in (0, 32):
+            raise ValueError(f"a verdict id has 32 bytes, not {len(self.verdict)}")
+
+    @property
+    def task(self) -> TaskId:
+        """The task's id: the message id of its TaskOpen (rule S7)."""
+        return TaskId(self.opening.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """One of this node's own signed envelopes under its slot (rule A13).
+
+    `secret` holds what opens it later, empty where nothing is hidden.
+    """
+
+    task: TaskId
+    round: int
+    stage: Stage
+    view: int
+    envelope: Envelope
+    secret: bytes = b""
+
+    @classmethod
+    def of(cls, envelope: Envelope, secret: bytes = b"") -> "Slot":
+        """The slot that `envelope` itself names: its ctx, its kind, and a vote's view.
+
+        Raises `ValueError` if ctx or payload are cut short.
+        """
+        ctx = Ctx.unpack(envelope.ctx)
+        view = 0
+        if envelope.kind in (Kind.PROPOSE, Kind.PREVOTE, Kind.PRECOMMIT):
+            # Both fixed layouts begin with the view (`bodies.Vote`, `bodies.Propose`).
+            if len(envelope.payload) < 4:
+                raise ValueError("a vote's payload is cut short")
+            view = int.from_bytes(envelope.payload[:4], "big")
+        opening = envelope.kind == Kind.TASK_OPEN
+        return cls(
+            task=TaskId(envelope.id if opening else ctx.task),
+            round=ctx.round,
+            stage=ctx.stage,
+            view=view,
+            envelope=envelope,
+            secret=secret,
+        )
+
+    @property
+    def key(self) -> SlotKey:
+        """What names the slot: at most one envelope ever stands under it."""
+        return (self.task, self.round, int(self.stage), self.view, self.envelope.kind)
+
+    def describe(self) -> str:
+        """The slot in words, for an error."""
+        kind = self.envelope.kind
+        name = Kind(kind).name.lower() if kind in set(Kind) else f"kind {kind}"
+        return (
+            f"{name} of task {self.task.hex()[:8]}, round {self.round}, "
+            f"{self.stage.name.lower()}, view {self.view}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A verified envelope of another member. Stored once, whatever is written again."""
+
+    task: TaskId
+    round: int
+    envelope: Envelope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictRow:
+    """A finished verdict: the bundle as it is exported, and a summary (JSON) for lists."""
+
+    task: TaskId
+    verdict: bytes
+    bundle: bytes
+    decided_at_ms: int
+    summary: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.verdict) != 32:
+            raise ValueError(f"a verdict id has 32 bytes, not {len(self.verdict)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictEntry:
+    """A verdict as it stands in a list: everything but its bundle, whose size is in bytes."""
+
+    task: TaskId
+    verdict: bytes
+    size: int
+    decided_at_ms: int
+    summary: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskBrief:
+    """What a digest says of a task: `verdict` is empty while there is none."""
+
+    task: TaskId
+    state: TaskState
+    verdict: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """An undecided task that ends without a verdict here: refused, or out of time."""
+
+    task: TaskId
+    state: TaskState
+
+    def __post_init__(self) -> None:
+        if self.state not in (TaskState.REFUSED, TaskState.EXPIRED):
+            raise ValueError(f"a task is closed as refused or expired, not as {self.state}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What one commit stores, all of it or nothing, in this order.
+
+    A task stands in the store, or in `tasks` of the same batch, before anything that belongs
+    to it. `verdicts` mark their tasks decided; `closed` ends those still undecided.
+    """
+
+    tasks: tuple[TaskRow, ...] = ()
+    slots: tuple[Slot, ...] = ()
+    received: tuple[Received, ...] = ()
+    verdicts: tuple[VerdictRow, ...] = ()
+    closed: tuple[Closed, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.tasks or self.slots or self.received or self.verdicts or self.closed)

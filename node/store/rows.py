@@ -1,0 +1,151 @@
+"""Records to and from rows of the schema in `migrations/`. Pure: no connection here."""
+
+import json
+from typing import Any
+
+from consensus.envelope import Envelope, Stage, TaskId
+
+from .records import Batch, Role, Slot, TaskRow, TaskState, VerdictEntry, VerdictRow
+
+TASKS = (
+    "SELECT kind, ctx, payload, signer, signature, secret, role, opened_at_ms, not_after_ms, "
+    "state, verdict FROM tasks"
+)
+SLOTS = "SELECT kind, ctx, payload, signer, signature, task, round, stage, view, secret FROM slots"
+RECEIVED = "SELECT kind, ctx, payload, signer, signature FROM received"
+ENTRIES = "SELECT task, id, size, decided_at_ms, summary FROM verdicts"
+VERDICTS = "SELECT task, id, bundle, decided_at_ms, summary FROM verdicts"
+
+# Only what is there already may be passed over: a trigger catches what contradicts it.
+_ADD_TASK = (
+    "INSERT INTO tasks (id, kind, ctx, payload, signer, signature, secret, role, opened_at_ms, "
+    "not_after_ms, state, verdict) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
+)
+_ADD_SLOT = (
+    "INSERT INTO slots (kind, ctx, payload, signer, signature, task, round, stage, view, secret) "
+    "VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
+)
+_ADD_RECEIVED = (
+    "INSERT INTO received (kind, ctx, payload, signer, signature, task, id, round) "
+    "VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
+)
+_ADD_VERDICT = (
+    "INSERT INTO verdicts (task, id, bundle, decided_at_ms, summary, size) "
+    "VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING"
+)
+_DECIDE = "UPDATE tasks SET state = 'decided', verdict = ? WHERE id = ?"
+_CLOSE = "UPDATE tasks SET state = ? WHERE id = ? AND state = 'undecided'"
+
+Statement = tuple[str, list[tuple[Any, ...]]]
+"""SQL with one tuple of parameters a row."""
+
+
+def statements(batch: Batch) -> list[Statement]:
+    """What writes `batch`, in its order; nothing for what it has none of."""
+    tasks: list[tuple[Any, ...]] = [
+        (
+            row.task,
+            *_columns(row.opening),
+            row.secret,
+            row.role.value,
+            row.opened_at_ms,
+            row.not_after_ms,
+            row.state.value,
+            row.verdict,
+        )
+        for row in batch.tasks
+    ]
+    slots: list[tuple[Any, ...]] = [
+        (*_columns(slot.envelope), *slot.key[:4], slot.secret) for slot in batch.slots
+    ]
+    received: list[tuple[Any, ...]] = [
+        (*_columns(item.envelope), item.task, item.envelope.id, item.round)
+        for item in batch.received
+    ]
+    verdicts: list[tuple[Any, ...]] = [
+        (
+            row.task,
+            row.verdict,
+            row.bundle,
+            row.decided_at_ms,
+            json.dumps(row.summary, sort_keys=True),
+            len(row.bundle),
+        )
+        for row in batch.verdicts
+    ]
+    found: list[Statement] = [
+        (_ADD_TASK, tasks),
+        (_ADD_SLOT, slots),
+        (_ADD_RECEIVED, received),
+        (_ADD_VERDICT, verdicts),
+        (_DECIDE, [(row.verdict, row.task) for row in batch.verdicts]),
+        (_CLOSE, [(item.state.value, item.task) for item in batch.closed]),
+    ]
+    return [(sql, rows) for sql, rows in found if rows]
+
+
+def _columns(envelope: Envelope) -> tuple[Any, ...]:
+    return (
+        int(envelope.kind),
+        envelope.ctx,
+        envelope.payload,
+        envelope.signer,
+        envelope.signature,
+    )
+
+
+def to_envelope(row: Any) -> Envelope:
+    """The envelope in the first five columns of `row`."""
+    kind, ctx, payload, signer, signature = row[:5]
+    return Envelope(kind=kind, ctx=ctx, payload=payload, signer=signer, signature=signature)
+
+
+def to_task(row: Any) -> TaskRow:
+    """The task in a row of `TASKS`."""
+    secret, role, opened_at_ms, not_after_ms, state, verdict = row[5:]
+    return TaskRow(
+        opening=to_envelope(row),
+        secret=secret,
+        role=Role(role),
+        opened_at_ms=opened_at_ms,
+        not_after_ms=not_after_ms,
+        state=TaskState(state),
+        verdict=verdict,
+    )
+
+
+def to_slot(row: Any) -> Slot:
+    """The slot in a row of `SLOTS`."""
+    task, round_, stage, view, secret = row[5:]
+    return Slot(
+        task=TaskId(task),
+        round=round_,
+        stage=Stage(stage),
+        view=view,
+        envelope=to_envelope(row),
+        secret=secret,
+    )
+
+
+def to_entry(row: Any) -> VerdictEntry:
+    """The verdict in a row of `ENTRIES`."""
+    task, verdict, size, decided_at_ms, summary = row
+    return VerdictEntry(
+        task=TaskId(task),
+        verdict=verdict,
+        size=size,
+        decided_at_ms=decided_at_ms,
+        summary=json.loads(summary),
+    )
+
+
+def to_verdict(row: Any) -> VerdictRow:
+    """The verdict in a row of `VERDICTS`."""
+    task, verdict, bundle, decided_at_ms, summary = row
+    return VerdictRow(
+        task=TaskId(task),
+        verdict=verdict,
+        bundle=bundle,
+        decided_at_ms=decided_at_ms,
+        summary=json.loads(summary),
+    )

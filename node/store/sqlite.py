@@ -1,0 +1,303 @@
+"""The store in a SQLite file: what a daemon uses.
+
+One connection, used by one caller at a time, so a read never sees half a commit. A commit is
+on the disk when it returns: write-ahead log, `synchronous=FULL`.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import aiosqlite
+
+from consensus.envelope import Envelope, TaskId
+
+from . import database, rows, schema
+from .contract import (
+    SlotConflict,
+    StoreConflict,
+    StoreError,
+    TaskConflict,
+    VerdictConflict,
+    ambiguous,
+    checked_prefix,
+)
+from .lock import StoreLock
+from .records import Batch, Slot, SlotKey, TaskBrief, TaskRow, TaskState, VerdictEntry, VerdictRow
+
+FORGET_ROWS = 5_000
+"""Most envelopes dropped by one call of `forget`, so that no commit waits long behind it."""
+
+FORGET_TASKS = 100
+"""Most tasks whose slots one call of `forget` drops; each has some dozens."""
+
+_T = TypeVar("_T")
+
+
+class SqliteStore:
+    """`Store` over a SQLite file, made by `open`, or by `read` for looking only.
+
+    Close it before the event loop ends: its thread outlives the loop otherwise.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        connection: aiosqlite.Connection,
+        lock: StoreLock | None,
+        database_id: bytes,
+        created_at_ms: int,
+    ) -> None:
+        self._path = path
+        self._connection = connection
+        self._lock = lock
+        self._turn = asyncio.Lock()
+        self._under_way: set[asyncio.Task[Any]] = set()
+        self._closed = False
+        self._failure = "" if lock else f"the store {path} was opened for reading only"
+        self.database_id = database_id
+        self.created_at_ms = created_at_ms
+
+    @classmethod
+    async def open(cls, path: Path, *, now_ms: int, fresh_id: bytes) -> Self:
+        """Open the store at `path` for this process alone, making or upgrading it.
+
+        `now_ms` and `fresh_id` (16 random bytes) become the time and the id of a database
+        that is made anew. Raises `StoreInUse`, `StoreTooNew` or `StoreError`.
+        """
+        path = database.prepare(path)
+        lock = StoreLock(path.with_name(path.name + ".lock"))
+        try:
+            database.make_private(path)
+            async with database.connected(path, "rw") as connection:
+                await database.settle(connection, path)
+                await schema.migrate(connection, path, schema.migrations())
+                await connection.execute(
+                    "INSERT INTO database (only, id, created_at_ms) VALUES (1, ?, ?) "
+                    "ON CONFLICT DO NOTHING",
+                    (fresh_id, now_ms),
+                )
+                return cls(path, connection, lock, *await database.identity(connection, path))
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    async def read(cls, path: Path) -> Self:
+        """Open an existing store for reading, also while a daemon has it open.
+
+        Raises `StoreTooNew`, or `StoreError` if there is none or it needs upgrading.
+        """
+        path = database.existing(path)
+        async with database.connected(path, "ro") as connection:
+            found, known = await schema.version(connection, path), len(schema.migrations())
+            schema.check(found, path, known)
+            if found < known:
+                raise StoreError(
+                    f"the store {path} has version {found} and this program needs {known}: "
+                    "run `quorate serve` once to upgrade it"
+                )
+            return cls(path, connection, None, *await database.identity(connection, path))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """`Store.close`."""
+        async with self._turn:
+            if self._closed:
+                return
+            self._closed = True
+            try:
+                await self._connection.close()
+            except sqlite3.Error as error:
+                raise database.broken(self._path, error) from error
+            finally:
+                if self._lock is not None:
+                    self._lock.release()
+
+    async def commit(self, batch: Batch) -> None:
+        """`Store.commit`. A caller's cancellation does not tear a commit in two."""
+        if batch:
+            await self._whole(self._commit(batch))
+
+    async def forget(self, *, before_ms: int) -> int:
+        """`Store.forget`. Likewise whole."""
+        return await self._whole(self._forget(before_ms))
+
+    async def _whole(self, work: Coroutine[Any, Any, _T]) -> _T:
+        task = asyncio.ensure_future(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
+
+    async def _commit(self, batch: Batch) -> None:
+        async with self._turn:
+            self._check_writable()
+            statements = rows.statements(batch)
+            try:
+                await self._connection.execute("BEGIN IMMEDIATE")
+                for sql, parameters in statements:
+                    await self._connection.executemany(sql, parameters)
+                await self._connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                conflict = await self._undo(batch, error)
+                if conflict is not None:
+                    raise conflict from error
+                raise self._fail(error) from error
+
+    def _check_writable(self) -> None:
+        if self._closed:
+            raise StoreError(f"the store {self._path} is closed")
+        if self._failure:
+            raise StoreError(self._failure)
+
+    def _fail(self, error: sqlite3.Error) -> StoreError:
+        # After a failed write or fsync nobody knows what the disk holds: never write again.
+        failure = database.broken(self._path, error)
+        self._failure = f"{failure} (failed in an earlier commit)"
+        return failure
+
+    async def _undo(self, batch: Batch, error: sqlite3.Error) -> StoreConflict | None:
+        """Roll back; the conflict that `error` stands for, or None if the store failed."""
+        try:
+            if self._connection.in_transaction:
+                await self._connection.execute("ROLLBACK")
+            if not isinstance(error, sqlite3.IntegrityError):
+                return None
+            match str(error):
+                case "slot conflict":
+                    return await self._slot_conflict(batch)
+                case "task conflict" | "task forgotten":
+                    return TaskConflict(
+                        "a batch names a task that is stored with another secret, or whose "
+                        "slots are forgotten: signing for it is over"
+                    )
+                case "verdict conflict":
+                    return VerdictConflict("a task in the batch has another verdict already")
+                case "FOREIGN KEY constraint failed":
+                    return TaskConflict("a batch names a task that the store does not know")
+                case _:
+                    return None
+        except sqlite3.Error:
+            return None
+
+    async def _slot_conflict(self, batch: Batch) -> SlotConflict:
+        held: dict[SlotKey, Slot] = {}
+        for task in {slot.task for slot in batch.slots}:
+            held.update((slot.key, slot) for slot in await self._slots(task))
+        return SlotConflict.of(
+            next(slot for slot in batch.slots if held.setdefault(slot.key, slot) != slot)
+        )
+
+    async def _forget(self, before_ms: int) -> int:
+        async with self._turn:
+            self._check_writable()
+            run, many = self._connection.execute, self._connection.executemany
+            try:
+                await run("BEGIN IMMEDIATE")
+                received = await run(
+                    "DELETE FROM received WHERE seq IN (SELECT seq FROM received WHERE task "
+                    "NOT IN (SELECT id FROM tasks WHERE state = 'undecided') LIMIT ?)",
+                    (FORGET_ROWS,),
+                )
+                over = [
+                    (row[0],)
+                    for row in await self._connection.execute_fetchall(
+                        "SELECT id FROM tasks WHERE length(secret) > 0 AND not_after_ms < ? "
+                        "AND state <> 'undecided' ORDER BY not_after_ms LIMIT ?",
+                        (before_ms, FORGET_TASKS),
+                    )
+                ]
+                await many("DELETE FROM slots WHERE task = ?", over)
+                await many("UPDATE tasks SET secret = x'' WHERE id = ?", over)
+                await many("DELETE FROM tasks WHERE id = ? AND state <> 'decided'", over)
+                await run("COMMIT")
+            except sqlite3.Error as error:
+                await self._undo(Batch(), error)
+                raise self._fail(error) from error
+            return received.rowcount + len(over)
+
+    async def tasks(self, *, undecided: bool = False) -> list[TaskRow]:
+        """`Store.tasks`."""
+        where = " WHERE state = 'undecided'" if undecided else ""
+        found = await self._select(rows.TASKS + where + " ORDER BY seq")
+        return [rows.to_task(row) for row in found]
+
+    async def task(self, task: TaskId) -> TaskRow | None:
+        """`Store.task`."""
+        found = await self._select(rows.TASKS + " WHERE id = ?", task)
+        return rows.to_task(found[0]) if found else None
+
+    async def slots(self, task: TaskId) -> list[Slot]:
+        """`Store.slots`."""
+        async with self._reading():
+            return await self._slots(task)
+
+    async def _slots(self, task: TaskId) -> list[Slot]:
+        found = await self._connection.execute_fetchall(
+            rows.SLOTS + " WHERE task = ? ORDER BY seq", (task,)
+        )
+        return [rows.to_slot(row) for row in found]
+
+    async def envelopes(self, task: TaskId) -> list[Envelope]:
+        """`Store.envelopes`."""
+        found = await self._select(rows.RECEIVED + " WHERE task = ? ORDER BY seq", task)
+        return [rows.to_envelope(row) for row in found]
+
+    async def verdict(self, task: TaskId) -> VerdictRow | None:
+        """`Store.verdict`."""
+        found = await self._select(rows.VERDICTS + " WHERE task = ?", task)
+        return rows.to_verdict(found[0]) if found else None
+
+    async def find_verdict(self, prefix: str) -> VerdictRow | None:
+        """`Store.find_verdict`."""
+        lowered = checked_prefix(prefix)
+        low, high = bytes.fromhex(lowered.ljust(64, "0")), bytes.fromhex(lowered.ljust(64, "f"))
+        found = await self._select(
+            "SELECT task, id FROM verdicts WHERE id BETWEEN ?1 AND ?2 OR task BETWEEN ?1 AND ?2 "
+            "ORDER BY id LIMIT 6",
+            low,
+            high,
+        )
+        if len(found) > 1:
+            raise ambiguous(prefix, [row[1] for row in found])
+        return await self.verdict(TaskId(found[0][0])) if found else None
+
+    async def verdicts(self, limit: int) -> list[VerdictEntry]:
+        """`Store.verdicts`."""
+        found = await self._select(
+            rows.ENTRIES + " ORDER BY decided_at_ms DESC, seq DESC LIMIT ?",
+            limit,
+        )
+        return [rows.to_entry(row) for row in found]
+
+    async def recent(self, limit: int) -> list[TaskBrief]:
+        """`Store.recent`."""
+        found = await self._select(
+            "SELECT id, state, verdict FROM tasks ORDER BY seq DESC LIMIT ?", limit
+        )
+        return [
+            TaskBrief(task=TaskId(task), state=TaskState(state), verdict=verdict)
+            for task, state, verdict in found
+        ]
+
+    async def _select(self, sql: str, *parameters: Any) -> list[Any]:
+        async with self._reading():
+            return list(await self._connection.execute_fetchall(sql, parameters))
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[None]:
+        async with self._turn:
+            if self._closed:
+                raise StoreError(f"the store {self._path} is closed")
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise database.broken(self._path, error) from error

@@ -1,0 +1,397 @@
+"""The store's contract, held against every implementation (rule A13)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from consensus.envelope import Kind, Stage
+from node.store import (
+    BadReference,
+    Batch,
+    Closed,
+    MemoryStore,
+    SlotConflict,
+    Store,
+    StoreError,
+    TaskConflict,
+    TaskState,
+    VerdictConflict,
+)
+from node.store.records import Slot, TaskBrief, TaskRow
+from node.store.sqlite import SqliteStore
+from tests.harness.records import (
+    NOT_AFTER_MS,
+    NOW_MS,
+    acceptance,
+    hidden,
+    opened,
+    received,
+    task,
+    verdict,
+    vote,
+)
+
+DATABASE = b"sixteen bytes id"
+FIRST, SECOND, THIRD = task(1), task(2), task(3)
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    made: Store
+    if request.param == "sqlite":
+        made = await SqliteStore.open(tmp_path / "a.db", now_ms=NOW_MS, fresh_id=DATABASE)
+    else:
+        made = MemoryStore(now_ms=NOW_MS, fresh_id=DATABASE)
+    yield made
+    await made.close()
+
+
+async def test_a_new_store_is_empty_and_says_which_database_it_is(store: Store) -> None:
+    assert (store.database_id, store.created_at_ms) == (DATABASE, NOW_MS)
+    assert await store.tasks() == []
+    assert await store.verdicts(10) == []
+    assert await store.recent(10) == []
+    assert await store.task(FIRST.task) is None
+    assert await store.verdict(FIRST.task) is None
+    assert await store.find_verdict("abcd") is None
+
+
+async def test_what_was_committed_is_read_back_in_order(store: Store) -> None:
+    slots = (hidden(FIRST, 1), vote(FIRST, 0), vote(FIRST, 1, "yes"))
+    other = acceptance(FIRST, refusal="over quota")
+    await store.commit(
+        Batch(
+            tasks=(FIRST, SECOND),
+            slots=slots,
+            received=(received(FIRST), received(FIRST, other)),
+        )
+    )
+    assert await store.tasks() == [FIRST, SECOND]
+    assert await store.task(SECOND.task) == SECOND
+    assert tuple(await store.slots(FIRST.task)) == slots
+    assert await store.slots(SECOND.task) == []
+    assert await store.envelopes(FIRST.task) == [acceptance(FIRST), other]
+
+
+async def test_a_read_back_envelope_has_the_id_it_was_signed_under(store: Store) -> None:
+    await store.commit(Batch(tasks=(FIRST,), received=(received(FIRST),)))
+    [row] = await store.tasks()
+    [envelope] = await store.envelopes(FIRST.task)
+    assert row.opening.id == FIRST.opening.id
+    assert row.task == FIRST.task
+    assert envelope.id == acceptance(FIRST).id
+
+
+async def test_writing_the_same_records_again_changes_nothing(store: Store) -> None:
+    batch = Batch(
+        tasks=(FIRST,),
+        slots=(vote(FIRST, 0), hidden(FIRST, 1)),
+        received=(received(FIRST),),
+        verdicts=(verdict(FIRST),),
+    )
+    await store.commit(batch)
+    await store.commit(batch)
+    assert len(await store.tasks()) == 1
+    assert tuple(await store.slots(FIRST.task)) == batch.slots
+    assert len(await store.envelopes(FIRST.task)) == 1
+    assert len(await store.verdicts(10)) == 1
+
+
+async def test_one_batch_may_hold_the_same_slot_twice_if_equal(store: Store) -> None:
+    await store.commit(Batch(tasks=(FIRST, FIRST), slots=(vote(FIRST, 0), vote(FIRST, 0))))
+    assert await store.slots(FIRST.task) == [vote(FIRST, 0)]
+
+
+async def test_a_second_envelope_for_a_slot_is_refused_and_the_whole_batch_with_it(
+    store: Store,
+) -> None:
+    await store.commit(Batch(tasks=(FIRST,), slots=(vote(FIRST, 0, "yes"),)))
+    with pytest.raises(SlotConflict, match=r"prevote of task .*, round 1, slate, view 0"):
+        await store.commit(
+            Batch(
+                tasks=(SECOND,),
+                slots=(vote(FIRST, 1), vote(FIRST, 0, "no")),
+                received=(received(FIRST),),
+                verdicts=(verdict(FIRST),),
+            )
+        )
+    assert await store.tasks() == [FIRST]
+    assert await store.slots(FIRST.task) == [vote(FIRST, 0, "yes")]
+    assert await store.envelopes(FIRST.task) == []
+    assert await store.verdicts(10) == []
+
+
+async def test_two_envelopes_for_one_slot_in_one_batch_are_refused(store: Store) -> None:
+    with pytest.raises(SlotConflict):
+        await store.commit(
+            Batch(tasks=(FIRST,), slots=(vote(FIRST, 0, "yes"), vote(FIRST, 0, "no")))
+        )
+    assert await store.tasks() == []
+
+
+async def test_another_secret_for_the_same_envelope_is_refused(store: Store) -> None:
+    await store.commit(Batch(tasks=(FIRST,), slots=(hidden(FIRST, 1, b"salt"),)))
+    with pytest.raises(SlotConflict, match="seal of task"):
+        await store.commit(Batch(slots=(hidden(FIRST, 1, b"pepper"),)))
+
+
+async def test_slots_differ_by_task_round_stage_view_and_kind(store: Store) -> None:
+    slots = (
+        vote(FIRST, 0),
+        vote(FIRST, 1),
+        vote(FIRST, 0, "yes", Kind.PRECOMMIT),
+        vote(SECOND, 0, "yes"),
+        hidden(FIRST, 1),
+        hidden(FIRST, 2),
+    )
+    await store.commit(Batch(tasks=(FIRST, SECOND), slots=slots))
+    assert {*await store.slots(FIRST.task), *await store.slots(SECOND.task)} == set(slots)
+
+
+async def test_a_conflict_does_not_stop_later_commits(store: Store) -> None:
+    await store.commit(Batch(tasks=(FIRST,), slots=(vote(FIRST, 0, "yes"),)))
+    with pytest.raises(SlotConflict):
+        await store.commit(Batch(slots=(vote(FIRST, 0, "no"),)))
+    await store.commit(Batch(slots=(vote(FIRST, 1),)))
+    assert len(await store.slots(FIRST.task)) == 2
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        Batch(slots=(vote(THIRD, 0),)),
+        Batch(received=(received(THIRD),)),
+        Batch(verdicts=(verdict(THIRD),)),
+    ],
+    ids=["slot", "envelope", "verdict"],
+)
+async def test_records_of_an_unknown_task_are_refused(store: Store, batch: Batch) -> None:
+    with pytest.raises(TaskConflict):
+        await store.commit(batch)
+    assert await store.slots(THIRD.task) == []
+
+
+async def test_a_task_keeps_its_secret(store: Store) -> None:
+    await store.commit(opened(FIRST))
+    again = TaskRow(
+        opening=FIRST.opening,
+        secret=b"x" * 32,
+        role=FIRST.role,
+        opened_at_ms=NOW_MS,
+        not_after_ms=NOT_AFTER_MS,
+    )
+    with pytest.raises(TaskConflict):
+        await store.commit(opened(again))
+    assert await store.task(FIRST.task) == FIRST
+
+
+async def test_a_verdict_decides_its_task(store: Store) -> None:
+    row = verdict(FIRST)
+    await store.commit(Batch(tasks=(FIRST, SECOND), verdicts=(row,)))
+    decided = await store.task(FIRST.task)
+    assert decided is not None
+    assert (decided.state, decided.verdict) == (TaskState.DECIDED, row.verdict)
+    assert [item.task for item in await store.tasks(undecided=True)] == [SECOND.task]
+    assert await store.verdict(FIRST.task) == row
+
+
+async def test_a_task_has_one_verdict_for_ever(store: Store) -> None:
+    await store.commit(Batch(tasks=(FIRST,), verdicts=(verdict(FIRST, 1),)))
+    with pytest.raises(VerdictConflict):
+        await store.commit(Batch(verdicts=(verdict(FIRST, 2),)))
+    kept = await store.verdict(FIRST.task)
+    assert kept == verdict(FIRST, 1)
+
+
+async def test_of_two_bundles_for_one_verdict_the_first_is_kept(store: Store) -> None:
+    await store.commit(Batch(tasks=(FIRST,), verdicts=(verdict(FIRST),)))
+    await store.commit(Batch(verdicts=(verdict(FIRST, at_ms=NOW_MS + 5),)))
+    assert await store.verdict(FIRST.task) == verdict(FIRST)
+
+
+@pytest.mark.parametrize("state", [TaskState.REFUSED, TaskState.EXPIRED])
+async def test_a_closed_task_is_not_taken_up_again(store: Store, state: TaskState) -> None:
+    await store.commit(opened(FIRST, SECOND))
+    await store.commit(Batch(closed=(Closed(task=FIRST.task, state=state),)))
+    assert await store.tasks(undecided=True) == [SECOND]
+    row = await store.task(FIRST.task)
+    assert row is not None
+    assert row.state is state
+
+
+async def test_a_late_verdict_decides_an_expired_task_but_expiry_no_decided_one(
+    store: Store,
+) -> None:
+    expired = Closed(task=FIRST.task, state=TaskState.EXPIRED)
+    await store.commit(Batch(tasks=(FIRST,), closed=(expired,)))
+    await store.commit(Batch(verdicts=(verdict(FIRST),)))
+    await store.commit(Batch(closed=(expired,)))
+    row = await store.task(FIRST.task)
+    assert row is not None
+    assert row.state is TaskState.DECIDED
+
+
+def test_a_task_is_not_closed_as_decided() -> None:
+    with pytest.raises(ValueError, match="refused or expired"):
+        Closed(task=FIRST.task, state=TaskState.DECIDED)
+
+
+async def test_verdicts_are_listed_newest_first_without_their_bundles(store: Store) -> None:
+    tasks = [task(number) for number in range(4)]
+    rows = [verdict(tasks[n], n, at_ms=NOW_MS + (5, 9, 9, 1)[n]) for n in range(4)]
+    await store.commit(Batch(tasks=tuple(tasks), verdicts=tuple(rows)))
+    listed = await store.verdicts(3)
+    assert [item.task for item in listed] == [tasks[2].task, tasks[1].task, tasks[0].task]
+    assert (listed[0].size, listed[0].summary) == (len(rows[2].bundle), rows[2].summary)
+    assert len(await store.verdicts(4)) == 4
+
+
+async def test_recent_tasks_are_the_last_to_arrive_and_say_their_verdict(store: Store) -> None:
+    for row in (FIRST, SECOND, THIRD):
+        await store.commit(opened(row))
+    await store.commit(Batch(verdicts=(verdict(SECOND),)))
+    assert await store.recent(2) == [
+        TaskBrief(task=THIRD.task, state=TaskState.UNDECIDED, verdict=b""),
+        TaskBrief(task=SECOND.task, state=TaskState.DECIDED, verdict=verdict(SECOND).verdict),
+    ]
+
+
+async def test_a_verdict_is_found_by_the_beginning_of_its_id_or_of_its_task(
+    store: Store,
+) -> None:
+    rows = (verdict(FIRST, 0xABCDE111), verdict(SECOND, 0xABCDE222))
+    await store.commit(Batch(tasks=(FIRST, SECOND), verdicts=rows))
+    assert await store.find_verdict("ABCDE1") == rows[0]
+    assert await store.find_verdict("abcde22") == rows[1]
+    assert await store.find_verdict(rows[0].verdict.hex()) == rows[0]
+    assert await store.find_verdict(SECOND.task.hex()[:9]) == rows[1]
+    assert await store.find_verdict("abcde3") is None
+
+
+async def test_a_prefix_that_fits_several_verdicts_is_refused_with_their_names(
+    store: Store,
+) -> None:
+    rows = (verdict(FIRST, 0xABCDE111), verdict(SECOND, 0xABCDE222))
+    await store.commit(Batch(tasks=(FIRST, SECOND), verdicts=rows))
+    with pytest.raises(BadReference, match=r"abcde111.*abcde222.*give more"):
+        await store.find_verdict("abcde")
+
+
+@pytest.mark.parametrize("text", ["", "abc", "wxyz", "ab cd", "a" * 65, "abcd%"])
+async def test_what_is_no_id_is_refused(store: Store, text: str) -> None:
+    with pytest.raises(BadReference):
+        await store.find_verdict(text)
+
+
+async def test_envelopes_of_finished_tasks_are_forgotten_and_their_slots_kept(
+    store: Store,
+) -> None:
+    await store.commit(
+        Batch(
+            tasks=(FIRST, SECOND),
+            slots=(vote(FIRST, 0),),
+            received=(received(FIRST), received(SECOND)),
+            verdicts=(verdict(FIRST),),
+        )
+    )
+    assert await store.forget(before_ms=NOT_AFTER_MS) == 1
+    assert await store.forget(before_ms=NOT_AFTER_MS) == 0
+    assert await store.envelopes(FIRST.task) == []
+    assert await store.envelopes(SECOND.task) == [acceptance(SECOND)]
+    assert await store.slots(FIRST.task) == [vote(FIRST, 0)]
+
+
+async def test_slots_and_secrets_go_once_not_after_has_passed(store: Store) -> None:
+    await store.commit(Batch(tasks=(FIRST,), slots=(hidden(FIRST, 1),), verdicts=(verdict(FIRST),)))
+    assert await store.forget(before_ms=NOT_AFTER_MS + 1) == 1
+    assert await store.forget(before_ms=NOT_AFTER_MS + 1) == 0
+    assert await store.slots(FIRST.task) == []
+    row = await store.task(FIRST.task)
+    assert row is not None
+    assert (row.secret, row.state) == (b"", TaskState.DECIDED)
+    assert await store.verdict(FIRST.task) == verdict(FIRST)
+
+
+async def test_slots_of_an_undecided_task_are_never_forgotten(store: Store) -> None:
+    await store.commit(Batch(tasks=(FIRST,), slots=(vote(FIRST, 0),)))
+    assert await store.forget(before_ms=2 * NOT_AFTER_MS) == 0
+    assert await store.slots(FIRST.task) == [vote(FIRST, 0)]
+
+
+async def test_refused_tasks_are_known_until_not_after_and_gone_afterwards(
+    store: Store,
+) -> None:
+    refused = Closed(task=FIRST.task, state=TaskState.REFUSED)
+    await store.commit(Batch(tasks=(FIRST,), slots=(vote(FIRST, 0),), closed=(refused,)))
+    assert await store.forget(before_ms=NOT_AFTER_MS) == 0
+    assert await store.task(FIRST.task) is not None
+    assert await store.forget(before_ms=NOT_AFTER_MS + 1) == 1
+    assert await store.task(FIRST.task) is None
+    assert await store.recent(10) == []
+
+
+async def test_nothing_is_signed_again_for_a_task_whose_slots_are_forgotten(
+    store: Store,
+) -> None:
+    await store.commit(Batch(tasks=(FIRST,), slots=(vote(FIRST, 0),), verdicts=(verdict(FIRST),)))
+    await store.forget(before_ms=NOT_AFTER_MS + 1)
+    with pytest.raises(TaskConflict):
+        await store.commit(Batch(slots=(vote(FIRST, 0, "no"),)))
+    with pytest.raises(TaskConflict):
+        await store.commit(opened(FIRST))
+
+
+async def test_many_envelopes_are_forgotten_in_bounded_steps(store: Store) -> None:
+    count = 6_000
+    flood = tuple(received(FIRST, acceptance(FIRST, str(number))) for number in range(count))
+    await store.commit(Batch(tasks=(FIRST,), received=flood, verdicts=(verdict(FIRST),)))
+    dropped = 0
+    while step := await store.forget(before_ms=0):
+        dropped += step
+    assert dropped == count
+    assert await store.envelopes(FIRST.task) == []
+
+
+async def test_commits_from_many_callers_at_once_all_hold(store: Store) -> None:
+    await store.commit(opened(FIRST))
+    await asyncio.gather(
+        *(store.commit(Batch(slots=(vote(FIRST, view),))) for view in range(50)),
+        *(store.slots(FIRST.task) for _ in range(10)),
+    )
+    assert {slot.view for slot in await store.slots(FIRST.task)} == set(range(50))
+
+
+async def test_an_empty_batch_is_fine(store: Store) -> None:
+    assert not Batch()
+    await store.commit(Batch())
+    assert await store.tasks() == []
+
+
+async def test_a_closed_store_says_so(store: Store) -> None:
+    await store.close()
+    await store.close()
+    with pytest.raises(StoreError, match="closed"):
+        await store.commit(opened(FIRST))
+    with pytest.raises(StoreError, match="closed"):
+        await store.tasks()
+
+
+def test_a_slot_is_read_off_its_envelope() -> None:
+    prevote = vote(FIRST, 7, "yes")
+    assert prevote.key == (FIRST.task, 1, Stage.SLATE, 7, Kind.PREVOTE)
+    assert Slot.of(FIRST.opening).task == FIRST.task
+    assert Slot.of(acceptance(FIRST)).key == (FIRST.task, 0, Stage.OPEN, 0, Kind.ACCEPTANCE)
+
+
+def test_secrets_and_verdict_ids_have_their_lengths() -> None:
+    for secret in (b"x" * 31, b"x" * 33):
+        with pytest.raises(ValueError, match="32 bytes"):
+            TaskRow(
+                opening=FIRST.opening,
+                secret=secret,
+                role=FIRST.role,
+                opened_at_ms=0,
+                not_after_ms=1,
+            )

@@ -10,9 +10,10 @@ from ..bodies import AnswerSpec
 from ..committee import Quorum
 from ..exact import ONE_BP, scaled
 from ..policy import Policy
-from .answers import Void
+from .answers import AnswerClass, Void
 from .ballots import Candidate, CountedBallot
 from .baselines import Baselines, baselines
+from .belief import Opinion
 from .count import Count, count
 from .robust import Robustness, robustness
 from .weights import Weights
@@ -64,11 +65,14 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """The figures of one round, all integers and strings; a pure function of what counted.
+    """The figures of one round, a pure function of what counted.
 
     `winner` is the winning answer or None; `belief` its blended belief in bp (0 without
     one). `tied` says that its score was equalled and H(seed, class) chose. `ballots` counts
     those that did not abstain.
+
+    `groups` (the classes in full) and `opinions` are what the plateau reads on; `to_dict`
+    leaves them out, as they follow from the proposals.
     """
 
     status: Status
@@ -83,9 +87,11 @@ class Tally:
     robustness: Robustness
     baselines: Baselines
     weights: Weights
+    groups: tuple[AnswerClass, ...]
+    opinions: tuple[Opinion, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data with a canonical encoding, for the agreed value."""
+        """Plain data of integers and strings with a canonical encoding."""
         return {
             "ballots": self.ballots,
             "baselines": self.baselines.to_dict(),
@@ -116,13 +122,14 @@ def tally(
     ballots: Sequence[CountedBallot],
     weights: Weights,
     seed: bytes,
-    first_vote: str | None = None,
+    first_vote: str | None,
 ) -> Tally:
     """Count a round.
 
     `candidates` and `ballots` are those that count (V4, R8), at most one a member, the
     diagonal struck (R9), in any order. `seed` is agreed before any of them was opened (O6).
-    `first_vote` is the majority's answer of round 1 as its tally has it, None in round 1.
+    `first_vote` is round 1's majority, None in round 1: `baselines.first_vote` of the round
+    before, as it was agreed.
     Raises `ValueError` if a member is out of range or speaks twice.
     """
     _check(quorum.n, [item.author for item in candidates], "candidate")
@@ -133,13 +140,12 @@ def tally(
     recount = partial(_recount, spec=spec, policy=policy, weights=weights.weights, seed=seed)
     first = recount(candidates, cast)
     status = _status(first, len(cast), quorum)
-    decided = status in (Status.DECIDED, Status.UNJUDGED)
-    top = first.ranking[:2]
+    winner = first.winner if status in (Status.DECIDED, Status.UNJUDGED) else None
     return Tally(
         status=status,
-        winner=first.classes.items[top[0]].answer if decided else None,
-        belief=first.belief[top[0]] if decided else 0,
-        tied=decided and len(top) == 2 and first.scores[top[0]] == first.scores[top[1]],
+        winner=None if winner is None else first.classes.items[winner].answer,
+        belief=0 if winner is None else first.belief[winner],
+        tied=winner is not None and first.scores.count(first.scores[winner]) > 1,
         rule=policy.rule,
         classes=_figures(first),
         void=first.classes.void,
@@ -152,6 +158,8 @@ def tally(
         ),
         baselines=baselines(first, weights, first_vote),
         weights=weights,
+        groups=first.classes.items,
+        opinions=first.opinions,
     )
 
 

@@ -14,6 +14,8 @@ PACKAGES = ("consensus", "node", "reputation")
 
 PURE = frozenset(
     {
+        "base64",
+        "binascii",
         "bisect",
         "collections",
         "collections.abc",

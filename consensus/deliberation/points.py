@@ -76,6 +76,8 @@ class PointValue:
             raise ValueError(f"not a value of round {round_}'s {POINT_NAME[stage]}")
         if (value.figures is not None) != (stage is Stage.OUTCOME):
             raise ValueError("figures belong to an outcome, and only there")
+        if value.figures is not None:
+            _check_proposals(value.figures)
         for items in (value.ids, value.reports, value.evidence):
             if list(items) != sorted(set(items)):
                 raise ValueError("ids, reports and evidence are ascending and distinct")
@@ -87,6 +89,19 @@ class PointValue:
         """Every envelope whose bytes the value needs."""
         pairs = [item for pair in self.evidence for item in pair]
         return (*self.ids, *self.reports, *pairs)
+
+
+def closure(value: PointValue, lookup: Lookup) -> tuple[MessageId, ...]:
+    """Every id a decided point stands on: what it names, what its REPORTs name, and the
+    proposals an outcome counts (E1). REPORTs that are not held name nothing yet."""
+    ids = list(value.named())
+    for item in value.reports:
+        report = lookup(item)
+        if report is not None and isinstance(report.body, Report):
+            ids += report.body.ids
+    if value.figures is not None:
+        ids += [MessageId(bytes.fromhex(item)) for item in value.figures["proposals"]]
+    return tuple(dict.fromkeys(ids))
 
 
 def check_set(value: PointValue, *, committee: Committee, ctx: Ctx, lookup: Lookup) -> Validity:
@@ -199,6 +214,15 @@ def build_set(
         reports=tuple(sorted(report.id for report in carried.values())),
         evidence=tuple(sorted(evidence)),
     )
+
+
+def _check_proposals(figures: Any) -> None:
+    """The one figure that is read before the figures are recomputed: which ids it counts."""
+    items = figures.get("proposals") if isinstance(figures, dict) else None
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise ValueError("an outcome lists the proposals it counts")
+    if any(len(bytes.fromhex(item)) != 32 for item in items):
+        raise ValueError("a counted proposal is named by 32 bytes")
 
 
 def _absent(ids: Iterable[MessageId], lookup: Lookup) -> tuple[MessageId, ...]:

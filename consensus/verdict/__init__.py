@@ -1,1 +1,16 @@
+"""Verdicts: what a task's decision is built into, and how a stranger checks it (rules E)."""
 
+from .bundle import Bundle, BundleError, PointBundle, RoundBundle
+from .evidence import evidence_problem
+from .verify import Checked, VerdictError, verify
+
+__all__ = [
+    "Bundle",
+    "BundleError",
+    "Checked",
+    "PointBundle",
+    "RoundBundle",
+    "VerdictError",
+    "evidence_problem",
+    "verify",
+]

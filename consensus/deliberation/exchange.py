@@ -1,0 +1,29 @@
+"""How proposals reach the others between slate and judgment (rule R3).
+
+`Direct` is the exchange of this version: every slate author signs one BATCH that holds its
+own alias-signed proposal. It hides an author from the others' models but not from the wire,
+and the verdict says `unmasked`. A mix replaces this class: it has other senders, packets
+before batches, and no warning.
+"""
+
+from ..bodies import Batch
+from ..ports import Message
+
+UNMASKED = "proposals travelled directly: the wire shows who wrote what"
+
+
+class Direct:
+    """One BATCH of one entry from each slate author."""
+
+    entries = 1
+    """Most proposals in one BATCH: one author's own."""
+    warning = UNMASKED
+    """What a verdict says first about this way of masking (E3)."""
+
+    def senders(self, authors: frozenset[bytes]) -> frozenset[bytes]:
+        """Members whose BATCH the exchange waits for, given the slate's authors."""
+        return authors
+
+    def batch(self, own: Message | None) -> Batch | None:
+        """The BATCH this member owes, or None."""
+        return None if own is None else Batch(entries=(own.envelope,))

@@ -1,0 +1,138 @@
+"""What a member holds of one round, and who has said what in it (rules V1a, R0, T2).
+
+Only verified messages of this round come in. Everything here is bounded: two envelopes a
+slot (the second makes the evidence), and the instances bound their own votes (A9, A12).
+"""
+
+from collections.abc import Iterable
+
+from ..agreement.instance import Instance
+from ..bodies import Report
+from ..envelope import POINTS, Kind, MessageId, Stage
+from ..ports import Message
+from .effects import PointRecord
+from .points import PointValue, closure
+
+SLOT_CAP = 2
+"""Envelopes kept of one slot unasked: two different ids are evidence. A third is kept only
+where a REPORT or a proposed value names it, else an equivocator could fill the slot here and
+have others' honest REPORTs wait in the pen for ever."""
+
+PREFIX = 8
+"""Bytes of a message id in a digest: 64 bits tell the few thousand ids of a round apart."""
+
+
+class RoundState:
+    """One round's messages, its three instances of agreement and its decided points."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.instances: dict[Stage, Instance] = {}
+        self.points: dict[Stage, PointRecord] = {}
+        self.values: dict[Stage, PointValue] = {}
+        self.expired: set[tuple[Stage, str]] = set()
+        self.decided_at: dict[Stage, int] = {}
+        self._slots: dict[tuple[Kind, Stage, bytes], list[Message]] = {}
+        self._held: dict[MessageId, Message] = {}
+        self._parts: dict[MessageId, Message] = {}
+        self._pen: dict[MessageId, Message] = {}
+        self._needed: set[MessageId] = set()
+
+    def need(self, ids: Iterable[MessageId]) -> tuple[MessageId, ...]:
+        """A proposed value names these ids: they are kept whatever else fills their slot.
+
+        Returns those that were not known to be needed.
+        """
+        fresh = tuple(item for item in ids if item not in self._needed)
+        self._needed.update(fresh)
+        return fresh
+
+    def keep(self, message: Message) -> tuple[bool, Message | None]:
+        """Hold a content message or REPORT. Returns (is new, earlier one of its slot)."""
+        slot = (message.kind, message.ctx.stage, message.signer)
+        earlier = self._slots.setdefault(slot, [])
+        if any(other.id == message.id for other in earlier):
+            return False, None
+        if len(earlier) >= SLOT_CAP and message.id not in self._needed:
+            return False, None
+        earlier.append(message)
+        if message.kind is Kind.REPORT and self.absent_of(message):
+            self._pen[message.id] = message  # V1a: waits until all it names is held
+        else:
+            self._held[message.id] = message
+        for part in message.parts:
+            self._parts.setdefault(part.id, part)
+        return True, earlier[0] if len(earlier) > 1 else None
+
+    def keep_part(self, proposal: Message) -> bool:
+        """Hold a proposal that came alone because something held names it (V4)."""
+        if proposal.id in self._parts or proposal.id not in self._needed:
+            return False
+        self._parts[proposal.id] = proposal
+        return True
+
+    def unpen(self) -> bool:
+        """Move REPORTs out of the pen whose every named envelope is held now (V1a)."""
+        ready = [report for report in self._pen.values() if not self.absent_of(report)]
+        for report in ready:
+            del self._pen[report.id]
+            self._held[report.id] = report
+        return bool(ready)
+
+    def absent_of(self, report: Message) -> tuple[MessageId, ...]:
+        """Ids that a REPORT names and that are not held."""
+        assert isinstance(report.body, Report)
+        return tuple(item for item in report.body.ids if item not in self._held)
+
+    def wanted(self) -> tuple[MessageId, ...]:
+        """Every id that something held names and that is not held (A11, V1a)."""
+        return tuple(sorted(item for item in self._needed if self.lookup(item) is None))
+
+    def absent(self, stage: Stage) -> tuple[MessageId, ...]:
+        """What a decided point names and is not held yet."""
+        named = self.named(stage)
+        return tuple(item for item in named if self.lookup(item) is None)
+
+    def named(self, stage: Stage) -> tuple[MessageId, ...]:
+        """Every id a decided point stands on (E1)."""
+        return closure(self.values[stage], self.lookup)
+
+    def lookup(self, item: MessageId) -> Message | None:
+        """A held message or proposal by id; a REPORT in the pen is not held (V1a)."""
+        return self._held.get(item) or self._parts.get(item)
+
+    def content(self, kind: Kind, stage: Stage) -> dict[bytes, list[Message]]:
+        """Member to the envelopes held in its slot, first arrival first."""
+        return {
+            signer: messages
+            for (its_kind, its_stage, signer), messages in self._slots.items()
+            if its_kind is kind and its_stage is stage
+        }
+
+    def reports(self, stage: Stage) -> list[Message]:
+        """REPORTs of a point that are out of the pen, by signer and arrival."""
+        return [
+            report
+            for messages in self.content(Kind.REPORT, stage).values()
+            for report in messages
+            if report.id in self._held
+        ]
+
+    def proposals(self) -> dict[MessageId, Message]:
+        """Every alias-signed proposal held, by id."""
+        return dict(self._parts)
+
+    def relayed(self) -> list[Message]:
+        """What may be pushed to others: all of it, conflicting votes included (T2)."""
+        votes = [
+            message
+            for stage in POINTS
+            if stage in self.instances
+            for message in self.instances[stage].messages()
+        ]
+        return list(self._held.values()) + votes
+
+
+def lacking(messages: Iterable[Message], prefixes: frozenset[bytes]) -> list[Message]:
+    """The messages whose id no prefix covers."""
+    return [message for message in messages if message.id[:PREFIX] not in prefixes]

@@ -1,0 +1,166 @@
+"""A member's own messages: made once a slot, and from then on only repeated (rule A13).
+
+What a message hides is stored with it: behind a commit the proposal's payload, behind a seal
+the payload of the opening. Keys, nonces and salts grow again from the task's one secret.
+"""
+
+from dataclasses import dataclass, replace
+
+from ..bodies import Ballot, Batch, Body, Commit, Opening, Proposal, Seal
+from ..envelope import VOTES, Ctx, Envelope, Kind, Stage, preimage
+from ..masking import RoundSecrets, alias_claim, commitment, seal
+from ..ports import Message, Writer
+
+SlotKey = tuple[int, Stage, Kind, int]
+"""Round, stage, kind and view (0 for content): one envelope each, for ever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A stored message of one's own with the secret that opens it (empty if none does)."""
+
+    message: Message
+    secret: bytes = b""
+
+
+def slot_of(message: Message) -> SlotKey:
+    """The slot that `message` fills."""
+    view = getattr(message.body, "view", 0)
+    return (message.ctx.round, message.ctx.stage, message.kind, view)
+
+
+class Scribe:
+    """Signs this member's messages of one task.
+
+    `base` is any ctx of the task, `secret` the task's 32 secret bytes, `kept` what was
+    stored before a restart.
+    """
+
+    def __init__(
+        self, *, writer: Writer, base: Ctx, secret: bytes, kept: tuple[Kept, ...] = ()
+    ) -> None:
+        self._writer = writer
+        self._base = base
+        self._secret = secret
+        self._kept = {slot_of(item.message): item for item in kept}
+
+    @property
+    def public(self) -> bytes:
+        """This member's identity."""
+        return self._writer.public
+
+    def ctx(self, round_: int, stage: Stage) -> Ctx:
+        """The ctx of an instance of this task."""
+        return replace(self._base, round=round_, stage=stage)
+
+    def kept(self, round_: int, stage: Stage, kind: Kind) -> Kept | None:
+        """What stands in a content slot already."""
+        return self._kept.get((round_, stage, kind, 0))
+
+    def votes(self, round_: int, stage: Stage) -> tuple[Message, ...]:
+        """Stored votes and value proposals of an instance, to restore it from."""
+        kinds = (*VOTES, Kind.PROPOSE)
+        return tuple(
+            item.message
+            for key, item in sorted(self._kept.items())
+            if key[0] == round_ and key[1] == stage and key[2] in kinds
+        )
+
+    def content(self, round_: int) -> tuple[Message, ...]:
+        """Stored messages of a round that are not votes."""
+        kinds = (*VOTES, Kind.PROPOSE)
+        return tuple(
+            item.message
+            for key, item in sorted(self._kept.items())
+            if key[0] == round_ and key[2] not in kinds
+        )
+
+    def sign(self, round_: int, stage: Stage, kind: Kind, body: Body) -> Message:
+        """A message signed by the identity."""
+        ctx = self.ctx(round_, stage)
+        packed, payload = ctx.pack(), self._writer.encode(body)
+        to_sign = preimage(kind=kind, ctx=packed, signer=self._writer.public, payload=payload)
+        envelope = Envelope(
+            kind=kind,
+            ctx=packed,
+            payload=payload,
+            signer=self._writer.public,
+            signature=self._writer.sign(to_sign),
+        )
+        return Message(envelope=envelope, kind=kind, ctx=ctx, body=body)
+
+    def fill(self, round_: int, stage: Stage, kind: Kind, body: Body, secret: bytes) -> Kept:
+        """Sign `body` into an empty slot."""
+        item = Kept(message=self.sign(round_, stage, kind, body), secret=secret)
+        self._kept[slot_of(item.message)] = item
+        return item
+
+    def shuffle_key(self, round_: int) -> bytes:
+        """The secret key of this voter's orders and letters in a round (R5)."""
+        return RoundSecrets.of(self._secret, round_).shuffle
+
+    def proposal(self, round_: int, proposal: Proposal) -> Message:
+        """`proposal` signed by the round's alias key (R2)."""
+        ctx = self.ctx(round_, Stage.EXCHANGE)
+        alias = self._writer.alias(RoundSecrets.of(self._secret, round_).alias_seed)
+        packed, payload = ctx.pack(), self._writer.encode(proposal)
+        to_sign = preimage(
+            kind=Kind.PROPOSAL, ctx=packed, signer=alias.public, payload=payload
+        )
+        envelope = Envelope(
+            kind=Kind.PROPOSAL,
+            ctx=packed,
+            payload=payload,
+            signer=alias.public,
+            signature=alias.sign(to_sign),
+        )
+        return Message(envelope=envelope, kind=Kind.PROPOSAL, ctx=ctx, body=proposal)
+
+    def commit(self, round_: int, proposal: Message, views: tuple[int, ...]) -> Commit:
+        """The commitment to an alias-signed proposal (R2)."""
+        secrets = RoundSecrets.of(self._secret, round_)
+        return Commit(
+            commitment=commitment(
+                self.ctx(round_, Stage.SLATE).pack(),
+                self.public,
+                proposal.signer,
+                proposal.id,
+                secrets.nonce,
+            ),
+            views=views,
+        )
+
+    def batch(self, batch: Batch, parts: tuple[Message, ...], round_: int) -> Message:
+        """A BATCH whose entries are known to hold, because they were made or checked here."""
+        message = self.sign(round_, Stage.EXCHANGE, Kind.BATCH, batch)
+        return replace(message, parts=parts)
+
+    def seal(
+        self, round_: int, proposal: Message | None, ballot: Ballot
+    ) -> tuple[Seal, bytes]:
+        """The seal over a ballot (R6), and the payload of the opening that will open it."""
+        data = self._writer.encode(ballot)
+        salt = RoundSecrets.of(self._secret, round_).salt
+        ctx = self.ctx(round_, Stage.FREEZE).pack()
+        opening = Opening(
+            **self._claim(round_, proposal), ballot=ballot, ballot_bytes=data, salt=salt
+        )
+        return Seal(hash=seal(ctx, self.public, data, salt)), self._writer.encode(opening)
+
+    def unsealed(self, round_: int, proposal: Message | None) -> Opening:
+        """The opening of a member that sealed no ballot: its alias claim alone, if any."""
+        return Opening(**self._claim(round_, proposal))
+
+    def _claim(self, round_: int, proposal: Message | None) -> dict[str, bytes]:
+        """The alias part of an opening (R8): the alias key signs who its author is."""
+        if proposal is None:
+            return {}
+        secrets = RoundSecrets.of(self._secret, round_)
+        alias = self._writer.alias(secrets.alias_seed)
+        ctx = self.ctx(round_, Stage.OUTCOME).pack()
+        return {
+            "alias": alias.public,
+            "alias_signature": alias.sign(alias_claim(ctx, self.public)),
+            "proposal": proposal.id,
+            "nonce": secrets.nonce,
+        }

@@ -1,0 +1,182 @@
+"""A verdict as a file: the TaskOpen, and for each round what was agreed and on what (E1).
+
+The file is one canonical JSON object, so it has exactly one form: a byte changed anywhere
+either breaks the form or changes something that is signed.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+from .. import canonical
+from ..agreement.instance import value_id
+from ..bodies import BodyError, Propose
+from ..deliberation.effects import Finish
+from ..envelope import Envelope
+
+FORMAT = "quorate-verdict/1"
+"""The first words of every verdict file."""
+
+MAX_FILE = 268_435_456
+"""Largest file that is read, in bytes: sixteen rounds of the largest committee's proposals."""
+
+_OPENING_WORDS = b'{"format":"' + FORMAT.encode() + b'"'
+
+
+class BundleError(ValueError):
+    """The bytes are not a verdict file. `damaged` says that they once may have been."""
+
+    def __init__(self, text: str, *, damaged: bool = False) -> None:
+        super().__init__(text)
+        self.damaged = damaged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointBundle:
+    """A decided point: the PROPOSE that carries its value, and q precommits for it."""
+
+    carrier: Envelope
+    precommits: tuple[Envelope, ...]
+
+    @property
+    def value(self) -> bytes:
+        """The decided bytes. Raises `BodyError` if the carrier is malformed."""
+        return Propose.unpack(self.carrier.payload).value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundBundle:
+    """A round: its points in order (slate, freeze, outcome) and every envelope they name."""
+
+    points: tuple[PointBundle, ...]
+    named: tuple[Envelope, ...]
+
+    def envelopes(self) -> tuple[Envelope, ...]:
+        """All of the round's envelopes, carriers and precommits included."""
+        votes = [item for point in self.points for item in (point.carrier, *point.precommits)]
+        return (*self.named, *votes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A verdict, not yet verified."""
+
+    opened: Envelope
+    rounds: tuple[RoundBundle, ...]
+
+    @property
+    def task(self) -> bytes:
+        """The task's id (S7)."""
+        return self.opened.id
+
+    @property
+    def id(self) -> bytes:
+        """The verdict's id: the hash of the last decided value (E1). Raises `BundleError`."""
+        try:
+            return value_id(self.rounds[-1].points[-1].value)
+        except (BodyError, IndexError) as error:
+            raise BundleError(f"the verdict has no last value: {error}", damaged=True) from None
+
+    @classmethod
+    def of(cls, finish: Finish) -> "Bundle":
+        """The verdict of a finished task."""
+        return cls(
+            opened=finish.opened.envelope,
+            rounds=tuple(
+                RoundBundle(
+                    points=tuple(
+                        PointBundle(
+                            carrier=point.carrier.envelope,
+                            precommits=tuple(vote.envelope for vote in point.precommits),
+                        )
+                        for point in record.points
+                    ),
+                    named=tuple(message.envelope for message in record.named),
+                )
+                for record in finish.rounds
+            ),
+        )
+
+    def encode(self) -> bytes:
+        """The bytes of the file."""
+        return canonical.encode(
+            {
+                "format": FORMAT,
+                "opened": _to_plain(self.opened),
+                "rounds": [
+                    {
+                        "named": [_to_plain(item) for item in part.named],
+                        "points": [
+                            {
+                                "carrier": _to_plain(point.carrier),
+                                "precommits": [_to_plain(vote) for vote in point.precommits],
+                            }
+                            for point in part.points
+                        ],
+                    }
+                    for part in self.rounds
+                ],
+            }
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Bundle":
+        """The verdict in a file's bytes. Raises `BundleError`."""
+        if len(data) > MAX_FILE:
+            raise BundleError(f"{len(data)} bytes are more than a verdict takes ({MAX_FILE})")
+        if not data.startswith(_OPENING_WORDS):
+            raise BundleError("this is not a verdict file: it does not begin like one")
+        try:
+            plain = canonical.decode(data)
+            bundle = cls(
+                opened=_from_plain(plain["opened"]),
+                rounds=tuple(
+                    RoundBundle(
+                        points=tuple(
+                            PointBundle(
+                                carrier=_from_plain(point["carrier"]),
+                                precommits=tuple(map(_from_plain, point["precommits"])),
+                            )
+                            for point in part["points"]
+                        ),
+                        named=tuple(map(_from_plain, part["named"])),
+                    )
+                    for part in plain["rounds"]
+                ),
+            )
+        except (canonical.CanonicalError, KeyError, TypeError, ValueError) as error:
+            raise BundleError(f"the verdict file is damaged: {error}", damaged=True) from None
+        if bundle.encode() != data:
+            raise BundleError("the verdict file holds more than a verdict", damaged=True)
+        return bundle
+
+
+def _to_plain(envelope: Envelope) -> dict[str, Any]:
+    return {
+        "ctx": _base64(envelope.ctx),
+        "kind": envelope.kind,
+        "payload": _base64(envelope.payload),
+        "signature": _base64(envelope.signature),
+        "signer": envelope.signer.hex(),
+    }
+
+
+def _from_plain(plain: dict[str, Any]) -> Envelope:
+    kind = plain["kind"]
+    if not isinstance(kind, int) or not 0 <= kind <= 255:
+        raise ValueError("an envelope's kind is not a small number")
+    try:
+        return Envelope(
+            kind=kind,
+            ctx=base64.b64decode(plain["ctx"], validate=True),
+            payload=base64.b64decode(plain["payload"], validate=True),
+            signer=bytes.fromhex(plain["signer"]),
+            signature=base64.b64decode(plain["signature"], validate=True),
+        )
+    except binascii.Error as error:
+        raise ValueError(f"an envelope is not base64: {error}") from None
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")

@@ -1,0 +1,233 @@
+"""Checking a verdict with nothing but its bytes and, to be sure of whom, a pin (rule E2).
+
+The steps are numbered here and in the body of `verify`:
+
+1. The TaskOpen is signed by a member of the committee it describes (S1, S3, S7).
+2. The committee is one that the pinned federation allows, if there is a pin (S3, S6).
+3. Rounds are contiguous, and exactly the last says finish (E1).
+4. Every envelope belongs to its round, is signed, well-formed, and named by a point (E1).
+5. Each value has q precommits of one view, by distinct members (A8).
+6. Each set is what its REPORTs oblige (V1, V2, V3).
+7. The outcome is recomputed: openings, masks, tally, plateau, decision (R8, R9, V4, V5).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..agreement.instance import value_id
+from ..agreement.validity import Invalid, Pending, Validity
+from ..bodies import BodyError, Propose, TaskOpen, Vote
+from ..committee import Committee
+from ..deliberation.outcome import Facts, check_outcome
+from ..deliberation.points import POINT_NAME, PointValue, check_set, closure
+from ..envelope import POINTS, STAGE_OF, ZERO, Ctx, Envelope, Kind, MessageId, Stage
+from ..ports import Message, Reader
+from .bundle import Bundle, PointBundle, RoundBundle
+
+Pin = Callable[[Committee], str | None]
+"""Why a pinned federation does not allow a committee, or None if it does."""
+
+
+class VerdictError(Exception):
+    """The verdict is not valid: `rule` is broken, by the envelope `message` if one is named."""
+
+    def __init__(self, rule: str, text: str, message: bytes | None = None) -> None:
+        named = f" (message {message.hex()[:16]})" if message is not None else ""
+        super().__init__(f"{rule}: {text}{named}")
+        self.rule = rule
+        self.text = text
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A verdict whose every figure was recomputed. `pinned` says whether by known members.
+
+    `outcomes` are the figures of each round; the last holds the decision.
+    """
+
+    id: bytes
+    task: bytes
+    spec: TaskOpen
+    opener: bytes
+    pinned: bool
+    outcomes: tuple[dict[str, Any], ...]
+
+    @property
+    def decision(self) -> dict[str, Any]:
+        """The last round's decision."""
+        decision: dict[str, Any] = self.outcomes[-1]["decision"]
+        return decision
+
+
+def verify(bundle: Bundle, reader: Reader, pin: Pin | None) -> Checked:
+    """Check a verdict. Raises `VerdictError` naming the rule that fails."""
+    # 1.
+    spec, base = _check_open(bundle.opened, reader)
+    # 2.
+    if pin is not None:
+        problem = pin(spec.committee)
+        if problem is not None:
+            raise VerdictError("S3", f"the pinned federation does not allow this: {problem}")
+    if not bundle.rounds:
+        raise VerdictError("E1", "the verdict has no rounds")
+    previous: dict[str, Any] | None = None
+    outcomes = []
+    for number, part in enumerate(bundle.rounds, start=1):
+        previous = _check_round(part, number, spec, base, previous, reader)
+        outcomes.append(previous)
+        # 3.
+        last = number == len(bundle.rounds)
+        if (previous["decision"]["kind"] == "finish") != last:
+            said = "says finish and is not the last" if not last else "does not say finish"
+            raise VerdictError("E1", f"round {number} {said}")
+    return Checked(
+        id=bundle.id,
+        task=bundle.task,
+        spec=spec,
+        opener=bundle.opened.signer,
+        pinned=pin is not None,
+        outcomes=tuple(outcomes),
+    )
+
+
+def _check_open(opened: Envelope, reader: Reader) -> tuple[TaskOpen, Ctx]:
+    message = _read(opened, reader)
+    if message.kind is not Kind.TASK_OPEN or message.ctx.task != ZERO or message.ctx.round != 0:
+        raise VerdictError("S7", "the first envelope is not a TaskOpen", opened.id)
+    assert isinstance(message.body, TaskOpen)
+    committee = message.body.committee
+    if message.ctx.committee != committee.hash or message.ctx.network != committee.network:
+        raise VerdictError("S3", "the TaskOpen is bound to another committee", opened.id)
+    if committee.position(opened.signer) is None:
+        raise VerdictError("S7", "the opener is not a member of its committee", opened.id)
+    return message.body, replace(message.ctx, task=opened.id)
+
+
+def _check_round(
+    part: RoundBundle,
+    number: int,
+    spec: TaskOpen,
+    base: Ctx,
+    previous: dict[str, Any] | None,
+    reader: Reader,
+) -> dict[str, Any]:
+    """Steps 4 to 7 for one round. Returns the outcome's figures."""
+    if len(part.points) != len(POINTS):
+        raise VerdictError("E1", f"round {number} has {len(part.points)} points, not three")
+    # 4.
+    held: dict[MessageId, Message] = {}
+    for envelope in part.named:
+        message = _read(envelope, reader)
+        _check_place(message, number, spec, base)
+        if message.id in held:
+            raise VerdictError("E1", "an envelope is carried twice", message.id)
+        held[message.id] = message
+    values: dict[Stage, PointValue] = {}
+    for stage, point in zip(POINTS, part.points, strict=True):
+        values[stage] = _check_point(point, stage, number, spec, base, reader)
+    named = {item for value in values.values() for item in closure(value, held.get)}
+    for item in sorted(set(held) - named):
+        raise VerdictError("E1", "an envelope is carried that no value names", item)
+    # 6.
+    for stage, value in values.items():
+        ctx = replace(base, round=number, stage=stage)
+        _settle(
+            check_set(value, committee=spec.committee, ctx=ctx, lookup=held.get), stage, number
+        )
+    # 7.
+    facts = Facts(
+        spec=spec,
+        task=base.task,
+        round=number,
+        slate=values[Stage.SLATE],
+        slate_value=part.points[0].value,
+        freeze=values[Stage.FREEZE],
+        previous=previous,
+        ctx=replace(base, round=number, stage=Stage.OUTCOME),
+        lookup=held.get,
+        verify=reader.verify,
+    )
+    outcome = values[Stage.OUTCOME]
+    _settle(check_outcome(outcome, facts), Stage.OUTCOME, number)
+    assert outcome.figures is not None
+    return outcome.figures
+
+
+def _check_point(
+    point: PointBundle, stage: Stage, number: int, spec: TaskOpen, base: Ctx, reader: Reader
+) -> PointValue:
+    """Step 5: the carrier is this point's, and q precommits of one view name its value."""
+    where = f"the {POINT_NAME[stage]} of round {number}"
+    ctx = replace(base, round=number, stage=stage)
+    carrier = _read(point.carrier, reader)
+    if carrier.kind is not Kind.PROPOSE or carrier.ctx != ctx:
+        raise VerdictError("E1", f"{where} is carried by something else", carrier.id)
+    if spec.committee.position(carrier.signer) is None:
+        raise VerdictError("S2", f"{where} is carried by a stranger's message", carrier.id)
+    assert isinstance(carrier.body, Propose)
+    quorum = spec.committee.quorum
+    wanted = value_id(carrier.body.value)
+    signers: set[bytes] = set()
+    views: set[int] = set()
+    for envelope in point.precommits:
+        vote = _read(envelope, reader)
+        if vote.kind is not Kind.PRECOMMIT or vote.ctx != ctx:
+            raise VerdictError("A8", f"{where} has a vote that is no precommit of it", vote.id)
+        if spec.committee.position(vote.signer) is None:
+            raise VerdictError("A8", f"{where} has a stranger's precommit", vote.id)
+        assert isinstance(vote.body, Vote)
+        if vote.body.value != wanted:
+            raise VerdictError("A8", f"{where} has a precommit for another value", vote.id)
+        if vote.signer in signers:
+            raise VerdictError("A8", f"{where} has two precommits of one member", vote.id)
+        signers.add(vote.signer)
+        views.add(vote.body.view)
+    if len(views) > 1:
+        raise VerdictError("A8", f"{where} has precommits of mixed views: {sorted(views)}")
+    if len(signers) != quorum.q:
+        text = f"{where} has {len(signers)} precommits, and a quorum is {quorum.q}"
+        raise VerdictError("A8", text)
+    try:
+        return PointValue.decode(carrier.body.value, stage=stage, round_=number)
+    except ValueError as error:
+        raise VerdictError("V5", f"{where}: {error}", carrier.id) from None
+
+
+def _check_place(message: Message, number: int, spec: TaskOpen, base: Ctx) -> None:
+    """A named envelope is of this task and round, and by a member unless it is a proposal."""
+    ctx = message.ctx
+    if ctx != replace(base, round=number, stage=ctx.stage):
+        raise VerdictError("S2", f"an envelope in round {number} is of elsewhere", message.id)
+    if ctx.stage not in STAGE_OF[message.kind]:
+        text = f"{message.kind.name} does not belong in stage {ctx.stage.name}"
+        raise VerdictError("S2", text, message.id)
+    member = spec.committee.position(message.signer) is not None
+    if member == (message.kind is Kind.PROPOSAL):
+        text = "a proposal is signed by a member" if member else "a stranger signed"
+        raise VerdictError("S2", text, message.id)
+
+
+def _read(envelope: Envelope, reader: Reader) -> Message:
+    """An envelope with its signature checked and its payload parsed once (S1)."""
+    if not reader.verify(envelope.signer, envelope.preimage, envelope.signature):
+        raise VerdictError("S1", "a signature does not hold", envelope.id)
+    try:
+        kind = Kind(envelope.kind)
+        ctx = Ctx.unpack(envelope.ctx)
+        body = reader.decode(kind, envelope.payload)
+    except (ValueError, BodyError) as error:
+        raise VerdictError("S1", f"an envelope is malformed: {error}", envelope.id) from None
+    return Message(envelope=envelope, kind=kind, ctx=ctx, body=body)
+
+
+def _settle(validity: Validity, stage: Stage, number: int) -> None:
+    where = f"the {POINT_NAME[stage]} of round {number}"
+    match validity:
+        case Pending(ids=ids):
+            raise VerdictError("E1", f"{where} names an envelope that is not there", ids[0])
+        case Invalid(rule=rule, text=text, message=message):
+            raise VerdictError(rule, f"{where}: {text}", message)
+        case _:
+            return

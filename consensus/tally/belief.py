@@ -6,6 +6,7 @@ no opinion there, and the mean over voters is taken over those who know the opti
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import lcm
 
 from ..bodies import AnswerSpec
 from ..exact import ONE_BP, apportion
@@ -61,9 +62,7 @@ def pool(
             if opinion.known[place]:
                 given[place] += weight * opinion.shares[place]
                 whole[place] += weight
-    common = 1
-    for weight in set(whole):
-        common *= weight or 1
+    common = lcm(*(weight for weight in whole if weight))
     return tuple(
         part * (common // weight) if weight else 0
         for part, weight in zip(given, whole, strict=True)

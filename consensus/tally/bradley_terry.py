@@ -27,18 +27,16 @@ Matrix = Sequence[Sequence[float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """Strengths relative to the ghost's 1, standard errors in nats of log-strength."""
+    """Strengths relative to the ghost's 1, and whether the steps came to rest."""
 
     strengths: tuple[float, ...]
-    errors: tuple[float, ...]
     converged: bool
 
 
 def fit(wins: Matrix, prior: float) -> Fit:
     """The posterior mode for weighted fractional wins `wins[i][j]` of class i over class j.
 
-    `wins` is square with a zero diagonal, nothing negative; `prior` is above zero. Errors
-    are roots of the diagonal of the inverse observed information at the mode.
+    `wins` is square with a zero diagonal, nothing negative; `prior` is above zero.
     """
     strengths = [1.0] * len(wins)
     for _ in range(STEPS):
@@ -46,14 +44,26 @@ def fit(wins: Matrix, prior: float) -> Fit:
         step = _solve(information, gradient)
         largest = max((abs(part) for part in step), default=0.0)
         if largest <= STILL:
-            return Fit(strengths=tuple(strengths), errors=_errors(information), converged=True)
+            return Fit(strengths=tuple(strengths), converged=True)
         cut = 1.0 if largest <= 1.0 else 1.0 / largest
         strengths = [
             strength * (1.0 + part * cut * 0.5) / (1.0 - part * cut * 0.5)
             for strength, part in zip(strengths, step, strict=True)
         ]
+    return Fit(strengths=tuple(strengths), converged=False)
+
+
+def standard_errors(wins: Matrix, prior: float, strengths: Sequence[float]) -> tuple[float, ...]:
+    """Standard errors of the log-strengths, in nats, at the mode `strengths`.
+
+    Roots of the diagonal of the inverse observed information, prior included.
+    """
     _, information = _derivatives(wins, prior, strengths)
-    return Fit(strengths=tuple(strengths), errors=_errors(information), converged=False)
+    count = len(information)
+    return tuple(
+        sqrt(_solve(information, [1.0 if at == unit else 0.0 for at in range(count)])[unit])
+        for unit in range(count)
+    )
 
 
 def _derivatives(
@@ -100,11 +110,3 @@ def _solve(matrix: Matrix, right: Sequence[float]) -> list[float]:
         rest = fsum(-rows[at][later] * solution[later] for later in range(at + 1, count))
         solution[at] = (rows[at][count] + rest) / rows[at][at]
     return solution
-
-
-def _errors(information: Matrix) -> tuple[float, ...]:
-    count = len(information)
-    return tuple(
-        sqrt(_solve(information, [1.0 if at == unit else 0.0 for at in range(count)])[unit])
-        for unit in range(count)
-    )

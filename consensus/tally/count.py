@@ -15,7 +15,7 @@ from ..policy import Policy
 from .answers import Classes, classes
 from .ballots import Candidate, CountedBallot
 from .belief import Opinion, blend, opinions, over_classes, pool
-from .bradley_terry import Fit, Matrix, fit
+from .bradley_terry import Fit, Matrix, fit, standard_errors
 from .readings import Reading, read
 
 
@@ -34,6 +34,12 @@ class Count:
     def fit(self) -> Fit:
         """Bradley-Terry over the classes (O2)."""
         return fit(self._wins, self.policy.prior / 1_000)
+
+    @cached_property
+    def errors(self) -> tuple[int, ...]:
+        """Standard errors of the log-strengths, 10,000 to a nat."""
+        found = standard_errors(self._wins, self.policy.prior / 1_000, self.fit.strengths)
+        return tuple(scaled(error, ONE_BP) for error in found)
 
     @cached_property
     def strengths(self) -> tuple[int, ...]:

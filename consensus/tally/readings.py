@@ -7,7 +7,7 @@ Clones of a proposal gain its class nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import lcm, sqrt
 
 from ..bodies import Ballot, Pair, Preference
 from ..exact import ONE_BP
@@ -91,9 +91,7 @@ def _votes(ballot: Ballot, at: Sequence[int | None], count: int) -> tuple[float,
         position = at[mark.candidate]
         if position is not None:
             given[position].append(mark.endorsement)
-    common = 1
-    for marks in given:
-        common *= len(marks) or 1
+    common = lcm(*(len(marks) for marks in given if marks))
     means = [sum(marks) * (common // len(marks)) if marks else 0 for marks in given]
     whole = sum(abs(mean) for mean in means)
     if whole == 0:

@@ -8,7 +8,6 @@ from typing import Any
 
 from ..bodies import AnswerSpec
 from ..committee import Quorum
-from ..exact import ONE_BP, scaled
 from ..policy import Policy
 from .answers import AnswerClass, Void
 from .ballots import Candidate, CountedBallot
@@ -152,7 +151,7 @@ def tally(
         ballots=len(cast),
         converged=first.fit.converged,
         robustness=(
-            robustness(first, recount, candidates, cast, quorum)
+            robustness(first, recount, candidates, cast, quorum.f)
             if status is Status.DECIDED
             else Robustness(least=None, tried=0, fragile=False)
         ),
@@ -202,7 +201,7 @@ def _figures(first: Count) -> tuple[ClassFigures, ...]:
             belief=first.belief[at],
             proposals=first.proposals[at],
             strength=first.strengths[at],
-            error=scaled(first.fit.errors[at], ONE_BP),
+            error=first.errors[at],
             support=first.support[at],
             borda=first.borda[at],
             votes=first.votes[at],

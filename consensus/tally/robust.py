@@ -1,19 +1,19 @@
 """How few members could have changed the result (rule O5)."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from ..bodies import Ballot, Mark, Pair, Preference
-from ..committee import Quorum
 from ..envelope import MessageId
 from .answers import Classes
 from .ballots import Candidate, CountedBallot
 from .count import Count
+from .readings import read
 
 MOST_SETS = 64
 """Most sets of members that are tried in full, each in two ways: enough for every set of up
-to f + 1 members in committees of up to seven, and of up to f in committees of up to ten."""
+to f + 1 members in committees of up to seven, and of up to f in committees of up to nine."""
 
 Recount = Callable[[Sequence[Candidate], Sequence[CountedBallot]], Count]
 
@@ -36,7 +36,7 @@ def robustness(
     recount: Recount,
     candidates: Sequence[Candidate],
     ballots: Sequence[CountedBallot],
-    quorum: Quorum,
+    f: int,
 ) -> Robustness:
     """Search for the least set of members that changes the winner of `first`.
 
@@ -45,11 +45,15 @@ def robustness(
     by rising size up to f + 1, as far as `MOST_SETS` allows; beyond, members turn or
     withdraw together in the order in which each alone hurt the winner most.
     """
-    if len(first.ranking) < 2:
-        return Robustness(least=None, tried=quorum.n, fragile=False)
-    winner, runner_up = (first.classes.items[at].answer for at in first.ranking[:2])
     voters = sorted({item.author for item in candidates} | {item.voter for item in ballots})
-    counted = {item.voter: item for item in ballots}
+    if len(first.ranking) < 2:
+        return Robustness(least=None, tried=len(voters), fragile=False)
+    winner, runner_up = (first.classes.items[at].answer for at in first.ranking[:2])
+    honest = {reading.voter: reading for reading in first.readings}
+    bought = {
+        voter: read(turn(voter, candidates, first.classes, winner, runner_up), first.classes)
+        for voter in voters
+    }
 
     def without(members: Iterable[int]) -> Count:
         gone = set(members)
@@ -59,25 +63,23 @@ def robustness(
         )
 
     def turned(members: Iterable[int]) -> Count:
-        bought = {
-            member: turn(member, candidates, first.classes, winner, runner_up) for member in members
-        }
-        return recount(candidates, list((counted | bought).values()))
+        now = honest | {member: bought[member] for member in members}
+        return replace(first, readings=tuple(now.values()))
 
     ways = (without, turned)
     tried = 0
-    for size in range(1, quorum.f + 2):
+    for size in range(1, f + 2):
         if sets_up_to(len(voters), size) > MOST_SETS:
             break
         for members in combinations(voters, size):
             if any(_changes(way(members), winner) for way in ways):
-                return Robustness(least=size, tried=size - 1, fragile=size <= quorum.f)
+                return Robustness(least=size, tried=size - 1, fragile=size <= f)
         tried = size
+    orders = [sorted(voters, key=lambda voter: _margin(way([voter]), winner)) for way in ways]
     for size in range(tried + 1, len(voters) + 1):
-        for way in ways:
-            margins = sorted((_margin(way([member]), winner), member) for member in voters)
-            if _changes(way([member for _, member in margins[:size]]), winner):
-                return Robustness(least=size, tried=tried, fragile=size <= quorum.f)
+        for way, order in zip(ways, orders, strict=True):
+            if _changes(way(order[:size]), winner):
+                return Robustness(least=size, tried=tried, fragile=size <= f)
     return Robustness(least=None, tried=tried, fragile=False)
 
 

@@ -88,6 +88,7 @@ class Instance:
         self._votes = VoteBook()
         self._proposals: dict[int, list[Message]] = {}
         self._early: dict[bytes, list[Message]] = {}
+        self._kept_proposals: set[bytes] = set()
         self._values: dict[bytes, Message] = {}
         self._validity: dict[bytes, Valid | Invalid] = {}
         self._slots: dict[tuple[Kind, int], Message] = {}
@@ -102,6 +103,7 @@ class Instance:
         if self._order is None:
             self._order = proposer_order(self._committee, seed)
             early, self._early = self._early, {}
+            self._kept_proposals.clear()
             for messages in early.values():
                 for message in messages:
                     self._keep_proposal(message)
@@ -150,6 +152,10 @@ class Instance:
         proposals = [message for kept in self._proposals.values() for message in kept]
         return proposals + self._votes.messages()
 
+    def holds(self, item: bytes) -> bool:
+        """Whether the PROPOSE or vote with this message id is kept."""
+        return self._votes.holds(item) or item in self._kept_proposals
+
     def certificate(self) -> tuple[Message, ...]:
         """The decided value's PROPOSE and its q precommits (A14); empty if undecided."""
         if self.decided is None:
@@ -194,6 +200,7 @@ class Instance:
             known = any(other.id == message.id for other in waiting)
             if not known and (len(waiting) < EARLY_PROPOSALS or message.signer == self._me):
                 waiting.append(message)
+                self._kept_proposals.add(message.id)
                 self._values.setdefault(value_id(body.value), message)
             return
         if message.signer != self._proposer(body.view):
@@ -210,6 +217,7 @@ class Instance:
             if len(kept) > 1 and not self._supported(value_id(body.value)):
                 return
         kept.append(message)
+        self._kept_proposals.add(message.id)
         self._values.setdefault(value_id(body.value), message)
         self._follow()
 

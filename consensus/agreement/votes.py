@@ -20,6 +20,7 @@ class VoteBook:
         self._seen: dict[tuple[int, Kind, bytes], list[Message]] = {}
         self._beyond: dict[bytes, Message] = {}
         self._highest: dict[bytes, int] = {}
+        self._ids: set[bytes] = set()
 
     def add(self, message: Message, view: int) -> tuple[bool, Message | None]:
         """Keep a vote. Returns (is new, an earlier different vote of the same slot or None).
@@ -30,7 +31,7 @@ class VoteBook:
         assert isinstance(vote, Vote) and message.kind in VOTES
         slot = (vote.view, message.kind, message.signer)
         earlier = self._seen.get(slot, [])
-        if any(other.id == message.id for other in earlier):
+        if message.id in self._ids:
             return False, None
         if vote.view > view + VIEW_WINDOW:  # A9: of far views one message a signer
             self._highest[message.signer] = max(
@@ -39,7 +40,10 @@ class VoteBook:
             kept = self._beyond.get(message.signer)
             if kept is not None and isinstance(kept.body, Vote) and kept.body.view >= vote.view:
                 return False, None
+            if kept is not None:
+                self._ids.discard(kept.id)
             self._beyond[message.signer] = message
+            self._ids.add(message.id)
             return True, None
         by_value = self._cast.setdefault((vote.view, message.kind), {})
         supporters = by_value.get(vote.value, {})
@@ -47,12 +51,17 @@ class VoteBook:
             return False, earlier[0]
         by_value.setdefault(vote.value, {})[message.signer] = message
         self._seen.setdefault(slot, []).append(message)
+        self._ids.add(message.id)
         self._highest[message.signer] = max(self._highest.get(message.signer, 0), vote.view)
         return True, earlier[0] if earlier else None
 
     def note_view(self, signer: bytes, view: int) -> None:
         """A proposal of `signer` shows it in `view` too (A9)."""
         self._highest[signer] = max(self._highest.get(signer, 0), view)
+
+    def holds(self, item: bytes) -> bool:
+        """Whether the vote with this message id is kept."""
+        return item in self._ids
 
     def settle(self, view: int) -> list[Message]:
         """Take out far votes that `view` has caught up with, to be added again."""
@@ -63,6 +72,7 @@ class VoteBook:
         ]
         for message in near:
             del self._beyond[message.signer]
+            self._ids.discard(message.id)
         return near
 
     def supporters(self, view: int, kind: Kind, value: bytes) -> dict[bytes, Message]:

@@ -101,6 +101,11 @@ class RoundState:
         """A held message or proposal by id; a REPORT in the pen is not held (V1a)."""
         return self._held.get(item) or self._parts.get(item)
 
+    def holds(self, item: MessageId) -> bool:
+        """Whether anything with this id is kept, in the pen and among the votes too."""
+        known = item in self._held or item in self._parts or item in self._pen
+        return known or any(instance.holds(item) for instance in self.instances.values())
+
     def content(self, kind: Kind, stage: Stage) -> dict[bytes, list[Message]]:
         """Member to the envelopes held in its slot, first arrival first."""
         return {

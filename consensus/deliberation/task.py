@@ -140,6 +140,7 @@ class Task:
         self._acceptances: dict[bytes, Message] = {}
         self._answered: dict[tuple[bytes, int, Stage], int] = {}
         self._ahead: set[bytes] = set()
+        self._later: set[bytes] = set()
 
     # -- events -----------------------------------------------------------------------
 
@@ -197,6 +198,12 @@ class Task:
                 return found
         return None
 
+    def holds(self, item: MessageId) -> bool:
+        """Whether a message is kept already, so that another copy need not be looked at."""
+        if any(message.id == item for message in self._acceptances.values()):
+            return True
+        return bool(self.rounds) and self.round.holds(item)
+
     def wanted(self) -> tuple[MessageId, ...]:
         """Ids that are named here and not held: to be asked for again until they come."""
         return self.round.wanted() if self.rounds else ()
@@ -213,6 +220,10 @@ class Task:
             if source is not None and source not in self._ahead:
                 self._ahead.add(source)
                 self.out.append(Behind(member=source))
+            self._later.add(message.signer)
+            if here == 0 and len(self._later) >= self.quorum.t:
+                # At least one honest member has gone on, which took q ACCEPTs (S7).
+                self.enter_round(1)
             return
         if number < here:
             self._certify(self.rounds[number - 1], message, source)

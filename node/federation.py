@@ -10,7 +10,7 @@ import binascii
 import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
@@ -61,7 +61,7 @@ class FederationMember:
     key: Member
     address: str
     family: str
-    certificate: bytes
+    certificate: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
         _check_name(self.name, "name")
@@ -351,10 +351,10 @@ def _floors_doc(floors: Floors) -> dict[str, str | int]:
     }
 
 
-def _check_name(name: str, field: str) -> None:
+def _check_name(name: str, what: str) -> None:
     if not _NAME.match(name) or len(name) > NAME_MAX:
         raise FederationError(
-            f"{field} {name[:NAME_MAX]!r} must be 1 to {NAME_MAX} letters, digits, dots, dashes "
+            f"{what} {name[:NAME_MAX]!r} must be 1 to {NAME_MAX} letters, digits, dots, dashes "
             "or underscores"
         )
 

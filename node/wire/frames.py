@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from consensus.envelope import Envelope
 
 from ..pb import peer_pb2 as pb
-from .bounds import ENVELOPE_OVERHEAD
+from .bounds import ENVELOPE_OVERHEAD, INLINE_MAX
 from .limits import ID_PREFIX, Limits
 from .pairs import envelope_from_proto, envelope_to_proto
 
@@ -34,7 +34,10 @@ _ENTRY = 8  # tag and length of an entry or a field in it
 
 
 class LinkCode(StrEnum):
-    """Why a link is closed or never came up. The names are on the wire, in logs and metrics."""
+    """Why a link is closed or never came up, or a call refused.
+
+    The names are on the wire, in logs and in metrics.
+    """
 
     WRONG_NETWORK = "wrong_network"
     NO_COMMON_VERSION = "no_common_version"
@@ -46,13 +49,18 @@ class LinkCode(StrEnum):
     MALFORMED_FRAME = "malformed_frame"
     FRAME_TOO_LARGE = "frame_too_large"
     QUEUE_FULL = "queue_full"
+    BUSY = "busy"
     OLD_TLS = "old_tls"
     STOPPING = "stopping"
     FAULT = "fault"
+    OTHER = "other"  # a peer's code that this version does not know
     # Never sent: what one side concludes by itself.
     CERTIFICATE = "certificate"
     UNREACHABLE = "unreachable"
     LOST = "lost"
+
+
+_CODES = frozenset(map(str, LinkCode))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +72,12 @@ class LinkRefusal:
 
     def __str__(self) -> str:
         return f"{self.code}: {self.text}"
+
+    @classmethod
+    def parse(cls, text: str) -> "LinkRefusal | None":
+        """The refusal behind its `str`, or None if `text` names no code that is known here."""
+        code, colon, rest = text.partition(": ")
+        return cls(code=code, text=_shown(rest, TEXT_MAX)) if colon and code in _CODES else None
 
 
 class FrameError(ValueError):
@@ -157,6 +171,11 @@ def envelope_size(envelope: Envelope) -> int:
     return len(envelope.payload) + ENVELOPE_OVERHEAD
 
 
+def is_inline(envelope: Envelope) -> bool:
+    """Whether an envelope goes on a link; a larger one is offered and fetched (rule T2)."""
+    return envelope_size(envelope) <= INLINE_MAX
+
+
 def digest_size(digest: Digest) -> int:
     """Bytes that a digest takes on the wire, at most."""
     return len(digest.held) + 2 * 32 + 5 * _ENTRY
@@ -237,11 +256,7 @@ def packet_from_proto(message: pb.Frame, limits: Limits) -> Packet:
             ),
         ),
         hello=hello_from_proto(message.hello) if message.HasField("hello") else None,
-        refusal=(
-            LinkRefusal(code=message.refusal.code[:TEXT_MAX], text=message.refusal.text[:TEXT_MAX])
-            if message.HasField("refusal")
-            else None
-        ),
+        refusal=_refusal(message.refusal) if message.HasField("refusal") else None,
         ping=message.ping,
         pong=message.pong,
     )
@@ -272,7 +287,7 @@ def hello_from_proto(message: pb.Hello) -> Hello:
         wall_ms=message.wall_ms,
         max_frame=message.limits.max_frame,
         max_envelope=message.limits.max_envelope,
-        software=message.software[:SOFTWARE_MAX],
+        software=_shown(message.software, SOFTWARE_MAX),
     )
 
 
@@ -288,6 +303,18 @@ def fetch_from_proto(message: pb.FetchRequest, limits: Limits) -> FetchRequest:
         round=message.round,
         ids=_ids(message.ids, limits.fetch_ids, "fetch"),
     )
+
+
+def _refusal(message: pb.Refusal) -> LinkRefusal:
+    code, text = message.code, _shown(message.text, TEXT_MAX)
+    if code not in _CODES:
+        return LinkRefusal(code=LinkCode.OTHER, text=f"{_shown(code, SOFTWARE_MAX)}: {text}")
+    return LinkRefusal(code=code, text=text)
+
+
+def _shown(text: str, limit: int) -> str:
+    """A peer's words as a log or a terminal may show them: cut, and free of control codes."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:limit])
 
 
 def _digest(message: pb.Digest, limits: Limits) -> Digest:

@@ -33,12 +33,12 @@ class Limits:
     """Envelopes, digests, wants and offers of one frame, together: an entry of a few bytes
     costs more to unpack than its bytes suggest."""
 
-    want_ids: int = 4_096
-    """Ids in one want; a round of the largest committee holds fewer, votes of ten views
-    included. Ask for the rest after the answer."""
+    want_ids: int = 1_024
+    """Ids in one want; a longer one is sent in pieces."""
 
-    held_ids: int = 16_384
-    """Ids in one digest: every slot of a round of 64 members with its votes of 40 views."""
+    held_ids: int = 8_000
+    """Ids in one digest: every slot of a round of 64 members with its votes of 18 views. As
+    many as the smallest frame that a peer may ask for still carries."""
 
     queue_bytes: int = 16 * MIB
     """Bytes waiting for one link. Past it the oldest digests go (a later one says the same),
@@ -57,6 +57,9 @@ class Limits:
     fetches: int = 4
     """Fetches that one member may have under way here: each may hold an envelope in memory."""
 
+    fetch_ms: int = 60_000
+    """Milliseconds that a fetch may take in all; what came by then is kept."""
+
     watches: int = 64
     """Tasks that one member may follow here at once."""
 
@@ -72,6 +75,9 @@ class Limits:
 
     backoff_ms: int = 2_000
     """Most milliseconds between two attempts to dial a member (rule T2)."""
+
+    idle_ms: int = 60_000
+    """Milliseconds after which a connection without any call is closed; links are calls."""
 
     keepalive_ms: int = 2_000
     """Milliseconds between two keepalives of an idle connection, and for the answer to one."""

@@ -1,0 +1,187 @@
+"""The serving side of `quorate.v1.Peer`: who calls is settled first, bounds next (T1, T3).
+
+Messages pass grpc as raw bytes and are measured and parsed here: a malformed or oversize one
+gets a typed refusal instead of an exception in grpc's own log.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from typing import Any, Final, NoReturn, TypeVar
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from consensus.envelope import Envelope
+
+from ..clock import Clock
+from ..federation import Federation
+from ..pb import peer_pb2
+from . import tls
+from .client import SERVICE
+from .frames import (
+    FetchRequest,
+    FrameError,
+    LinkCode,
+    LinkRefusal,
+    Packet,
+    fetch_from_proto,
+)
+from .limits import Limits
+from .link import LinkEndedError, Stream, refuse
+from .pairs import envelope_to_proto
+from .watch import Event, WatchError, WatchRequest, event_to_proto, watch_from_bytes
+
+_T = TypeVar("_T")
+
+FETCH_MAX: Final = 1_048_576
+"""Most bytes of a request to fetch; one with every id it may name takes a seventh of it."""
+
+
+class AcceptedStream:
+    """The accepting end of a Link call."""
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+
+    async def read(self) -> bytes | None:
+        """The next message; None at the end. grpc gives this side no reason for an end."""
+        try:
+            data = await self._context.read()
+        except (grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as error:
+            raise LinkEndedError.lost(str(error)) from None
+        return None if data is grpc.aio.EOF else data
+
+    async def write(self, data: bytes) -> None:
+        """Send a message, waiting for room."""
+        try:
+            await self._context.write(data)
+        except (grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as error:
+            raise LinkEndedError.lost(str(error)) from None
+
+    async def finish(self) -> None:
+        """Nothing to wait for: returning from the call sends what was written, then its end."""
+
+
+class PeerService:
+    """The three calls. What they do is handed in; what they refuse is decided here.
+
+    `link` runs a link with a member on a stream; `fetch` and `watch` answer a member.
+    """
+
+    def __init__(
+        self,
+        *,
+        federation: Federation,
+        clock: Clock,
+        limits: Limits,
+        link: Callable[[bytes, Stream], Any],
+        fetch: Callable[[bytes, FetchRequest], AsyncIterator[Envelope]],
+        watch: Callable[[bytes, WatchRequest], AsyncIterator[Event]],
+        refused: Callable[[str, LinkRefusal], None],
+    ) -> None:
+        self._members = [member.key for member in federation.members]
+        self._clock = clock
+        self._limits = limits
+        self._link = link
+        self._fetch = fetch
+        self._watch = watch
+        self._refused = refused
+        self._busy: Counter[tuple[str, bytes]] = Counter()
+
+    def register(self, server: Any) -> None:
+        """Offer the calls on a `grpc.aio` server."""
+        handlers = {
+            "Link": grpc.stream_stream_rpc_method_handler(self._serve_link),
+            "Fetch": grpc.unary_stream_rpc_method_handler(self._serve_fetch),
+            "Watch": grpc.unary_stream_rpc_method_handler(self._serve_watch),
+        }
+        server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, handlers)])
+
+    async def _serve_link(self, _: Any, context: Any) -> None:
+        stream = AcceptedStream(context)
+        member = self._caller(context)
+        if isinstance(member, LinkRefusal):
+            self._refused(context.peer(), member)
+            await refuse(stream, Packet(refusal=member), self._limits)
+        else:
+            await self._link(member, stream)
+
+    async def _serve_fetch(self, data: bytes, context: Any) -> None:
+        member = await self._identified(context)
+        try:
+            if len(data) > FETCH_MAX:
+                raise FrameError(
+                    LinkCode.MALFORMED_FRAME, f"a fetch of {len(data)} bytes, over {FETCH_MAX}"
+                )
+            message = peer_pb2.FetchRequest.FromString(data)
+            request = fetch_from_proto(message, self._limits)
+        except FrameError as error:
+            await self._abort(context, grpc.StatusCode.INVALID_ARGUMENT, error.refusal)
+        except DecodeError:
+            refusal = LinkRefusal(code=LinkCode.MALFORMED_FRAME, text="not readable as a fetch")
+            await self._abort(context, grpc.StatusCode.INVALID_ARGUMENT, refusal)
+        room = self._limits.fetch_bytes
+        with await self._slot("fetches", member, self._limits.fetches, context):
+            async with _closing(self._fetch(member, request)) as envelopes:
+                async for envelope in envelopes:
+                    answer = envelope_to_proto(envelope).SerializeToString()
+                    await context.write(answer)
+                    room -= len(answer)
+                    if room <= 0:
+                        return  # the rest is asked for again
+
+    async def _serve_watch(self, data: bytes, context: Any) -> None:
+        member = await self._identified(context)
+        try:
+            request = watch_from_bytes(data)
+        except WatchError as error:
+            refusal = LinkRefusal(code=LinkCode.MALFORMED_FRAME, text=str(error))
+            await self._abort(context, grpc.StatusCode.INVALID_ARGUMENT, refusal)
+        with await self._slot("watches", member, self._limits.watches, context):
+            async with _closing(self._watch(member, request)) as events:
+                async for event in events:
+                    await context.write(event_to_proto(event).SerializeToString())
+
+    def _caller(self, context: Any) -> bytes | LinkRefusal:
+        return tls.identify(context.auth_context(), self._members, tls.wall(self._clock))
+
+    async def _identified(self, context: Any) -> bytes:
+        member = self._caller(context)
+        if isinstance(member, LinkRefusal):
+            self._refused(context.peer(), member)
+            await self._abort(context, grpc.StatusCode.UNAUTHENTICATED, member)
+        return member
+
+    async def _slot(
+        self, what: str, member: bytes, limit: int, context: Any
+    ) -> AbstractContextManager[None]:
+        """One of `limit` places that `member` has here for `what`; aborts if all are taken."""
+        if self._busy[what, member] >= limit:
+            text = f"{limit} {what} of yours are under way here; wait for one to end"
+            refusal = LinkRefusal(code=LinkCode.BUSY, text=text)
+            await self._abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, refusal)
+        return self._occupied((what, member))
+
+    @contextmanager
+    def _occupied(self, key: tuple[str, bytes]) -> Any:
+        self._busy[key] += 1
+        try:
+            yield
+        finally:
+            self._busy[key] -= 1
+
+    async def _abort(self, context: Any, status: grpc.StatusCode, why: LinkRefusal) -> NoReturn:
+        await context.abort(status, str(why))
+        raise AssertionError("abort does not return")
+
+
+@asynccontextmanager
+async def _closing(source: AsyncIterator[_T]) -> AsyncIterator[AsyncIterator[_T]]:
+    """Close a generator as soon as its reader is gone, not when memory is next tidied."""
+    try:
+        yield source
+    finally:
+        if isinstance(source, AsyncGenerator):
+            await source.aclose()

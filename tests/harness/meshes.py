@@ -1,0 +1,179 @@
+"""Meshes of the cast on loopback, with real TLS, and a handler that remembers what it was told."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from consensus.envelope import Envelope
+from node.clock import SystemClock
+from node.federation import Federation
+from node.identity import Identity
+from node.wire.frames import FetchRequest, Frame, Hello, LinkRefusal
+from node.wire.limits import Limits
+from node.wire.mesh import Mesh
+from node.wire.watch import Event, WatchRequest
+
+from .federations import entry, federation, free_address, person
+
+PATIENCE_S = 30.0
+"""How long a test waits for what must happen before it fails; nothing is asserted of time."""
+
+QUICK = Limits(backoff_ms=100)
+"""The limits of tests that wait for a link to come back."""
+
+
+class ShiftedClock(SystemClock):
+    """The host's clocks, the wall clock set wrong by `shift_ms`."""
+
+    def __init__(self, shift_ms: int) -> None:
+        self.shift_ms = shift_ms
+
+    def wall_ms(self) -> int:
+        """Milliseconds since 1970, shifted."""
+        return super().wall_ms() + self.shift_ms
+
+
+class Listener:
+    """A mesh's handler: remembers everything, serves what stands in `held` and `events`."""
+
+    def __init__(self) -> None:
+        self.ups: list[tuple[bytes, Hello]] = []
+        self.downs: list[tuple[bytes, LinkRefusal]] = []
+        self.frames: list[tuple[bytes, Frame]] = []
+        self.rtts: list[tuple[bytes, int]] = []
+        self.fetches: list[tuple[bytes, FetchRequest]] = []
+        self.watches: list[tuple[bytes, WatchRequest]] = []
+        self.held: list[Envelope] = []
+        self.events: list[Event] = []
+        self.gate = asyncio.Event()
+        """Fetches and watches end only when this is set."""
+        self.gate.set()
+        self.closed = 0
+        """How many fetches and watches are over."""
+        self._news = asyncio.Event()
+
+    def link_up(self, member: bytes, hello: Hello) -> None:
+        self.ups.append((member, hello))
+        self._news.set()
+
+    def link_down(self, member: bytes, reason: LinkRefusal) -> None:
+        self.downs.append((member, reason))
+        self._news.set()
+
+    def frame(self, member: bytes, frame: Frame) -> None:
+        self.frames.append((member, frame))
+        self._news.set()
+
+    def rtt(self, member: bytes, ms: int) -> None:
+        self.rtts.append((member, ms))
+        self._news.set()
+
+    async def serve_fetch(self, member: bytes, request: FetchRequest) -> AsyncIterator[Envelope]:
+        self.fetches.append((member, request))
+        self._news.set()
+        try:
+            for envelope in self.held:
+                yield envelope
+            await self.gate.wait()
+        finally:
+            self.closed += 1
+            self._news.set()
+
+    async def serve_watch(self, member: bytes, request: WatchRequest) -> AsyncIterator[Event]:
+        self.watches.append((member, request))
+        self._news.set()
+        try:
+            for event in self.events:
+                yield event
+            await self.gate.wait()
+        finally:
+            self.closed += 1
+            self._news.set()
+
+    def envelopes(self, member: bytes) -> list[Envelope]:
+        """What came from `member`, in order."""
+        return [one for sender, frame in self.frames if sender == member for one in frame.envelopes]
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait until `condition` holds, looking whenever something was heard."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():
+                self._news.clear()
+                await self._news.wait()
+
+
+class Orchard:
+    """A federation of the cast whose nodes a test starts and stops. Use `async with`."""
+
+    def __init__(self, home: Path, *names: str) -> None:
+        self.people: dict[str, Identity] = {name: person(home, name) for name in names}
+        self.federation: Federation = federation(
+            *(entry(one, address=free_address()) for one in self.people.values())
+        )
+        self.meshes: dict[str, Mesh] = {}
+        self.heard: dict[str, Listener] = {}
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> "Orchard":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.gather(*(mesh.stop(1.0) for mesh in self.meshes.values()))
+
+    def key(self, name: str) -> bytes:
+        """The public key of a member of the cast."""
+        return self.people[name].public
+
+    def address(self, name: str) -> str:
+        """Where the federation file says that a member listens."""
+        return self.federation.find(name).address
+
+    def by_key(self, first: str, second: str) -> tuple[str, str]:
+        """Two names, the one that dials (the smaller key) first."""
+        return (first, second) if self.key(first) < self.key(second) else (second, first)
+
+    def without(self, name: str) -> Federation:
+        """The federation file as it would read without a member."""
+        kept = tuple(one for one in self.federation.members if one.name != name)
+        return replace(self.federation, members=kept)
+
+    def mesh(
+        self,
+        name: str,
+        *,
+        federation: Federation | None = None,
+        clock: SystemClock | None = None,
+        limits: Limits = QUICK,
+        listen: str = "",
+        identity: Identity | None = None,
+    ) -> Mesh:
+        """The node of a member of the cast, not started; what is not said is as it should be."""
+        self.heard[name] = Listener()
+        return Mesh(
+            identity=identity or self.people[name],
+            federation=federation or self.federation,
+            listen=listen or self.address(name),
+            clock=clock or SystemClock(),
+            handler=self.heard[name],
+            limits=limits,
+        )
+
+    async def start(self, *names: str, **changes: object) -> None:
+        """Start the nodes of these members, all of them by default."""
+        for name in names or self.people:
+            mesh = self.mesh(name, **changes)  # type: ignore[arg-type]
+            await mesh.start()
+            self.meshes[name] = mesh
+
+    async def stop(self, name: str) -> None:
+        """Stop a node in good order."""
+        await self.meshes.pop(name).stop(1.0)
+
+    async def linked(self, *names: str) -> None:
+        """Wait until these nodes, all running ones by default, have links with each other."""
+        chosen = names or tuple(self.meshes)
+        for name in chosen:
+            others = {self.key(other) for other in chosen if other != name}
+            await self.heard[name].until(lambda: others <= self.meshes[name].up)  # noqa: B023

@@ -1,0 +1,193 @@
+"""How few members could have changed the result (O5)."""
+
+from dataclasses import replace
+from itertools import combinations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consensus.policy import ONE, Policy
+from consensus.tally import Candidate, CountedBallot, Robustness, Status
+from consensus.tally.robust import MOST_SETS, sets_up_to, turn
+from tests.harness.tallies import (
+    ALICE,
+    BOB,
+    CAROL,
+    DAVE,
+    FIRST,
+    Round,
+    ballot,
+    candidate,
+    rounds,
+)
+
+
+def camps(red: int, green: int, policy: Policy | None = None, confidence: int = ONE) -> Round:
+    """`red` members propose and back red, `green` the other."""
+    n = red + green
+    candidates = tuple(candidate(at, "red" if at < red else "green") for at in range(n))
+
+    def vote(voter: int) -> CountedBallot:
+        mine = range(red) if voter < red else range(red, n)
+        theirs = range(red, n) if voter < red else range(red)
+        return ballot(
+            voter,
+            candidates,
+            [(one, other, FIRST, confidence) for one in mine for other in theirs if one != voter],
+            {at: 100 if at in mine else -100 for at in range(n) if at != voter},
+        )
+
+    return Round(
+        n=n,
+        candidates=candidates,
+        ballots=tuple(vote(voter) for voter in range(n)),
+        policy=policy or Policy(),
+    )
+
+
+def test_a_lead_of_all_against_one_is_not_fragile() -> None:
+    found = camps(4, 1).tally().robustness
+    assert found.least is not None
+    assert found.least > 1
+    assert not found.fragile
+
+
+def test_a_lead_of_one_is_fragile() -> None:
+    of = camps(3, 2, Policy(rule="bradley_terry"))
+    assert of.tally().winner == "red"
+    assert of.tally().robustness == Robustness(least=1, tried=0, fragile=True)
+
+
+def test_one_class_can_be_beaten_by_nobody() -> None:
+    found = camps(4, 0).tally().robustness
+    assert found == Robustness(least=None, tried=4, fragile=False)
+
+
+def test_a_winner_with_a_lone_author_hangs_on_that_author() -> None:
+    candidates = (candidate(ALICE, "red"), *(candidate(at, "green") for at in (BOB, CAROL, DAVE)))
+    of = Round(
+        n=4,
+        candidates=candidates,
+        ballots=tuple(
+            ballot(
+                voter,
+                candidates,
+                [(ALICE, at, FIRST, ONE) for at in (BOB, CAROL, DAVE) if at != voter],
+                {ALICE: 100},
+            )
+            for voter in (BOB, CAROL, DAVE)
+        ),
+    )
+    assert of.tally().winner == "red"
+    assert of.tally().robustness == Robustness(least=1, tried=0, fragile=True)
+
+
+@pytest.mark.parametrize(("members", "size", "sets"), [(5, 2, 15), (7, 3, 63), (10, 3, 175)])
+def test_sets_are_counted(members: int, size: int, sets: int) -> None:
+    assert sets_up_to(members, size) == sets
+
+
+def test_committees_of_seven_are_searched_in_full_and_larger_ones_as_far_as_stated() -> None:
+    assert sets_up_to(7, 3) <= MOST_SETS < sets_up_to(8, 3)
+    assert camps(6, 1).tally().robustness.tried >= 2
+    found = camps(8, 2).tally().robustness
+    assert found.tried == 2
+    assert found.least is None or found.least > 2
+
+
+def test_a_turned_ballot_does_all_it_can_and_nothing_about_its_own() -> None:
+    of = camps(2, 2)
+    grouped = of.count().classes
+    turned = turn(DAVE, of.candidates, grouped, "red", "green").ballot
+    own = next(item.id for item in of.candidates if item.author == DAVE)
+    assert {turned.held[mark.candidate]: mark.endorsement for mark in turned.marks} == {
+        item.id: 100 if item.author == CAROL else -100
+        for item in of.candidates
+        if item.author != DAVE
+    }
+    named = {turned.held[at] for pair in turned.pairs for at in (pair.first, pair.second)}
+    assert own not in named
+    assert len(turned.pairs) == 2
+
+
+@settings(max_examples=60)
+@given(rounds(least=2, most=4), st.sampled_from(["blend", "bradley_terry", "quadratic", "borda"]))
+def test_the_search_agrees_with_brute_force(of: Round, rule: str) -> None:
+    of = replace(of, policy=Policy(rule=rule))
+    found = of.tally()
+    if found.status is not Status.DECIDED:
+        assert found.robustness == Robustness(least=None, tried=0, fragile=False)
+        return
+    twin = brute_force(of)
+    least, tried = found.robustness.least, found.robustness.tried
+    if least is not None and least <= tried + 1:
+        assert twin == least
+    else:
+        assert twin is None or twin > tried
+        assert least is None or (twin is not None and twin <= least)
+    f = (of.n - 1) // 3
+    assert found.robustness.fragile == (twin is not None and twin <= f)
+
+
+def brute_force(of: Round) -> int | None:
+    """Every set of members of any size, in both ways, with nothing carried over."""
+    first = of.count()
+    answers = [first.classes.items[at].answer for at in first.ranking]
+    if len(answers) < 2:
+        return None
+    members = sorted({item.author for item in of.candidates} | {item.voter for item in of.ballots})
+    for size in range(1, len(members) + 1):
+        for chosen in combinations(members, size):
+            for candidates, ballots in (
+                (
+                    tuple(item for item in of.candidates if item.author not in chosen),
+                    tuple(item for item in of.ballots if item.voter not in chosen),
+                ),
+                (of.candidates, turned_ballots(of, chosen, answers[0], answers[1])),
+            ):
+                again = of.count(candidates=candidates, ballots=ballots)
+                if again.winner is not None:
+                    if again.classes.items[again.winner].answer != answers[0]:
+                        return size
+    return None
+
+
+def turned_ballots(
+    of: Round, chosen: tuple[int, ...], winner: str, runner_up: str
+) -> tuple[CountedBallot, ...]:
+    """The ballots of the round with the chosen members' replaced, or added."""
+    grouped = of.count().classes
+
+    def bought(voter: int) -> CountedBallot:
+        mine: list[Candidate] = [item for item in of.candidates if item.author != voter]
+        at = {
+            item.author: grouped.items[grouped.of[item.id]].answer
+            for item in mine
+            if item.id in grouped.of
+        }
+        return ballot(
+            voter,
+            of.candidates,
+            [
+                (one, other, FIRST, ONE)
+                for one in at
+                for other in at
+                if at[one] == runner_up != at[other]
+            ],
+            {
+                author: 100 if answer == runner_up else -100
+                for author, answer in at.items()
+                if answer in (winner, runner_up)
+            },
+        )
+
+    kept = tuple(item for item in of.ballots if item.voter not in chosen)
+    return kept + tuple(bought(voter) for voter in chosen)
+
+
+def test_only_a_decided_round_is_searched() -> None:
+    of = camps(3, 2)
+    found = of.tally(ballots=of.ballots[:3])
+    assert found.status is Status.NO_QUORUM
+    assert found.robustness == Robustness(least=None, tried=0, fragile=False)

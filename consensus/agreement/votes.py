@@ -34,9 +34,7 @@ class VoteBook:
         if message.id in self._ids:
             return False, None
         if vote.view > view + VIEW_WINDOW:  # A9: of far views one message a signer
-            self._highest[message.signer] = max(
-                self._highest.get(message.signer, 0), vote.view
-            )
+            self._highest[message.signer] = max(self._highest.get(message.signer, 0), vote.view)
             kept = self._beyond.get(message.signer)
             if kept is not None and isinstance(kept.body, Vote) and kept.body.view >= vote.view:
                 return False, None

@@ -122,11 +122,7 @@ class Desk:
             task.submit(Stage.FREEZE, Kind.SEAL, kept.message.body)
             return
         own = self._own_proposal(state)
-        others = [
-            message
-            for message in self._table(state)
-            if own is None or message.id != own.id
-        ]
+        others = [message for message in self._table(state) if own is None or message.id != own.id]
         if not others:
             self._seal(Ballot(held=self._held(state), abstain="there is nothing to judge"))
             return
@@ -146,8 +142,7 @@ class Desk:
             case=self._case(),
             round=state.number,
             candidates=tuple(
-                LetteredProposal(letter=letter, proposal=found[item])
-                for letter, item in order
+                LetteredProposal(letter=letter, proposal=found[item]) for letter, item in order
             ),
             own=None if own is None else _proposal(own),
             dials=dials_of(task.rounds[:-1]),
@@ -308,10 +303,7 @@ class Desk:
         task = self._task
         if not task.active or not task.rounds or round_ != task.round.number:
             return False
-        return (
-            stage not in task.round.values
-            and task.scribe.kept(round_, stage, kind) is None
-        )
+        return stage not in task.round.values and task.scribe.kept(round_, stage, kind) is None
 
     def _case(self) -> Case:
         spec = self._task.spec

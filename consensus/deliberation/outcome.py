@@ -267,9 +267,7 @@ def _claims(value: PointValue, facts: Facts) -> Claims:
 # -- the decision -----------------------------------------------------------------------
 
 
-def _decision(
-    result: Tally, plateau: Plateau, opened: _Opened, facts: Facts
-) -> dict[str, Any]:
+def _decision(result: Tally, plateau: Plateau, opened: _Opened, facts: Facts) -> dict[str, Any]:
     """R10: continue or finish, and what a verdict says first (E3)."""
     committee = facts.spec.committee
     missing = _missing(opened, facts)

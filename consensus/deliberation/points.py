@@ -78,9 +78,13 @@ class PointValue:
             raise ValueError("figures belong to an outcome, and only there")
         if value.figures is not None:
             _check_proposals(value.figures)
-        for items in (value.ids, value.reports, value.evidence):
-            if list(items) != sorted(set(items)):
-                raise ValueError("ids, reports and evidence are ascending and distinct")
+        ascending = (
+            list(value.ids) == sorted(set(value.ids)),
+            list(value.reports) == sorted(set(value.reports)),
+            list(value.evidence) == sorted(set(value.evidence)),
+        )
+        if not all(ascending):
+            raise ValueError("ids, reports and evidence are ascending and distinct")
         if any(first >= second for first, second in value.evidence):
             raise ValueError("an evidence pair is two different ids, ascending")
         return value

@@ -6,7 +6,7 @@ the payload of the opening. Keys, nonces and salts grow again from the task's on
 
 from dataclasses import dataclass, replace
 
-from ..bodies import Ballot, Batch, Body, Commit, Opening, Proposal, Seal
+from ..bodies import Ballot, Body, Commit, Opening, Proposal, Seal
 from ..envelope import VOTES, Ctx, Envelope, Kind, Stage, preimage
 from ..masking import RoundSecrets, alias_claim, commitment, seal
 from ..ports import Message, Writer
@@ -104,9 +104,7 @@ class Scribe:
         ctx = self.ctx(round_, Stage.EXCHANGE)
         alias = self._writer.alias(RoundSecrets.of(self._secret, round_).alias_seed)
         packed, payload = ctx.pack(), self._writer.encode(proposal)
-        to_sign = preimage(
-            kind=Kind.PROPOSAL, ctx=packed, signer=alias.public, payload=payload
-        )
+        to_sign = preimage(kind=Kind.PROPOSAL, ctx=packed, signer=alias.public, payload=payload)
         envelope = Envelope(
             kind=Kind.PROPOSAL,
             ctx=packed,
@@ -130,37 +128,25 @@ class Scribe:
             views=views,
         )
 
-    def batch(self, batch: Batch, parts: tuple[Message, ...], round_: int) -> Message:
-        """A BATCH whose entries are known to hold, because they were made or checked here."""
-        message = self.sign(round_, Stage.EXCHANGE, Kind.BATCH, batch)
-        return replace(message, parts=parts)
-
-    def seal(
-        self, round_: int, proposal: Message | None, ballot: Ballot
-    ) -> tuple[Seal, bytes]:
+    def seal(self, round_: int, proposal: Message | None, ballot: Ballot) -> tuple[Seal, bytes]:
         """The seal over a ballot (R6), and the payload of the opening that will open it."""
         data = self._writer.encode(ballot)
         salt = RoundSecrets.of(self._secret, round_).salt
         ctx = self.ctx(round_, Stage.FREEZE).pack()
-        opening = Opening(
-            **self._claim(round_, proposal), ballot=ballot, ballot_bytes=data, salt=salt
-        )
+        claim = self.unsealed(round_, proposal)
+        opening = replace(claim, ballot=ballot, ballot_bytes=data, salt=salt)
         return Seal(hash=seal(ctx, self.public, data, salt)), self._writer.encode(opening)
 
     def unsealed(self, round_: int, proposal: Message | None) -> Opening:
-        """The opening of a member that sealed no ballot: its alias claim alone, if any."""
-        return Opening(**self._claim(round_, proposal))
-
-    def _claim(self, round_: int, proposal: Message | None) -> dict[str, bytes]:
-        """The alias part of an opening (R8): the alias key signs who its author is."""
+        """The alias part of an opening alone (R8): the alias key signs who its author is."""
         if proposal is None:
-            return {}
+            return Opening()
         secrets = RoundSecrets.of(self._secret, round_)
         alias = self._writer.alias(secrets.alias_seed)
         ctx = self.ctx(round_, Stage.OUTCOME).pack()
-        return {
-            "alias": alias.public,
-            "alias_signature": alias.sign(alias_claim(ctx, self.public)),
-            "proposal": proposal.id,
-            "nonce": secrets.nonce,
-        }
+        return Opening(
+            alias=alias.public,
+            alias_signature=alias.sign(alias_claim(ctx, self.public)),
+            proposal=proposal.id,
+            nonce=secrets.nonce,
+        )

@@ -24,19 +24,17 @@ from ..agreement.effects import (
 from ..agreement.instance import Instance, point_seed, value_id
 from ..agreement.timing import Timing
 from ..agreement.validity import Invalid, Pending, Validity
-from ..bodies import Acceptance, Batch, Body, Commit, Opening, Propose, Report, TaskOpen, Vote
+from ..bodies import Acceptance, Batch, Body, Commit, Propose, Report, TaskOpen, Vote
 from ..envelope import POINTS, VOTES, ZERO, Kind, MessageId, Stage
 from ..ports import Message, Reader, Writer
 from .desk import Desk
 from .effects import (
     Behind,
-    Draft,
     Drafted,
     Effect,
     Event,
     Expire,
     Finish,
-    Judge,
     Judged,
     Links,
     PointRecord,
@@ -47,7 +45,7 @@ from .effects import (
     RoundRecord,
 )
 from .exchange import Direct
-from .outcome import check_outcome, build_outcome
+from .outcome import build_outcome, check_outcome
 from .points import CONTENT, POINT_NAME, PointValue, build_set, check_set
 from .round import PREFIX, RoundState, lacking
 from .scribe import Kept, Scribe

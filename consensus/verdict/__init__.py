@@ -1,7 +1,7 @@
 """Verdicts: what a task's decision is built into, and how a stranger checks it (rules E)."""
 
 from .bundle import Bundle, BundleError, PointBundle, RoundBundle
-from .evidence import evidence_problem
+from .evidence import decode_evidence, encode_evidence, evidence_problem
 from .verify import Checked, VerdictError, verify
 
 __all__ = [
@@ -11,6 +11,8 @@ __all__ = [
     "PointBundle",
     "RoundBundle",
     "VerdictError",
+    "decode_evidence",
+    "encode_evidence",
     "evidence_problem",
     "verify",
 ]

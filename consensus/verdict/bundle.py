@@ -103,14 +103,14 @@ class Bundle:
         return canonical.encode(
             {
                 "format": FORMAT,
-                "opened": _to_plain(self.opened),
+                "opened": to_plain(self.opened),
                 "rounds": [
                     {
-                        "named": [_to_plain(item) for item in part.named],
+                        "named": [to_plain(item) for item in part.named],
                         "points": [
                             {
-                                "carrier": _to_plain(point.carrier),
-                                "precommits": [_to_plain(vote) for vote in point.precommits],
+                                "carrier": to_plain(point.carrier),
+                                "precommits": [to_plain(vote) for vote in point.precommits],
                             }
                             for point in part.points
                         ],
@@ -130,17 +130,17 @@ class Bundle:
         try:
             plain = canonical.decode(data)
             bundle = cls(
-                opened=_from_plain(plain["opened"]),
+                opened=from_plain(plain["opened"]),
                 rounds=tuple(
                     RoundBundle(
                         points=tuple(
                             PointBundle(
-                                carrier=_from_plain(point["carrier"]),
-                                precommits=tuple(map(_from_plain, point["precommits"])),
+                                carrier=from_plain(point["carrier"]),
+                                precommits=tuple(map(from_plain, point["precommits"])),
                             )
                             for point in part["points"]
                         ),
-                        named=tuple(map(_from_plain, part["named"])),
+                        named=tuple(map(from_plain, part["named"])),
                     )
                     for part in plain["rounds"]
                 ),
@@ -152,7 +152,8 @@ class Bundle:
         return bundle
 
 
-def _to_plain(envelope: Envelope) -> dict[str, Any]:
+def to_plain(envelope: Envelope) -> dict[str, Any]:
+    """An envelope as canonical plain data."""
     return {
         "ctx": _base64(envelope.ctx),
         "kind": envelope.kind,
@@ -162,7 +163,8 @@ def _to_plain(envelope: Envelope) -> dict[str, Any]:
     }
 
 
-def _from_plain(plain: dict[str, Any]) -> Envelope:
+def from_plain(plain: dict[str, Any]) -> Envelope:
+    """The inverse of `to_plain`. Raises `ValueError`, `KeyError` or `TypeError`."""
     kind = plain["kind"]
     if not isinstance(kind, int) or not 0 <= kind <= 255:
         raise ValueError("an envelope's kind is not a small number")

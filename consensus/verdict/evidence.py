@@ -1,8 +1,10 @@
 """Evidence of equivocation that stands by itself (rules S4, A15)."""
 
+from .. import canonical
 from ..bodies import BodyError, Propose, Vote
 from ..envelope import VOTES, Envelope, Kind
 from ..ports import Reader
+from .bundle import BundleError, from_plain, to_plain
 
 
 def evidence_problem(first: Envelope, second: Envelope, reader: Reader) -> str | None:
@@ -30,3 +32,27 @@ def evidence_problem(first: Envelope, second: Envelope, reader: Reader) -> str |
         if len(views) != 1:
             return "the votes are of different views"
     return None
+
+
+EVIDENCE_FORMAT = "quorate-evidence/1"
+"""The first words of every evidence file."""
+
+
+def encode_evidence(first: Envelope, second: Envelope) -> bytes:
+    """An evidence pair as a file: canonical JSON, the lower message id first."""
+    pair = sorted((first, second), key=lambda envelope: envelope.id)
+    return canonical.encode(
+        {"envelopes": [to_plain(item) for item in pair], "format": EVIDENCE_FORMAT}
+    )
+
+
+def decode_evidence(data: bytes) -> tuple[Envelope, Envelope]:
+    """The pair in a file's bytes. Raises `BundleError`."""
+    try:
+        plain = canonical.decode(data)
+        if plain["format"] != EVIDENCE_FORMAT:
+            raise BundleError("this is not an evidence file: it does not say so")
+        first, second = map(from_plain, plain["envelopes"])
+    except (canonical.CanonicalError, KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"this is not an evidence file: {error}") from None
+    return first, second

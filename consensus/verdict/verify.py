@@ -133,9 +133,7 @@ def _check_round(
     # 6.
     for stage, value in values.items():
         ctx = replace(base, round=number, stage=stage)
-        _settle(
-            check_set(value, committee=spec.committee, ctx=ctx, lookup=held.get), stage, number
-        )
+        _settle(check_set(value, committee=spec.committee, ctx=ctx, lookup=held.get), stage, number)
     # 7.
     facts = Facts(
         spec=spec,

@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class AskRequest(_message.Message):
-    __slots__ = ("messages", "answer", "domain", "members", "policy", "not_after_s", "budget")
+    __slots__ = ("messages", "answer", "domain", "members", "policy", "not_after_s", "budget", "mode")
     MESSAGES_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
@@ -17,6 +17,7 @@ class AskRequest(_message.Message):
     POLICY_FIELD_NUMBER: _ClassVar[int]
     NOT_AFTER_S_FIELD_NUMBER: _ClassVar[int]
     BUDGET_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
     messages: _containers.RepeatedCompositeFieldContainer[_quorate_pb2.Content]
     answer: _quorate_pb2.AnswerSpec
     domain: str
@@ -24,7 +25,8 @@ class AskRequest(_message.Message):
     policy: bytes
     not_after_s: int
     budget: _quorate_pb2.Budget
-    def __init__(self, messages: _Optional[_Iterable[_Union[_quorate_pb2.Content, _Mapping]]] = ..., answer: _Optional[_Union[_quorate_pb2.AnswerSpec, _Mapping]] = ..., domain: _Optional[str] = ..., members: _Optional[_Iterable[bytes]] = ..., policy: _Optional[bytes] = ..., not_after_s: _Optional[int] = ..., budget: _Optional[_Union[_quorate_pb2.Budget, _Mapping]] = ...) -> None: ...
+    mode: str
+    def __init__(self, messages: _Optional[_Iterable[_Union[_quorate_pb2.Content, _Mapping]]] = ..., answer: _Optional[_Union[_quorate_pb2.AnswerSpec, _Mapping]] = ..., domain: _Optional[str] = ..., members: _Optional[_Iterable[bytes]] = ..., policy: _Optional[bytes] = ..., not_after_s: _Optional[int] = ..., budget: _Optional[_Union[_quorate_pb2.Budget, _Mapping]] = ..., mode: _Optional[str] = ...) -> None: ...
 
 class StatusRequest(_message.Message):
     __slots__ = ()
@@ -37,8 +39,10 @@ class StatusReply(_message.Message):
     def __init__(self, json: _Optional[bytes] = ...) -> None: ...
 
 class ListVerdictsRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("limit",)
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    limit: int
+    def __init__(self, limit: _Optional[int] = ...) -> None: ...
 
 class ListVerdictsReply(_message.Message):
     __slots__ = ("json",)

@@ -1,0 +1,413 @@
+"""The daemon: one identity, one store, one model, one port, wired together and shut down well."""
+
+import asyncio
+import hashlib
+import os
+import signal
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from consensus.bodies import BodyError, TaskOpen
+from consensus.committee import FaultMode
+from consensus.deliberation.scribe import Kept
+from consensus.envelope import Ctx, Envelope, Kind
+from consensus.policy import Policy
+from consensus.ports import Message
+
+from . import federation_file, identity
+from .clock import Clock, SystemClock
+from .config import Config
+from .entropy import Entropy, SystemEntropy
+from .evidence import EvidenceShelf
+from .federation import Federation, FederationError
+from .identity import Identity
+from .intake import Intake
+from .log import get_logger
+from .models import registry
+from .models.base import Model
+from .runner import RefusedTask, Runner
+from .store.contract import BadReference, StoreError
+from .store.records import Slot
+from .store.sqlite import SqliteStore
+from .wire import codec
+from .wire.admission import Refusal
+from .wire.control import Ask, ControlError, ControlServer, NotFound
+from .wire.frames import FetchRequest, Frame, Hello, LinkRefusal
+from .wire.limits import Limits
+from .wire.mesh import Mesh
+from .wire.watch import Event, WatchRequest
+
+log = get_logger("daemon")
+
+SOCKET_PATH_MAX = 100
+"""Longest path of a unix socket that every system takes (Linux stops at 107 bytes)."""
+FORGET_EVERY_S = 300
+"""Seconds between two clean-ups of what finished tasks no longer need."""
+
+
+class SetupError(Exception):
+    """The node cannot serve as it is set up. The text says what to do."""
+
+
+def control_socket(config: Config) -> Path:
+    """Where this node's control socket is: in its directory, or where a long path forces it."""
+    path = config.directory / "control.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
+        return path
+    name = hashlib.sha256(os.fsencode(config.directory)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"quorate-{os.getuid()}" / f"{name}.sock"
+
+
+class Daemon:
+    """A node. `open` makes it ready, `serve` runs it until it is told to stop."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        me: Identity,
+        federation: Federation,
+        store: SqliteStore,
+        model: Model,
+        clock: Clock,
+        entropy: Entropy,
+        limits: Limits,
+    ) -> None:
+        self.config = config
+        self.federation = federation
+        self._me = me
+        self._store = store
+        self._model = model
+        self._clock = clock
+        self._entropy = entropy
+        self._began_ms = clock.wall_ms()
+        matches = me.database == store.database_id.hex()
+        self.runner = Runner(
+            reader=codec.reader(),
+            writer=codec.writer(me.signing),
+            intake=Intake(
+                federation=federation,
+                limits=config.limits,
+                skew_ms=limits.skew_ms,
+                signs_after_ms=0 if matches else store.created_at_ms + limits.skew_ms,
+            ),
+            store=store,
+            model=model,
+            model_calls=config.model.calls,
+            clock=clock,
+            entropy=entropy,
+            shelf=EvidenceShelf(config.store.parent / "evidence"),
+        )
+        self.mesh = Mesh(
+            identity=me,
+            federation=federation,
+            listen=config.listen,
+            clock=clock,
+            handler=self,
+            limits=limits,
+        )
+        self.runner.peers = self.mesh
+        self._stop = asyncio.Event()
+
+    @classmethod
+    async def open(
+        cls,
+        config: Config,
+        *,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        limits: Limits | None = None,
+    ) -> "Daemon":
+        """Load everything that a node needs. Raises the error of whatever is not usable."""
+        clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
+        me = identity.load(config.identity)
+        federation = federation_file.load(config.federation)
+        mine = federation.member(me.public)
+        if mine is None:
+            raise SetupError(
+                f"{config.name}'s key {me.public.hex()[:16]} is not in {config.federation}; give "
+                "the federation's keeper this node's member card and get the new file"
+            )
+        store = await SqliteStore.open(
+            config.store, now_ms=clock.wall_ms(), fresh_id=entropy.draw(16)
+        )
+        try:
+            if not me.database:
+                me = identity.bind_database(me, store.database_id.hex())
+            elif me.database != store.database_id.hex():
+                log.warning(
+                    "the database is not the one this identity names: older tasks are only "
+                    "followed, since their votes are not here",
+                    database=store.database_id.hex()[:8],
+                    named=me.database[:8],
+                )
+            model = await registry.load(
+                config.model.backend, config.model.options, config.directory
+            )
+        except BaseException:
+            await store.close()
+            raise
+        family = model.describe().family
+        if family != mine.family:
+            log.warning(
+                "the model's family is not the one in the federation file",
+                model=family,
+                federation=mine.family,
+            )
+        daemon = cls(
+            config=config,
+            me=me,
+            federation=federation,
+            store=store,
+            model=model,
+            clock=clock,
+            entropy=entropy,
+            limits=limits or Limits(),
+        )
+        await daemon._resume()
+        return daemon
+
+    async def serve(self, ready: asyncio.Event | None = None) -> None:
+        """Run until `stop` or a signal. Raises `StoreError` if storing fails (A13)."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        socket = control_socket(self.config)
+        control: ControlServer | None = None
+        work: list[asyncio.Task[Any]] = []
+        try:
+            await self.mesh.start()
+            socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _check_private(socket.parent)
+            control = await ControlServer.open(socket, self)
+            work = [
+                loop.create_task(self.runner.run()),
+                loop.create_task(self._stop.wait()),
+                loop.create_task(self._forget()),
+            ]
+            log.info(
+                "ready",
+                member=self.config.name,
+                port=self.mesh.port,
+                store=str(self.config.store.name),
+            )
+            if ready is not None:
+                ready.set()
+            done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            log.info("stopping", undecided=len(self.runner.live))
+            grace = self.config.limits.stop_s if self.runner.failure is None else 0
+            await self._drain(grace)
+            if control is not None:
+                await control.stop(min(1, grace))
+            await self.mesh.stop(grace)
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+            await self._model.close()
+            await self._store.close()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+            log.info("stopped")
+
+    def stop(self) -> None:
+        """Shut down: let what is under way finish within the configured time."""
+        self._stop.set()
+
+    async def _drain(self, grace_s: float) -> None:
+        """Wait for running tasks, so that a stopping member does not leave a vote unsaid."""
+        running = list(self.runner.live.values())
+        if running and grace_s:
+            waiting = [asyncio.create_task(live.watchers.ended()) for live in running]
+            await asyncio.wait(waiting, timeout=grace_s)
+            for task in waiting:
+                task.cancel()
+
+    async def _resume(self) -> None:
+        """Take up undecided tasks where the stored slots left them (A13)."""
+        await self.runner.archive.open()
+        for row in await self._store.tasks(undecided=True):
+            opened = self.runner.gate.admit(row.opening)
+            if isinstance(opened, Refusal):
+                raise StoreError(f"a stored task cannot be read again: {opened.text}")
+            slots = await self._store.slots(row.task)
+            kept = tuple(_kept(slot) for slot in slots)
+            self.runner.resume(row, opened, kept)
+            log.info("resumed", task=row.task.hex()[:8], slots=len(kept))
+
+    async def _forget(self) -> None:
+        while True:
+            await asyncio.sleep(FORGET_EVERY_S)
+            while await self._store.forget(before_ms=self._clock.wall_ms()):
+                pass
+
+    # -- what the mesh tells ----------------------------------------------------------
+
+    def link_up(self, member: bytes, hello: Hello) -> None:
+        """A link came up."""
+        log.info("link up", member=self.federation.label(member), software=hello.software)
+        self.runner.links_changed()
+        self.runner.sync.link_up(member)
+
+    def link_down(self, member: bytes, reason: LinkRefusal) -> None:
+        """A link ended."""
+        log.info("link down", member=self.federation.label(member), reason=str(reason))
+        self.runner.links_changed()
+
+    def frame(self, member: bytes, frame: Frame) -> None:
+        """Envelopes first, since a digest or a want may be about them."""
+        for envelope in frame.envelopes:
+            self.runner.receive(envelope, member)
+        for digest in frame.digests:
+            self.runner.sync.digested(member, digest)
+        for want in frame.wants:
+            self.runner.sync.wanted(member, want)
+        for offer in frame.offers:
+            self.runner.sync.offered(member, offer)
+
+    def rtt(self, member: bytes, ms: int) -> None:
+        """A round trip was measured."""
+        self.runner.rtt(member, ms)
+
+    def serve_fetch(self, member: bytes, request: FetchRequest) -> AsyncIterator[Envelope]:
+        """Envelopes for a member."""
+        return self.runner.sync.serve_fetch(member, request)
+
+    def serve_watch(self, member: bytes, request: WatchRequest) -> AsyncIterator[Event]:  # noqa: ARG002
+        """A member's command line follows a task here; every member may."""
+        return self.runner.watch(request)
+
+    # -- what the operator asks -------------------------------------------------------
+
+    async def ask(self, ask: Ask) -> AsyncIterator[Event]:
+        """Open a task and follow it. Raises `ControlError`."""
+        try:
+            live = self.runner.ask(self._spec(ask))
+        except RefusedTask as error:
+            raise ControlError(f"this node does not take the task: {error}") from None
+        async for event in live.watchers.follow():
+            yield event
+
+    def _spec(self, ask: Ask) -> TaskOpen:
+        unknown = set(ask.policy) - {item.name for item in fields(Policy)}
+        if unknown:
+            names = ", ".join(sorted(item.name for item in fields(Policy)))
+            raise ControlError(f"unknown policy field {min(unknown)!r}; there are: {names}")
+        if ask.mode and ask.mode not in set(FaultMode):
+            raise ControlError(f"unknown fault mode {ask.mode!r}: byzantine or crash")
+        mode = FaultMode(ask.mode) if ask.mode else FaultMode.BYZANTINE
+        now = self._clock.wall_ms()
+        try:
+            committee = self.federation.committee(ask.members or None, mode, Policy(**ask.policy))
+            return TaskOpen(
+                committee=committee,
+                messages=ask.messages,
+                answer=ask.answer,
+                domain=ask.domain,
+                opened_at_ms=now,
+                not_after_ms=now + ask.not_after_s * 1_000,
+                budget=ask.budget,
+                nonce=self._entropy.draw(16),
+            )
+        except (FederationError, BodyError, ValueError, TypeError) as error:
+            raise ControlError(str(error)) from None
+
+    def watch(self, request: WatchRequest) -> AsyncIterator[Event]:
+        """Follow a task."""
+        return self.runner.watch(request)
+
+    def status(self) -> dict[str, Any]:
+        """How this node is doing."""
+        size = len(self.federation.members)
+        return {
+            "name": self.config.name,
+            "key": self._me.public.hex(),
+            "federation": {
+                "name": self.federation.name,
+                "network": self.federation.network.hex(),
+                "epoch": self.federation.epoch,
+                "hash": self.federation.hash.hex(),
+                "members": size,
+            },
+            "model": {
+                "backend": self.config.model.backend,
+                "family": self._model.describe().family,
+                "name": self._model.describe().name,
+                "detail": dict(self._model.describe().detail),
+            },
+            "port": self.mesh.port,
+            "uptime_ms": self._clock.wall_ms() - self._began_ms,
+            "database_matches": self._me.database == self._store.database_id.hex(),
+            "decided": self.runner.decided,
+            "undecided": [
+                {
+                    "task": live.task.id.hex(),
+                    "phase": live.task.phase.name.lower(),
+                    "round": live.task.round.number if live.task.rounds else 0,
+                    "ms": self.runner.now - live.began_ms,
+                }
+                for live in self.runner.live.values()
+            ],
+            "refused_messages": {str(code): n for code, n in self.runner.gate.refusals.items()},
+            "peers": [
+                {
+                    "name": peer.member.name,
+                    "key": peer.member.key.hex(),
+                    "address": peer.member.address,
+                    "family": peer.member.family,
+                    "up": peer.up,
+                    "rtt_ms": peer.rtt_ms,
+                    "federation_differs": peer.federation_differs,
+                    "last_end": None if peer.last_end is None else str(peer.last_end),
+                }
+                for peer in self.mesh.status()
+            ],
+        }
+
+    async def verdicts(self, limit: int) -> list[dict[str, Any]]:
+        """The newest verdicts."""
+        return [
+            {
+                "task": entry.task.hex(),
+                "verdict": entry.verdict.hex(),
+                "size": entry.size,
+                "decided_at_ms": entry.decided_at_ms,
+                **entry.summary,
+            }
+            for entry in await self._store.verdicts(limit)
+        ]
+
+    async def verdict(self, prefix: str) -> bytes:
+        """A verdict file. Raises `ControlError`, `NotFound`."""
+        try:
+            row = await self._store.find_verdict(prefix)
+        except BadReference as error:
+            raise ControlError(str(error)) from None
+        if row is None:
+            raise NotFound(f"no verdict or task here begins with {prefix}")
+        return row.bundle
+
+
+def _kept(slot: Slot) -> Kept:
+    """A stored slot as the core takes it back: our own bytes, so no signature is checked."""
+    envelope = slot.envelope
+    kind = Kind(envelope.kind)
+    message = Message(
+        envelope=envelope,
+        kind=kind,
+        ctx=Ctx.unpack(envelope.ctx),
+        body=codec.decode(kind, envelope.payload),
+    )
+    return Kept(message=message, secret=slot.secret)
+
+
+def _check_private(directory: Path) -> None:
+    """A socket's directory is ours and nobody else's (the temporary one above all)."""
+    found = directory.stat()
+    if found.st_uid != os.getuid():
+        raise SetupError(f"{directory} belongs to another user; remove it or move the node")

@@ -1,0 +1,54 @@
+"""A task that is running here: the core's `Task` and what surrounds it in this process."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from consensus.agreement.effects import TimerKey
+from consensus.deliberation.task import Task
+
+from .store.records import TaskRow
+from .watchers import Watchers
+
+
+@dataclass(kw_only=True)
+class Traffic:
+    """What a task cost on the wire here: envelopes and their bytes, by direction."""
+
+    sent: int = 0
+    sent_bytes: int = 0
+    received: int = 0
+    received_bytes: int = 0
+
+    def to_dict(self) -> dict[str, int]:
+        """Plain data for events and summaries."""
+        return {
+            "received": self.received,
+            "received_bytes": self.received_bytes,
+            "sent": self.sent,
+            "sent_bytes": self.sent_bytes,
+        }
+
+
+@dataclass(kw_only=True)
+class Live:
+    """One running task. Times are monotonic milliseconds of this process."""
+
+    task: Task
+    row: TaskRow
+    began_ms: int
+    news_ms: int
+    watchers: Watchers = field(default_factory=Watchers)
+    traffic: Traffic = field(default_factory=Traffic)
+    timers: dict[TimerKey, asyncio.TimerHandle] = field(default_factory=dict)
+    calls: set[asyncio.Task[None]] = field(default_factory=set)
+    seeking: bool = False
+    synced_ms: int = 0
+    asked: int = 0
+
+    def cancel(self) -> None:
+        """Stop timers and pending model calls."""
+        for handle in self.timers.values():
+            handle.cancel()
+        self.timers.clear()
+        for call in self.calls:
+            call.cancel()

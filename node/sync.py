@@ -1,0 +1,246 @@
+"""Catching up: digests, pushes, wants and offers between pairs of members (rules T2, A14, S2).
+
+Nothing here decides anything. It makes sure that whatever one honest member holds of an
+undecided task, third parties' and conflicting votes included, every honest member comes to hold.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from typing import TYPE_CHECKING
+
+from consensus.envelope import Envelope, MessageId
+
+from .live import Live
+from .log import get_logger
+from .wire.frames import Digest, FetchRequest, Frame, Offer, Want, envelope_size, is_inline
+from .wire.limits import ID_PREFIX
+
+if TYPE_CHECKING:
+    from .runner import Runner
+
+log = get_logger("sync")
+
+SYNC_MS = 500
+"""Quiet time after which an undecided task sends digests (T2)."""
+SYNC_MOST_MS = 2_000
+"""Longest time between two digests of an undecided task, however much comes in: a flood of
+messages must not keep members from telling each other what they hold."""
+SEEK_MS = 30
+"""How long a named id may still be on its way by itself before it is asked for."""
+ANSWER_MS = 100
+"""Least time between two digests to one member about one task."""
+RATES = 4_096
+"""Entries of the rate table; past it the oldest half goes, which costs a repeated digest."""
+
+
+class Sync:
+    """The runner's side of T2."""
+
+    def __init__(self, runner: "Runner") -> None:
+        self._runner = runner
+        self._last: dict[tuple[bytes, bytes, str], int] = {}
+        self._work: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Until cancelled: digests for tasks that have gone quiet, expiry for dead ones."""
+        while True:
+            await asyncio.sleep(SYNC_MS / 1_000)
+            for live in list(self._runner.live.values()):
+                if self._runner.overdue(live):
+                    self._runner.expire(live)
+                    continue
+                now = self._runner.now
+                quiet = now - live.news_ms >= SYNC_MS
+                if quiet or now - live.synced_ms >= SYNC_MOST_MS:
+                    live.synced_ms = now
+                    for member in self._others(live):
+                        self.digest_to(live, member)
+                    self._ask(live)
+
+    # -- saying what is held ----------------------------------------------------------
+
+    def digest_to(self, live: Live, member: bytes) -> None:
+        """Tell `member` what is held of the round this node is in."""
+        round_, held = live.task.held()
+        self._send(member, Frame(digests=(Digest(task=live.task.id, round=round_, held=held),)))
+
+    def link_up(self, member: bytes) -> None:
+        """A member is back: tell it of running and of recently finished tasks."""
+        for live in self._runner.live.values():
+            if live.task.committee.position(member) is not None:
+                self.digest_to(live, member)
+        past = self._runner.archive.recent()
+        if past:
+            self._send(member, Frame(digests=tuple(past)))
+
+    def digested(self, source: bytes, digest: Digest) -> None:
+        """A member said what it holds: push what it lacks, or learn that one is behind."""
+        live = self._runner.live.get(digest.task)
+        if live is not None:
+            here, _ = live.task.held()
+            if (digest.verdict or digest.round > here) and self._may(digest.task, source, "ahead"):
+                self.digest_to(live, source)
+            if not digest.verdict:
+                prefixes = _prefixes(digest.held)
+                for message in live.task.lacking(digest.round, prefixes):
+                    self._runner.send(source, message.envelope, live)
+        elif self._runner.archive.knows(digest.task):
+            if not digest.verdict:
+                self._start(self._push_past(source, digest))
+        else:
+            self.stranger(digest.task, source)
+
+    async def _push_past(self, source: bytes, digest: Digest) -> None:
+        past = await self._runner.archive.load(digest.task)
+        if past is None or past.committee.position(source) is None:
+            return
+        for envelope in past.lacking(digest.round, _prefixes(digest.held)):
+            self._runner.send(source, envelope)
+
+    # -- asking -----------------------------------------------------------------------
+
+    def seek(self, live: Live, ids: Iterable[MessageId]) -> None:
+        """Something held names `ids`: ask for those that do not come by themselves (A11)."""
+        if live.seeking or not tuple(ids):
+            return
+        live.seeking = True
+
+        def ask() -> None:
+            live.seeking = False
+            self._ask(live)
+
+        asyncio.get_running_loop().call_later(SEEK_MS / 1_000, ask)
+
+    def _ask(self, live: Live) -> None:
+        """Ask the next member in turn for everything that is still missing."""
+        ids = live.task.wanted()
+        others = self._others(live)
+        if not ids or not others:
+            return
+        member = others[live.asked % len(others)]
+        live.asked += 1
+        self._send(member, Frame(wants=(Want(task=live.task.id, ids=ids),)))
+        self.seek(live, ids)
+
+    def stranger(self, task: bytes, source: bytes) -> None:
+        """A message of a task that is not running here: ask what it is, or say it is over."""
+        past = self._runner.archive.verdict(task)
+        if past:
+            if self._may(task, source, "past"):
+                self._send(source, Frame(digests=(Digest(task=task, round=0, verdict=past),)))
+        elif self._may(task, source, "open"):
+            self._send(source, Frame(wants=(Want(task=task),)))
+
+    # -- answering --------------------------------------------------------------------
+
+    def wanted(self, source: bytes, want: Want) -> None:
+        """Answer a Want from a running task, or from the archive."""
+        live = self._runner.live.get(want.task)
+        if live is None:
+            self._start(self._answer_past(source, want))
+        elif not want.ids:
+            self._runner.send(source, live.row.opening, live)
+        else:
+            for item in want.ids:
+                message = live.task.find(MessageId(item))
+                if message is not None:
+                    self._runner.send(source, message.envelope, live)
+
+    async def _answer_past(self, source: bytes, want: Want) -> None:
+        past = await self._runner.archive.load(want.task)
+        if past is None or past.committee.position(source) is None:
+            return
+        for item in want.ids or (want.task,):
+            envelope = past.find(item)
+            if envelope is not None:
+                self._runner.send(source, envelope)
+
+    def offered(self, source: bytes, offer: Offer) -> None:
+        """Fetch an envelope that is too large for the link, unless it is held."""
+        live = self._runner.live.get(offer.task)
+        known = live is not None and live.task.holds(MessageId(offer.id))
+        stranger = live is None and (
+            offer.id != offer.task or self._runner.archive.knows(offer.task)
+        )
+        if not known and not stranger and self._may(offer.id, source, "fetch"):
+            request = FetchRequest(task=offer.task, round=0, ids=(offer.id,))
+            self._start(self._fetch(source, request))
+
+    async def _fetch(self, source: bytes, request: FetchRequest) -> None:
+        peers = self._runner.peers
+        assert peers is not None
+        try:
+            async for envelope in peers.fetch(source, request):
+                self._runner.receive(envelope, source)
+        except Exception as error:  # noqa: BLE001  a peer's failure is named, and asked again
+            label = self._runner.federation.label(source)
+            log.warning("fetch failed", member=label, reason=str(error))
+
+    async def serve_fetch(self, member: bytes, request: FetchRequest) -> AsyncIterator[Envelope]:
+        """Envelopes of a task by id, for a member of its committee."""
+        live = self._runner.live.get(request.task)
+        if live is not None:
+            if live.task.committee.position(member) is None:
+                return
+            for item in request.ids:
+                if item == request.task:
+                    yield live.row.opening
+                else:
+                    message = live.task.find(MessageId(item))
+                    if message is not None:
+                        yield message.envelope
+            return
+        past = await self._runner.archive.load(request.task)
+        if past is not None and past.committee.position(member) is not None:
+            for item in request.ids:
+                envelope = past.find(item)
+                if envelope is not None:
+                    yield envelope
+
+    # -- small things -----------------------------------------------------------------
+
+    def framed(self, envelopes: Iterable[Envelope]) -> Frame:
+        """Envelopes as a frame carries them: small ones whole, large ones as offers (T2)."""
+        small, offers = [], []
+        for envelope in envelopes:
+            if is_inline(envelope):
+                small.append(envelope)
+            else:
+                task = envelope.ctx[64:96]
+                offers.append(
+                    Offer(
+                        task=task if any(task) else envelope.id,
+                        id=envelope.id,
+                        size=envelope_size(envelope),
+                    )
+                )
+        return Frame(envelopes=tuple(small), offers=tuple(offers))
+
+    def _others(self, live: Live) -> list[bytes]:
+        peers = self._runner.peers
+        up = set(peers.up) if peers is not None else set()
+        return [member for member in live.task.committee.members if member in up]
+
+    def _send(self, member: bytes, frame: Frame) -> None:
+        if self._runner.peers is not None:
+            self._runner.peers.send(member, frame)
+
+    def _may(self, task: bytes, member: bytes, what: str) -> bool:
+        """Whether the last such answer is long enough ago."""
+        key, now = (task, member, what), self._runner.now
+        if now - self._last.get(key, now - ANSWER_MS) < ANSWER_MS:
+            return False
+        self._last[key] = now
+        if len(self._last) > RATES:
+            for old in sorted(self._last, key=self._last.__getitem__)[: RATES // 2]:
+                del self._last[old]
+        return True
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+
+def _prefixes(held: bytes) -> frozenset[bytes]:
+    return frozenset(held[at : at + ID_PREFIX] for at in range(0, len(held), ID_PREFIX))

@@ -4,7 +4,7 @@ What grpcio does was found by trying 1.76 and 1.85; where it shapes the code, it
 
 * It offers no Ed25519 in a handshake, so an Ed25519 leaf ends in NO_COMMON_SIGNATURE_ALGORITHMS;
   a P-256 leaf under an Ed25519 CA works.
-* It has no option against TLS 1.2; see the package's `__init__` for what keeps it out. From 1.85
+* It has no option against TLS 1.2; `node.__init__` has what keeps it out. From 1.85
   on the `auth_context` names the version, and `identify` looks at it once more.
 * A server tells Python nothing of a handshake that fails. The dialling side sees a plain
   "Socket closed" before anything is exchanged; `explain` says what that means.
@@ -186,7 +186,7 @@ _SIGNS: tuple[tuple[tuple[str, ...], LinkCode, str], ...] = (
         ("failed to connect to all addresses; last error: UNAVAILABLE",),
         LinkCode.CERTIFICATE,
         "{name} at {address} closed the connection before a word was said: its federation file "
-        "may lack this node's key, or the clocks differ by over a day",
+        "may lack this node's key, the clocks may differ by over a day, or it is no quorate node",
     ),
     (
         ("Received message larger than max",),

@@ -59,9 +59,7 @@ _OWN: Final = frozenset({"exc_info", "stack_info", "_record", "_from_structlog"}
 
 
 def get_logger(room: str) -> structlog.typing.FilteringBoundLogger:
-    """The logger of a part of the node. Warnings and errors alone until `configure` is called."""
-    if not structlog.is_configured():
-        configure(level="warning")
+    """The logger of a part of the node; it follows `configure` also if it was made earlier."""
     return cast(structlog.typing.FilteringBoundLogger, structlog.get_logger(room=room))
 
 
@@ -84,42 +82,61 @@ def configure(*, level: str, format: str = "auto", stream: TextIO | None = None)
     say through `logging` or `warnings` comes out the same way from warnings upwards, whatever
     the level: at debug some of them would quote what they send.
     """
-    target = stream or sys.stderr
-    terminal = target.isatty()
-    renderer = _console(terminal) if format == "console" or (format == "auto" and terminal) else []
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        _harmless,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    last = renderer or [
-        structlog.processors.format_exc_info,
-        _ordered,
-        structlog.processors.JSONRenderer(),
-    ]
-    structlog.configure(
-        processors=[*shared, *last],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=target),
-    )
-    handler = _Bridge(target)
+    last = _own_lines(level=level, style=format, stream=stream)
+    handler = _Bridge(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[_room, *shared],
+            foreign_pre_chain=[_room, *_SHARED],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
     root = logging.getLogger()
-    for earlier in [item for item in root.handlers if isinstance(item, _Bridge)]:
-        root.removeHandler(earlier)
+    _unbridge(root)
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
     logging.captureWarnings(True)
 
 
-class _Bridge(logging.StreamHandler[TextIO]):
+def reset() -> None:
+    """As importing leaves it: our own warnings and errors alone, libraries as they please."""
+    _own_lines(level="warning", style="auto", stream=None)
+    _unbridge(logging.getLogger())
+    logging.captureWarnings(False)
+
+
+def _own_lines(
+    *, level: str, style: str, stream: TextIO | None
+) -> list[structlog.typing.Processor]:
+    """Set up our own lines; the processors that write one out."""
+    terminal = (stream or sys.stderr).isatty()
+    last = _console(terminal) if style == "console" or (style == "auto" and terminal) else _JSON
+    structlog.configure(
+        processors=[*_SHARED, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        # Standard error as it is when a line is written, not as it was when this was set up.
+        logger_factory=lambda *_: structlog.WriteLogger(stream or sys.stderr),
+    )
+    return last
+
+
+def _unbridge(root: logging.Logger) -> None:
+    for handler in [item for item in root.handlers if isinstance(item, _Bridge)]:
+        root.removeHandler(handler)
+
+
+class _Bridge(logging.Handler):
     """The way of libraries' records into our lines."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record as one line."""
+        try:
+            (self._stream or sys.stderr).write(f"{self.format(record)}\n")
+        except (OSError, ValueError):  # a closed stream: there is nowhere to say so
+            self.handleError(record)
 
 
 def _console(terminal: bool) -> list[structlog.typing.Processor]:
@@ -187,3 +204,18 @@ def _tame(text: str) -> str:
         text = f"{text[:TEXT_MAX]}... ({len(text)} characters)"
     # A peer's line break or escape sequence must not write lines or colours of its own.
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
+_SHARED: Final[list[structlog.typing.Processor]] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    _harmless,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+_JSON: Final[list[structlog.typing.Processor]] = [
+    structlog.processors.format_exc_info,
+    _ordered,
+    structlog.processors.JSONRenderer(),
+]
+
+reset()

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,13 +27,10 @@ TASK = bytes(range(32))
 @pytest.fixture(autouse=True)
 def as_it_was() -> Iterator[None]:
     """Logging is the process's own: put it back."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    level = logging.getLogger().level
     yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
+    log.reset()
+    logging.getLogger().setLevel(level)
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:
@@ -177,6 +173,33 @@ def test_what_libraries_say_comes_out_alike_from_warnings_upwards() -> None:
     assert (first["room"], first["level"], first["event"]) == ("grpc", "warning", "lost a peer")
     assert second["room"] == "py.warnings"
     assert "old ways" in second["event"]
+
+
+def test_a_logger_made_before_follows_a_later_configuration() -> None:
+    logger = log.get_logger("runner")
+    stream = io.StringIO()
+    log.configure(level="info", format="json", stream=stream)
+    logger.info("happened")
+    assert [line["event"] for line in lines(stream)] == ["happened"]
+
+
+def test_lines_go_to_standard_error_as_it_is_when_they_are_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.configure(level="info", format="json")
+    later = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", later)
+    log.get_logger("runner").info("happened")
+    logging.getLogger("grpc").warning("lost")
+    assert [line["event"] for line in lines(later)] == ["happened", "lost"]
+    assert capsys.readouterr().out == ""
+
+
+def test_importing_alone_leaves_the_libraries_logging_as_it_is() -> None:
+    log.reset()
+    before = list(logging.getLogger().handlers)
+    log.get_logger("runner")
+    assert logging.getLogger().handlers == before
 
 
 def test_configuring_twice_writes_every_line_once() -> None:

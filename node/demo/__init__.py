@@ -1,0 +1,1 @@
+"""The demonstration: five organisations, real handwriting, one swarm."""

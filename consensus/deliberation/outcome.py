@@ -313,9 +313,9 @@ def _missing(opened: _Opened, facts: Facts) -> list[str]:
             lines.append(f"{name} judged nothing: {ballot.abstain}")
         elif ballot is None and not reasons:
             lines.append(f"{name} has no counted ballot")
-        for reason in reasons:
-            if reason != "self_vote":
-                lines.append(f"{name}: {reason.replace('_', ' ')}")
+        lines += [
+            f"{name}: {reason.replace('_', ' ')}" for reason in reasons if reason != "self_vote"
+        ]
     return lines
 
 

@@ -6,27 +6,22 @@ carries its effects out in order, a `Persist` durably before whatever follows it
 brings time along: `now_ms` is a monotonic clock.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from enum import IntEnum
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import assert_never
 
 from ..agreement.effects import (
-    AgreementEffect,
     Convict,
-    Decided,
     Persist,
     Send,
     SetTimer,
     TimerKey,
-    Want,
 )
-from ..agreement.instance import Instance, point_seed, value_id
 from ..agreement.timing import Timing
-from ..agreement.validity import Invalid, Pending, Validity
-from ..bodies import Acceptance, Batch, Body, Commit, Propose, Report, TaskOpen, Vote
-from ..envelope import POINTS, VOTES, ZERO, Kind, MessageId, Stage
+from ..bodies import Acceptance, Batch, Body, Commit, TaskOpen
+from ..envelope import POINTS, VOTES, Kind, MessageId, Stage
 from ..ports import Message, Reader, Writer
+from .deciding import Deciding
 from .desk import Desk
 from .effects import (
     Behind,
@@ -37,7 +32,6 @@ from .effects import (
     Finish,
     Judged,
     Links,
-    PointRecord,
     Progress,
     Receive,
     Release,
@@ -45,8 +39,7 @@ from .effects import (
     RoundRecord,
 )
 from .exchange import Direct
-from .outcome import build_outcome, check_outcome
-from .points import CONTENT, POINT_NAME, PointValue, build_set, check_set
+from .phases import AFTER, PHASES, Phase
 from .round import PREFIX, RoundState, lacking
 from .scribe import Kept, Scribe
 
@@ -55,33 +48,8 @@ SETTLE_MS = 250
 votes of the same quorum are still on the way and need no answer."""
 CERTIFICATE_EVERY_MS = 500
 """Least time between two certificates for one point to one peer (A14)."""
-ABSTAIN_SHARE = 80
-"""Percent of a stage's deadline after which a member whose model has not answered abstains,
-so that its abstention arrives before the others' deadlines (R0)."""
 NEUTRAL = 5_000
 """Reputation view of a member nothing is known about, in bp (L3)."""
-
-
-class Phase(IntEnum):
-    """Where a task stands; within a round the order of R."""
-
-    OPENING = 0
-    DRAFT = 1
-    SLATE = 2
-    EXCHANGE = 3
-    JUDGE = 4
-    FREEZE = 5
-    REVEAL = 6
-    OUTCOME = 7
-    DONE = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseSpec:
-    """A row of the phase table: what to do on entry, and whether the phase has closed."""
-
-    enter: Callable[["Task"], None]
-    closed: Callable[["Task"], bool]
 
 
 class Task:
@@ -131,10 +99,11 @@ class Task:
             secret=secret,
             kept=kept,
         )
-        self.desk = Desk(self)
-        self._began: int | None = None
-        self._up: frozenset[bytes] = frozenset()
-        self._timing = Timing(policy=self.policy)
+        self.desk: Desk = Desk(self)
+        self.deciding: Deciding = Deciding(self)
+        self.began: int | None = None
+        self.up: frozenset[bytes] = frozenset()
+        self.timing = Timing(policy=self.policy)
         self._acceptances: dict[bytes, Message] = {}
         self._answered: dict[tuple[bytes, int, Stage], int] = {}
         self._ahead: set[bytes] = set()
@@ -144,7 +113,7 @@ class Task:
 
     def begin(self, now_ms: int) -> list[Effect]:
         """Enter the task: answer the TaskOpen. To be called once, before any `step`."""
-        self.now = self._began = now_ms
+        self.now = self.began = now_ms
         PHASES[Phase.OPENING].enter(self)
         return self._flush()
 
@@ -236,7 +205,7 @@ class Task:
             return
         state, stage = self.round, message.ctx.stage
         if message.kind in VOTES or message.kind is Kind.PROPOSE:
-            self._absorb(state.instances[stage].receive(message))
+            self.deciding.absorb(state.instances[stage].receive(message))
             return
         if message.kind is Kind.PROPOSAL:
             state.keep_part(message)
@@ -247,12 +216,12 @@ class Task:
             if earlier is not None and message.kind is not Kind.REPORT:  # S4, V1b
                 self._convict(earlier, message)
             if new and message.kind is Kind.REPORT:
-                self._seek(state, state.absent_of(message))
+                self.deciding.seek(state, state.absent_of(message))
             elif new:
                 self._announce(message)
         state.unpen()
         for point in POINTS:
-            self._absorb(state.instances[point].recheck())
+            self.deciding.absorb(state.instances[point].recheck())
 
     def _accepted(self, message: Message) -> None:
         body = message.body
@@ -277,15 +246,15 @@ class Task:
             if key.name == "abstain":
                 self.desk.overdue(key.stage)
         else:
-            self._absorb(self.round.instances[key.stage].expire(key))
+            self.deciding.absorb(self.round.instances[key.stage].expire(key))
 
     def _links(self, event: Links) -> None:
-        self._up = event.up & frozenset(self.committee.members)
-        self._timing = Timing(policy=self.policy, rtt_ms=event.rtt_ms)
+        self.up = event.up & frozenset(self.committee.members)
+        self.timing = Timing(policy=self.policy, rtt_ms=event.rtt_ms)
         if self.rounds:
             for instance in self.round.instances.values():
-                instance.timing = self._timing
-                self._absorb(instance.links(self._up))
+                instance.timing = self.timing
+                self.deciding.absorb(instance.links(self.up))
 
     def _certify(self, state: RoundState, message: Message, source: bytes | None) -> None:
         """A14: a decided instance answers a straggler's vote with its certificate."""
@@ -348,7 +317,7 @@ class Task:
         state = RoundState(number)
         self.rounds.append(state)
         for stage in POINTS:
-            state.instances[stage] = self._instance(state, stage)
+            state.instances[stage] = self.deciding.instance(state, stage)
         for message in self.scribe.content(number):
             state.keep(message)
         self.out += [Behind(member=member) for member in sorted(self._ahead)]
@@ -356,112 +325,12 @@ class Task:
         self.phase = Phase.DRAFT
         PHASES[Phase.DRAFT].enter(self)
 
-    def _instance(self, state: RoundState, stage: Stage) -> Instance:
-        def sign(kind: Kind, body: Propose | Vote) -> Message:
-            return self.scribe.sign(state.number, stage, kind, body)
-
-        return Instance(
-            committee=self.committee,
-            round_=state.number,
-            stage=stage,
-            me=self.me,
-            sign=sign if self.active else None,
-            check=lambda value: self._check(state, stage, value),
-            build=lambda: self._build(state, stage),
-            timing=self._timing,
-            restored=self.scribe.votes(state.number, stage),
-        )
-
-    def start(self, stage: Stage) -> None:
-        """Open a point: say what is held where that is needed (V1), and take part."""
-        state = self.round
-        content = state.content(CONTENT[stage], stage)
-        if stage is Stage.OUTCOME or len(content) < self.quorum.n:
-            self.write_report(stage)
-        earlier = [point for point in POINTS if point < stage]
-        previous = value_id(state.points[earlier[-1]].value) if earlier else ZERO
-        if not earlier and state.number > 1:
-            previous = value_id(self.rounds[-2].points[Stage.OUTCOME].value)
-        seed = point_seed(self.id, state.number, stage, previous)
-        self._absorb(state.instances[stage].links(self._up))
-        self._absorb(state.instances[stage].start(seed))
-
-    def _check(self, state: RoundState, stage: Stage, data: bytes) -> Validity:
-        """The validity function of a point (V)."""
-        try:
-            value = PointValue.decode(data, stage=stage, round_=state.number)
-        except ValueError as error:
-            return Invalid(rule="V5", text=str(error))
-        ctx = self.scribe.ctx(state.number, stage)
-        validity = check_set(value, committee=self.committee, ctx=ctx, lookup=state.lookup)
-        if isinstance(validity, Pending | Invalid) or stage is not Stage.OUTCOME:
-            return validity
-        return check_outcome(value, self.desk.facts(state))
-
-    def _build(self, state: RoundState, stage: Stage) -> bytes | None:
-        """A valid value from what is held (A2), or None."""
-        value = build_set(
-            stage=stage,
-            round_=state.number,
-            committee=self.committee,
-            content=state.content(CONTENT[stage], stage),
-            reports=state.reports(stage),
-            lookup=state.lookup,
-        )
-        if value is None or stage is not Stage.OUTCOME:
-            return None if value is None else value.encode()
-        built = build_outcome(value, self.desk.facts(state))
-        if isinstance(built, Pending):
-            self._seek(state, built.ids)
-            return None
-        return built.encode()
-
-    def _absorb(self, effects: Iterable[AgreementEffect]) -> None:
-        """Take over an instance's effects; a decision is recorded here."""
-        for effect in effects:
-            match effect:
-                case Decided():
-                    self._decided(effect)
-                case Want():
-                    self._seek(self.round, effect.ids)
-                case SetTimer(key=key) if key.name == "propose" and key.view > 0:
-                    self.out.append(effect)
-                    self._view_changed(key)
-                case _:
-                    self.out.append(effect)
-
-    def _view_changed(self, key: TimerKey) -> None:
-        """A view was lost: its proposer may lack what only a REPORT can tell it (V1)."""
-        self.report("view", point=POINT_NAME[key.stage], view=key.view)
-        self.write_report(key.stage)
-
-    def _decided(self, decided: Decided) -> None:
-        state, stage = self.round, decided.stage
-        carrier, *_ = state.instances[stage].certificate()
-        state.points[stage] = PointRecord(
-            stage=stage, value=decided.value, carrier=carrier, precommits=decided.precommits
-        )
-        value = PointValue.decode(decided.value, stage=stage, round_=state.number)
-        state.values[stage] = value
-        state.decided_at[stage] = self.now
-        self.report("decided", point=POINT_NAME[stage], view=decided.view, count=len(value.ids))
-        if value.figures is not None:
-            self.report("outcome", figures=value.figures)
-        absent = state.absent(stage)
-        if absent:
-            self._seek(state, absent)
-
-    def _seek(self, state: RoundState, ids: tuple[MessageId, ...]) -> None:
-        fresh = state.need(ids)
-        if fresh:
-            self.out.append(Want(ids=fresh))
-
     # -- closing rules ----------------------------------------------------------------
 
     def everyone(self, stage: Stage, done: Iterable[bytes]) -> bool:
         """R0: a message from every member whose link is up and from q, or deadline and q."""
         there = set(done)
-        awaited = (self._up | {self.me}) - self._refusing()
+        awaited = (self.up | {self.me}) - self._refusing()
         enough = len(there) >= self.quorum.q
         return enough and (awaited <= there or (stage, "close") in self.round.expired)
 
@@ -497,30 +366,6 @@ class Task:
         self.out.append(Send(message=message))
         self.admit(message)
 
-    def write_report(self, stage: Stage) -> None:
-        """Say what this member held when the stage closed (V1), once."""
-        if not self.active:
-            return
-        state = self.round
-        ids = {
-            message.id
-            for messages in state.content(CONTENT[stage], stage).values()
-            for message in messages[:2]  # V1a: at most two ids a slot
-        }
-        body = Report(ids=tuple(sorted(ids)))
-        if stage is Stage.OUTCOME:  # P2a
-            assert self._began is not None
-            age = self.now - self._began
-            spent = self.desk.spent
-            body = replace(
-                body,
-                deadline=age >= self.policy.deadline_ms,
-                tokens=spent.tokens_in + spent.tokens_out,
-                micros=spent.micros,
-                ms=max(0, age),
-            )
-        self.submit(stage, Kind.REPORT, body)
-
     def set_timer(self, stage: Stage, name: str, delay_ms: int) -> None:
         """Set one of this round's stage timers."""
         key = TimerKey(round=self.round.number, stage=stage, name=name)
@@ -552,80 +397,3 @@ def _record(state: RoundState) -> RoundRecord:
         points=(slate, freeze, outcome),
         named=tuple(message for message in named if message is not None),
     )
-
-
-AFTER = {Stage.SLATE: Phase.EXCHANGE, Stage.FREEZE: Phase.REVEAL, Stage.OUTCOME: Phase.DONE}
-"""The phase that a decided point leads to, whatever phase it finds a member in (R0)."""
-
-
-# -- the phase table --------------------------------------------------------------------
-
-
-def _enter_opening(task: Task) -> None:
-    key = TimerKey(round=0, stage=Stage.OPEN, name="close")
-    task.out.append(SetTimer(key=key, delay_ms=task.policy.accept_ms))
-    if not task.mute:
-        task.submit(Stage.OPEN, Kind.ACCEPTANCE, Acceptance(refusal=task.refusal))
-
-
-def _enter_draft(task: Task) -> None:
-    if not task.rounds:
-        task.enter_round(1)
-        return
-    task.set_timer(Stage.SLATE, "close", task.policy.draft_ms)
-    task.desk.ask_draft(task.policy.draft_ms * ABSTAIN_SHARE // 100)
-
-
-def _enter_exchange(task: Task) -> None:
-    task.set_timer(Stage.EXCHANGE, "close", task.policy.exchange_ms)
-    task.desk.put_on_table()
-
-
-def _enter_judge(task: Task) -> None:
-    task.set_timer(Stage.FREEZE, "close", task.policy.judge_ms)
-    task.desk.ask_judgment(task.policy.judge_ms * ABSTAIN_SHARE // 100)
-
-
-def _enter_reveal(task: Task) -> None:
-    task.set_timer(Stage.OUTCOME, "close", task.policy.open_ms)
-    task.desk.open()
-
-
-def _closed_exchange(task: Task) -> bool:
-    batches = task.round.content(Kind.BATCH, Stage.EXCHANGE)
-    owing = task.exchange.senders(task.desk.authors(task.round))
-    done = set(batches) | (set(task.committee.members) - owing)
-    return task.everyone(Stage.EXCHANGE, done)
-
-
-def _closed_reveal(task: Task) -> bool:
-    owing = task.desk.authors(task.round) | task.desk.voters(task.round)
-    there = task.round.content(Kind.OPENING, Stage.OUTCOME)
-    return task.everyone(Stage.OUTCOME, set(there) | (set(task.committee.members) - owing))
-
-
-def _undecided(_: Task) -> bool:
-    """A point closes by its decision alone (`_skip`)."""
-    return False
-
-
-PHASES: dict[Phase, PhaseSpec] = {
-    Phase.OPENING: PhaseSpec(enter=_enter_opening, closed=Task.accepted),
-    Phase.DRAFT: PhaseSpec(
-        enter=_enter_draft,
-        closed=lambda task: task.everyone(
-            Stage.SLATE, task.round.content(Kind.COMMIT, Stage.SLATE)
-        ),
-    ),
-    Phase.SLATE: PhaseSpec(enter=lambda task: task.start(Stage.SLATE), closed=_undecided),
-    Phase.EXCHANGE: PhaseSpec(enter=_enter_exchange, closed=_closed_exchange),
-    Phase.JUDGE: PhaseSpec(
-        enter=_enter_judge,
-        closed=lambda task: task.everyone(
-            Stage.FREEZE, task.round.content(Kind.SEAL, Stage.FREEZE)
-        ),
-    ),
-    Phase.FREEZE: PhaseSpec(enter=lambda task: task.start(Stage.FREEZE), closed=_undecided),
-    Phase.REVEAL: PhaseSpec(enter=_enter_reveal, closed=_closed_reveal),
-    Phase.OUTCOME: PhaseSpec(enter=lambda task: task.start(Stage.OUTCOME), closed=_undecided),
-}

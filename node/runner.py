@@ -22,6 +22,7 @@ from consensus.deliberation.effects import (
     Effect,
     Expire,
     Finish,
+    GiveUp,
     Judge,
     Judged,
     Links,
@@ -233,6 +234,8 @@ class Runner:
                 self._progress(live, effect)
             case Convict():
                 self._convict(live, effect)
+            case GiveUp():
+                self._close(live, TaskState.REFUSED, "abandoned")
             case Persist() | Finish():
                 raise AssertionError("sorted out before")
 
@@ -492,17 +495,21 @@ class Runner:
 
     def expire(self, live: Live) -> None:
         """Give up an undecided task whose not-after has passed for good."""
-        self._tick.closed.append(Closed(task=TaskId(live.task.id), state=TaskState.EXPIRED))
+        self._close(live, TaskState.EXPIRED, "expired")
+
+    def _close(self, live: Live, state: TaskState, word: str) -> None:
+        """End a task that will have no verdict."""
+        self._tick.closed.append(Closed(task=TaskId(live.task.id), state=state))
         live.cancel()
         self.live.pop(live.task.id, None)
         round_ = live.task.round.number if live.task.rounds else 0
         detail = {"phase": live.task.phase.name.lower()}
         self._tick.acts.append(
             lambda: live.watchers.tell(
-                Event(task=live.task.id, round=round_, kind="expired", detail=detail)
+                Event(task=live.task.id, round=round_, kind=word, detail=detail)
             )
         )
-        log.warning("expired undecided", task=live.task.id.hex()[:8], **detail)
+        log.warning(word, task=live.task.id.hex()[:8], **detail)
         self._wake.set()
 
     def overdue(self, live: Live) -> bool:

@@ -133,6 +133,11 @@ class Finish:
     rounds: tuple[RoundRecord, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveUp:
+    """So many members refused that q ACCEPTs cannot come together any more (S7)."""
+
+
 Effect = (
     Persist
     | Send
@@ -146,4 +151,5 @@ Effect = (
     | Behind
     | Progress
     | Finish
+    | GiveUp
 )

@@ -55,6 +55,7 @@ class _Opened:
     aliases: dict[int, bytes] = field(default_factory=dict)
     ballots: dict[int, Ballot] = field(default_factory=dict)
     strikes: set[tuple[int, str]] = field(default_factory=set)
+    void: set[MessageId] = field(default_factory=set)
     abstained: dict[int, str] = field(default_factory=dict)
 
 
@@ -80,6 +81,8 @@ def build_outcome(value: PointValue, facts: Facts) -> PointValue | Pending:
 def figures(value: PointValue, facts: Facts, *, masked: bool = True) -> dict[str, Any] | Pending:
     """The figures of an outcome: integers, text and lists of them.
 
+    `proposals` are the ids that count, `void` those that were claimed and held but do not:
+    whoever computes the figures again needs their bytes to see why.
     `masked` False leaves the diagonal in, which no outcome may: it serves to name that fault.
     """
     needed = (*facts.slate.ids, *facts.freeze.ids, *value.ids, *value.reports)
@@ -129,6 +132,7 @@ def figures(value: PointValue, facts: Facts, *, masked: bool = True) -> dict[str
         "proposals": [candidate.id.hex() for candidate in candidates],
         "strikes": [list(item) for item in sorted(opened.strikes)],
         "tally": result.to_dict(),
+        "void": sorted(item.hex() for item in opened.void),
     }
 
 
@@ -223,10 +227,12 @@ def _candidates(opened: _Opened, facts: Facts) -> tuple[Candidate, ...] | Pendin
         signed = message.signer == opened.aliases[author]
         if message.kind is not Kind.PROPOSAL or message.ctx != exchange or not signed:
             opened.strikes.add((author, "mismatch"))
+            opened.void.add(item)
             continue
         assert isinstance(message.body, Proposal)
         if proposal_problem(facts.spec.answer, message.body):
             opened.strikes.add((author, "void_answer"))
+            opened.void.add(item)
             continue
         candidates.append(Candidate(id=item, author=author, proposal=message.body))
     return tuple(candidates)

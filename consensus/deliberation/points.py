@@ -21,6 +21,9 @@ CONTENT = {Stage.SLATE: Kind.COMMIT, Stage.FREEZE: Kind.SEAL, Stage.OUTCOME: Kin
 
 POINT_NAME = {Stage.SLATE: "slate", Stage.FREEZE: "freeze", Stage.OUTCOME: "outcome"}
 
+READ = ("proposals", "void")
+"""The figures that name proposals: those that an outcome counts, and those it finds void."""
+
 Lookup = Callable[[MessageId], Message | None]
 """Finds a verified message by id, among those held."""
 
@@ -85,6 +88,8 @@ class PointValue:
         )
         if not all(ascending):
             raise ValueError("ids, reports and evidence are ascending and distinct")
+        if any(len(item) != 32 for item in value.named()):
+            raise ValueError("an envelope is named by 32 bytes")
         if any(first >= second for first, second in value.evidence):
             raise ValueError("an evidence pair is two different ids, ascending")
         return value
@@ -97,14 +102,15 @@ class PointValue:
 
 def closure(value: PointValue, lookup: Lookup) -> tuple[MessageId, ...]:
     """Every id a decided point stands on: what it names, what its REPORTs name, and the
-    proposals an outcome counts (E1). REPORTs that are not held name nothing yet."""
+    proposals an outcome counts or finds void (E1). REPORTs not held name nothing yet."""
     ids = list(value.named())
     for item in value.reports:
         report = lookup(item)
         if report is not None and isinstance(report.body, Report):
             ids += report.body.ids
     if value.figures is not None:
-        ids += [MessageId(bytes.fromhex(item)) for item in value.figures["proposals"]]
+        for read in READ:
+            ids += [MessageId(bytes.fromhex(item)) for item in value.figures[read]]
     return tuple(dict.fromkeys(ids))
 
 
@@ -113,6 +119,9 @@ def check_set(value: PointValue, *, committee: Committee, ctx: Ctx, lookup: Look
 
     `ctx` is the point's instance. A pure function of the value and the bytes it names.
     """
+    longest = max(len(value.ids), len(value.reports), len(value.evidence))
+    if longest > committee.quorum.n:  # T3: before anything is asked for
+        return Invalid(rule="V2", text=f"{longest} entries for {committee.quorum.n} members")
     missing = _absent(value.named(), lookup)
     if missing:
         return Pending(ids=missing)
@@ -221,12 +230,13 @@ def build_set(
 
 
 def _check_proposals(figures: Any) -> None:
-    """The one figure that is read before the figures are recomputed: which ids it counts."""
-    items = figures.get("proposals") if isinstance(figures, dict) else None
-    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        raise ValueError("an outcome lists the proposals it counts")
-    if any(len(bytes.fromhex(item)) != 32 for item in items):
-        raise ValueError("a counted proposal is named by 32 bytes")
+    """What is read before the figures are computed again: which proposals they name."""
+    for read in READ:
+        items = figures.get(read) if isinstance(figures, dict) else None
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise ValueError(f"an outcome lists its proposals under {read!r}")
+        if any(len(bytes.fromhex(item)) != 32 for item in items):
+            raise ValueError("a proposal is named by 32 bytes")
 
 
 def _absent(ids: Iterable[MessageId], lookup: Lookup) -> tuple[MessageId, ...]:

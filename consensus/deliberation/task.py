@@ -30,6 +30,7 @@ from .effects import (
     Event,
     Expire,
     Finish,
+    GiveUp,
     Judged,
     Links,
     Progress,
@@ -232,6 +233,8 @@ class Task:
         elif earlier is message:
             what = "refused" if body.refusal else "accepted"
             self.report(what, member=message.signer.hex(), reason=body.refusal)
+            if self._answers(refusing=True) > self.quorum.n - self.quorum.q:
+                self.out.append(GiveUp())
 
     def _expire(self, key: TimerKey) -> None:
         if not self.rounds:
@@ -344,7 +347,12 @@ class Task:
 
     def accepted(self) -> bool:
         """S7: models are called after q ACCEPTs."""
-        return len(self._acceptances) - len(self._refusing() - {self.me}) >= self.quorum.q
+        return self._answers(refusing=False) >= self.quorum.q
+
+    def _answers(self, *, refusing: bool) -> int:
+        bodies = [message.body for message in self._acceptances.values()]
+        found = [body for body in bodies if isinstance(body, Acceptance)]
+        return sum(bool(body.refusal) == refusing for body in found)
 
     # -- own messages -----------------------------------------------------------------
 

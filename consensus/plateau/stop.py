@@ -44,7 +44,8 @@ def stop(
     """The reason to stop after this round, or None to go on."""
     if unanimous(tally, quorum, families):
         return Reason.UNANIMITY
-    if divergence < policy.near_consensus and stood >= ROUNDS_STOOD:
+    heard = len(tally.opinions) >= quorum.q  # the agreement of fewer is no consensus
+    if heard and divergence < policy.near_consensus and stood >= ROUNDS_STOOD:
         return Reason.NEAR_CONSENSUS
     if flat >= ROUNDS_FLAT and argument >= policy.quality_gate:
         return Reason.PLATEAU

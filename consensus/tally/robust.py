@@ -11,9 +11,10 @@ from .ballots import Candidate, CountedBallot
 from .count import Count
 from .readings import read
 
-MOST_SETS = 64
-"""Most sets of members that are tried in full, each in two ways: enough for every set of up
-to f + 1 members in committees of up to seven, and of up to f in committees of up to nine."""
+MOST_READINGS = 600
+"""Most ballots that are read again in trying sets of members in full: enough for every set of
+up to f + 1 members in committees of up to seven, of up to f in committees of up to nine, and
+for each member alone up to twenty-four. Every node tallies several times a round."""
 
 Recount = Callable[[Sequence[Candidate], Sequence[CountedBallot]], Count]
 
@@ -42,8 +43,8 @@ def robustness(
 
     A set either withdraws (its proposals and ballots were never there) or turns: each of
     its ballots does all it can for the runner-up and against the winner. All sets are tried
-    by rising size up to f + 1, as far as `MOST_SETS` allows; beyond, members turn or
-    withdraw together in the order in which each alone hurt the winner most.
+    by rising size up to f + 1, as far as `MOST_READINGS` allows; beyond, members turn or
+    withdraw together in the order in which each, turned alone, hurts the winner most.
     """
     voters = sorted({item.author for item in candidates} | {item.voter for item in ballots})
     if len(first.ranking) < 2:
@@ -69,18 +70,35 @@ def robustness(
     ways = (without, turned)
     tried = 0
     for size in range(1, f + 2):
-        if sets_up_to(len(voters), size) > MOST_SETS:
+        if sets_up_to(len(voters), size) * len(ballots) > MOST_READINGS:
             break
         for members in combinations(voters, size):
             if any(_changes(way(members), winner) for way in ways):
                 return Robustness(least=size, tried=size - 1, fragile=size <= f)
         tried = size
-    orders = [sorted(voters, key=lambda voter: _margin(way([voter]), winner)) for way in ways]
-    for size in range(tried + 1, len(voters) + 1):
-        for way, order in zip(ways, orders, strict=True):
-            if _changes(way(order[:size]), winner):
-                return Robustness(least=size, tried=tried, fragile=size <= f)
-    return Robustness(least=None, tried=tried, fragile=False)
+    order = sorted(voters, key=lambda voter: _margin(turned([voter]), winner))
+    found = [_prefix(way, order, tried, winner) for way in ways]
+    least = min((size for size in found if size is not None), default=None)
+    return Robustness(least=least, tried=tried, fragile=least is not None and least <= f)
+
+
+def _prefix(
+    way: Callable[[Iterable[int]], Count], order: Sequence[int], low: int, winner: str
+) -> int | None:
+    """How many members from the front of `order`, over `low`, change the winner, by bisection.
+
+    None if all of them do not. A lesser number may do in some other order, or even in this.
+    """
+    high = len(order)
+    if not _changes(way(order), winner):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _changes(way(order[:middle]), winner):
+            high = middle
+        else:
+            low = middle
+    return high
 
 
 def turn(

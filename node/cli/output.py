@@ -8,8 +8,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-PIPED_WIDTH = 200
-"""Columns where the output is no terminal: wide enough that no table breaks a key."""
+PIPED_WIDTH = 10_000
+"""Columns where the output is no terminal: no table folds a path or a key for a program."""
 
 
 def emit(data: Any) -> None:

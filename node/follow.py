@@ -1,0 +1,126 @@
+"""Asking for a decision and following it to its end, whichever member goes away.
+
+A task is opened by the node beside the command line and followed over its control socket. If
+that node dies, its operator goes on with another member of the committee, by the task's id,
+over TLS and as that node's own identity. The TaskOpen goes along, for a member that has not
+heard of the task (S7). No member is special to a task, and the opener is none either.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Final
+
+from consensus.envelope import Envelope
+
+from . import federation_file, identity
+from .clock import Clock, monotonic_ms
+from .config import Config
+from .federation import Federation
+from .identity import Identity
+from .watchers import LAST
+from .wire.client import PeerError, open_client
+from .wire.control import Ask, ControlClient, ControlUnreachable
+from .wire.limits import Limits
+from .wire.watch import Event, WatchRequest
+
+MOVED: Final = "moved"
+"""Kind of the event that says who is followed from here on (`member`, a name) and why
+(`reason`). That member's events come from the task's first one on, so some come again."""
+
+UNKNOWN: Final = "unknown"
+"""Kind of the event of a member that cannot follow a task."""
+
+GRACE_S: Final = 10
+"""Seconds past a task's not-after in which a verdict may still come, as members allow."""
+
+AGAIN_S: Final = 0.5
+"""Seconds between two turns through the members, when none of them could be followed."""
+
+
+class FollowError(Exception):
+    """A task could not be followed to its end. The text says why."""
+
+
+async def ask(
+    config: Config, socket: Path, asked: Ask, *, clock: Clock, limits: Limits
+) -> AsyncIterator[Event]:
+    """Open a task with the node of `config`, whose control socket is `socket`; its events.
+
+    The last one is of a kind in `watchers.LAST`. Raises `ControlError` if the node refuses
+    the task, `ControlUnreachable` if it went away before it had opened one, `FollowError`
+    if it went away later and no other member can be followed either.
+    """
+    until_ms = monotonic_ms(clock) + (asked.not_after_s + GRACE_S) * 1_000
+    first: Event | None = None
+    reason = f"{config.name} ended the watch"
+    async with ControlClient(socket) as client:
+        try:
+            async with aclosing(client.ask(asked)) as events:
+                async for event in events:
+                    first = first or event
+                    yield event
+                    if event.kind in LAST:
+                        return
+        except ControlUnreachable as error:
+            if first is None:
+                raise
+            reason = str(error)
+    assert first is not None
+    committee = [bytes.fromhex(key) for key in first.detail["members"]]
+    me, federation = identity.load(config.identity), federation_file.load(config.federation)
+    others = elsewhere(
+        me,
+        federation,
+        WatchRequest(task=first.task, open=first.open),
+        [key for key in committee if key != me.public],
+        reason=reason,
+        until_ms=until_ms,
+        clock=clock,
+        limits=limits,
+    )
+    async with aclosing(others) as events:
+        async for event in events:
+            yield event
+
+
+async def elsewhere(
+    me: Identity,
+    federation: Federation,
+    request: WatchRequest,
+    members: Iterable[bytes],
+    *,
+    reason: str,
+    until_ms: int,
+    clock: Clock,
+    limits: Limits,
+) -> AsyncIterator[Event]:
+    """Follow a task with one of `members` (keys) after the other, as `me`, to its last event.
+
+    A member that goes away, or that does not know the task, is followed by the next; before
+    each comes an event of the kind `MOVED`, the first with `reason`. Raises `FollowError`
+    once the monotonic clock reads `until_ms` and nobody could be followed.
+    """
+    turn = list(members)
+    while turn:
+        for key in turn:
+            async with open_client(me, federation, key, clock, limits) as client:
+                detail = {"member": client.member.name, "reason": reason}
+                yield Event(task=request.task, round=0, kind=MOVED, detail=detail)
+                reason = f"{client.member.name} ended the watch"
+                try:
+                    async with aclosing(client.watch(request)) as events:
+                        async for event in events:
+                            if event.kind == UNKNOWN:
+                                reason = f"{client.member.name}: {event.detail.get('reason')}"
+                                break
+                            yield event
+                            if event.kind in LAST:
+                                return
+                except PeerError as error:
+                    reason = str(error)
+        if monotonic_ms(clock) >= until_ms:
+            break
+        await asyncio.sleep(AGAIN_S)
+    raise FollowError(f"no other member can be followed; the last one said: {reason}")

@@ -8,11 +8,8 @@ heard of the task (S7). No member is special to a task, and the opener is none e
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import aclosing
 from pathlib import Path
 from typing import Final
-
-from consensus.envelope import Envelope
 
 from . import federation_file, identity
 from .clock import Clock, monotonic_ms
@@ -57,12 +54,11 @@ async def ask(
     reason = f"{config.name} ended the watch"
     async with ControlClient(socket) as client:
         try:
-            async with aclosing(client.ask(asked)) as events:
-                async for event in events:
-                    first = first or event
-                    yield event
-                    if event.kind in LAST:
-                        return
+            async for event in client.ask(asked):
+                first = first or event
+                yield event
+                if event.kind in LAST:
+                    return
         except ControlUnreachable as error:
             if first is None:
                 raise
@@ -70,7 +66,7 @@ async def ask(
     assert first is not None
     committee = [bytes.fromhex(key) for key in first.detail["members"]]
     me, federation = identity.load(config.identity), federation_file.load(config.federation)
-    others = elsewhere(
+    async for event in elsewhere(
         me,
         federation,
         WatchRequest(task=first.task, open=first.open),
@@ -79,10 +75,8 @@ async def ask(
         until_ms=until_ms,
         clock=clock,
         limits=limits,
-    )
-    async with aclosing(others) as events:
-        async for event in events:
-            yield event
+    ):
+        yield event
 
 
 async def elsewhere(
@@ -110,14 +104,13 @@ async def elsewhere(
                 yield Event(task=request.task, round=0, kind=MOVED, detail=detail)
                 reason = f"{client.member.name} ended the watch"
                 try:
-                    async with aclosing(client.watch(request)) as events:
-                        async for event in events:
-                            if event.kind == UNKNOWN:
-                                reason = f"{client.member.name}: {event.detail.get('reason')}"
-                                break
-                            yield event
-                            if event.kind in LAST:
-                                return
+                    async for event in client.watch(request):
+                        if event.kind == UNKNOWN:
+                            reason = f"{client.member.name}: {event.detail.get('reason')}"
+                            break
+                        yield event
+                        if event.kind in LAST:
+                            return
                 except PeerError as error:
                     reason = str(error)
         if monotonic_ms(clock) >= until_ms:

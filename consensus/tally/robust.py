@@ -149,14 +149,8 @@ def _changes(count: Count, winner: str) -> bool:
 
 def _margin(count: Count, winner: str) -> int:
     """The winner's score over the best other's."""
-    mine = [
-        score
-        for item, score in zip(count.classes.items, count.scores, strict=True)
-        if item.answer == winner
-    ]
-    others = [
-        score
-        for item, score in zip(count.classes.items, count.scores, strict=True)
-        if item.answer != winner
-    ]
-    return max(mine, default=0) - max(others, default=0)
+    scores = zip(count.classes.items, count.scores, strict=True)
+    sides: tuple[list[int], list[int]] = ([], [])
+    for item, score in scores:
+        sides[item.answer == winner].append(score)
+    return max(sides[1], default=0) - max(sides[0], default=0)

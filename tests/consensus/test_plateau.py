@@ -232,6 +232,17 @@ def test_near_consensus_takes_little_divergence_and_a_winner_that_stood() -> Non
     assert judge(near, second).stood == 3
 
 
+def test_beliefs_of_fewer_than_a_quorum_are_no_consensus() -> None:
+    of = replace(AGREED, policy=Policy(rounds=9))
+    alone = replace(of, candidates=of.candidates[:3])
+    assert alone.tally().winner == "red"
+    found = judge(alone, judge(alone))
+    assert (found.divergence, found.stood, found.reason) == (0, 2, None)
+    enough = replace(of, candidates=of.candidates[:4])
+    same = ("oak",) * 5
+    assert judge(enough, judge(enough), families=same).reason is Reason.NEAR_CONSENSUS
+
+
 def test_a_new_winner_has_not_stood() -> None:
     near = believing(*[(6_000, 4_000, 0, 0)] * 3, *[(4_900, 5_100, 0, 0)] * 2)
     other = believing(*[(4_000, 6_000, 0, 0)] * 3, *[(5_100, 4_900, 0, 0)] * 2)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from consensus.policy import ONE, Policy
 from consensus.tally import Candidate, CountedBallot, Robustness, Status
-from consensus.tally.robust import MOST_SETS, sets_up_to, turn
+from consensus.tally.robust import MOST_READINGS, sets_up_to, turn
 from tests.harness.tallies import (
     ALICE,
     BOB,
@@ -88,12 +88,21 @@ def test_sets_are_counted(members: int, size: int, sets: int) -> None:
     assert sets_up_to(members, size) == sets
 
 
-def test_committees_of_seven_are_searched_in_full_and_larger_ones_as_far_as_stated() -> None:
-    assert sets_up_to(7, 3) <= MOST_SETS < sets_up_to(8, 3)
-    assert camps(6, 1).tally().robustness.tried >= 2
-    found = camps(8, 2).tally().robustness
-    assert found.tried == 2
-    assert found.least is None or found.least > 2
+@pytest.mark.parametrize(
+    ("n", "size", "fits"),
+    [(7, 3, True), (8, 3, False), (9, 2, True), (10, 3, False), (24, 1, True), (25, 1, False)],
+)
+def test_sets_are_tried_as_far_as_stated(n: int, size: int, fits: bool) -> None:
+    assert (sets_up_to(n, size) * n <= MOST_READINGS) == fits
+
+
+def test_beyond_what_is_tried_an_upper_bound_is_found() -> None:
+    found = camps(8, 2, Policy(rule="bradley_terry")).tally().robustness
+    # Three turned make five to five; no two of ten do.
+    assert found == Robustness(least=4, tried=2, fragile=False)
+    large = camps(20, 8, Policy(rule="bradley_terry")).tally().robustness
+    assert large.tried == 0
+    assert large == Robustness(least=7, tried=0, fragile=True)
 
 
 def test_a_turned_ballot_does_all_it_can_and_nothing_about_its_own() -> None:

@@ -29,7 +29,11 @@ class CountedBallot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """What REPORTs claim (P2a), already combined: median spending, `t` say time is up."""
+    """What REPORTs claim (P2a), already combined, for the task so far.
+
+    `deadline` if t members say that time is up; tokens, micros of a US dollar and ms are the
+    lower medians of their claims.
+    """
 
     deadline: bool = False
     tokens: int = 0

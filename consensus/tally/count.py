@@ -150,11 +150,11 @@ class Count:
 
 
 def count(
+    candidates: Sequence[Candidate],
+    ballots: Sequence[CountedBallot],
     *,
     spec: AnswerSpec,
     policy: Policy,
-    candidates: Sequence[Candidate],
-    ballots: Sequence[CountedBallot],
     weights: tuple[int, ...],
     seed: bytes,
 ) -> Count:

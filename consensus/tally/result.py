@@ -136,7 +136,7 @@ def tally(
     if len(weights.weights) != quorum.n:
         raise ValueError(f"{len(weights.weights)} weights for a committee of {quorum.n}")
     cast = [item for item in ballots if not item.ballot.abstain]
-    recount = partial(_recount, spec=spec, policy=policy, weights=weights.weights, seed=seed)
+    recount = partial(count, spec=spec, policy=policy, weights=weights.weights, seed=seed)
     first = recount(candidates, cast)
     status = _status(first, len(cast), quorum)
     winner = first.winner if status in (Status.DECIDED, Status.UNJUDGED) else None
@@ -159,25 +159,6 @@ def tally(
         weights=weights,
         groups=first.classes.items,
         opinions=first.opinions,
-    )
-
-
-def _recount(
-    candidates: Sequence[Candidate],
-    ballots: Sequence[CountedBallot],
-    *,
-    spec: AnswerSpec,
-    policy: Policy,
-    weights: tuple[int, ...],
-    seed: bytes,
-) -> Count:
-    return count(
-        spec=spec,
-        policy=policy,
-        candidates=candidates,
-        ballots=ballots,
-        weights=weights,
-        seed=seed,
     )
 
 

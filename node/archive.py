@@ -16,8 +16,9 @@ from .wire.watch import Event
 
 KEPT = 32
 """Verdicts kept decoded: those that stragglers ask about, seconds after they were reached."""
-KNOWN = 100_000
-"""Finished tasks remembered by id, so that a late message about one is not a stranger's."""
+KNOWN = 200_000
+"""Tasks remembered by id until their not-after, so that none is taken up twice. Past it no new
+one is taken: forgetting one that can still be played again would be worse."""
 TOLD = 64
 """Finished tasks told to a member whose link comes up: what a short absence can have missed."""
 
@@ -56,39 +57,61 @@ class Past:
         return Digest(task=self.bundle.task, round=rounds, verdict=self.bundle.id)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    verdict: bytes
+    not_after_ms: int
+
+
 class Archive:
     """Finished tasks over the store, the latest in memory."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._kept: OrderedDict[bytes, Past] = OrderedDict()
-        self._known: OrderedDict[bytes, bytes] = OrderedDict()
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
 
-    async def open(self) -> None:
-        """Remember which tasks are finished."""
-        for brief in reversed(await self._store.recent(KNOWN)):
-            if brief.verdict:
-                self._known[brief.task] = brief.verdict
+    async def open(self, wall_ms: int) -> None:
+        """Remember the tasks that could be played again, and the last verdicts."""
+        for place, brief in enumerate(await self._store.recent(KNOWN)):
+            if brief.not_after_ms >= wall_ms or place < TOLD:
+                known = _Known(verdict=brief.verdict, not_after_ms=brief.not_after_ms)
+                self._known[brief.task] = known
+                self._known.move_to_end(brief.task, last=False)
 
-    def keep(self, bundle: Bundle, committee: Committee) -> Past:
+    @property
+    def full(self) -> bool:
+        """Whether no further task can be remembered."""
+        return len(self._known) >= KNOWN
+
+    def note(self, task: bytes, not_after_ms: int) -> None:
+        """Remember that a task was seen, whatever becomes of it (S7)."""
+        self._known.setdefault(task, _Known(verdict=b"", not_after_ms=not_after_ms))
+
+    def keep(self, bundle: Bundle, spec: TaskOpen) -> Past:
         """Add a finished task."""
-        past = Past(bundle=bundle, committee=committee)
+        past = Past(bundle=bundle, committee=spec.committee)
         self._kept[bundle.task] = past
         self._kept.move_to_end(bundle.task)
-        self._known[bundle.task] = bundle.id
+        self._known[bundle.task] = _Known(verdict=bundle.id, not_after_ms=spec.not_after_ms)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
-        while len(self._known) > KNOWN:
-            self._known.popitem(last=False)
         return past
 
+    def forget(self, wall_ms: int) -> None:
+        """Let go of tasks that their not-after protects by now, but for the last ones."""
+        for task in list(self._known)[:-TOLD]:
+            if self._known[task].not_after_ms < wall_ms:
+                del self._known[task]
+
     def knows(self, task: bytes) -> bool:
-        """Whether a task is finished here, as far as is remembered."""
+        """Whether a task was seen here, as far as is remembered."""
         return task in self._known
 
     def verdict(self, task: bytes) -> bytes:
         """The verdict id of a finished task, empty if it is none."""
-        return self._known.get(task, b"")
+        known = self._known.get(task)
+        return known.verdict if known is not None else b""
 
     def committee(self, task: bytes) -> Committee | None:
         """The committee of a finished task that is in memory."""
@@ -109,7 +132,7 @@ class Archive:
         bundle = Bundle.decode(row.bundle)
         spec = codec.decode(Kind.TASK_OPEN, bundle.opened.payload)
         assert isinstance(spec, TaskOpen)
-        return self.keep(bundle, spec.committee)
+        return self.keep(bundle, spec)
 
     async def last_event(self, task: bytes) -> Event | None:
         """The event that ends following a finished task, or None if it is not finished."""
@@ -122,5 +145,7 @@ class Archive:
 
     def recent(self) -> list[Digest]:
         """The last finished tasks, newest first, as a returning member is told of them."""
-        last = list(self._known.items())[-TOLD:]
-        return [Digest(task=task, round=0, verdict=verdict) for task, verdict in reversed(last)]
+        last = [(task, known.verdict) for task, known in self._known.items() if known.verdict]
+        return [
+            Digest(task=task, round=0, verdict=verdict) for task, verdict in reversed(last[-TOLD:])
+        ]

@@ -230,7 +230,7 @@ class Daemon:
 
     async def _resume(self) -> None:
         """Take up undecided tasks where the stored slots left them (A13)."""
-        await self.runner.archive.open()
+        await self.runner.archive.open(self._clock.wall_ms())
         for row in await self._store.tasks(undecided=True):
             opened = self.runner.gate.admit(row.opening)
             if isinstance(opened, Refusal):
@@ -243,20 +243,19 @@ class Daemon:
     async def _forget(self) -> None:
         while True:
             await asyncio.sleep(FORGET_EVERY_S)
+            self.runner.archive.forget(self._clock.wall_ms())
             while await self._store.forget(before_ms=self._clock.wall_ms()):
                 pass
 
     # -- what the mesh tells ----------------------------------------------------------
 
-    def link_up(self, member: bytes, hello: Hello) -> None:
+    def link_up(self, member: bytes, hello: Hello) -> None:  # noqa: ARG002
         """A link came up."""
-        log.info("link up", member=self.federation.label(member), software=hello.software)
         self.runner.links_changed()
         self.runner.sync.link_up(member)
 
-    def link_down(self, member: bytes, reason: LinkRefusal) -> None:
+    def link_down(self, member: bytes, reason: LinkRefusal) -> None:  # noqa: ARG002
         """A link ended."""
-        log.info("link down", member=self.federation.label(member), reason=str(reason))
         self.runner.links_changed()
 
     def frame(self, member: bytes, frame: Frame) -> None:

@@ -138,6 +138,7 @@ class Runner:
         self._queue: deque[tuple[bytes, Callable[[Live], list[Effect]]]] = deque()
         self._tick = _Tick()
         self._wake = asyncio.Event()
+        self._calls: set[asyncio.Task[None]] = set()
         self._out: dict[bytes, list[Envelope]] = {}
         self._rtt: dict[bytes, int] = {}
         self._scribe = Scribe(
@@ -322,7 +323,7 @@ class Runner:
         self._tick.verdicts.append(row)
 
         def settle() -> None:
-            self.archive.keep(bundle, live.task.committee)
+            self.archive.keep(bundle, live.task.spec)
             self.decided += 1
             live.cancel()
             self.live.pop(live.task.id, None)
@@ -343,6 +344,11 @@ class Runner:
         self._tick.acts.append(settle)
 
     # -- the model --------------------------------------------------------------------
+
+    def _call_soon(self, work: Coroutine[None, None, None]) -> None:
+        call = asyncio.get_running_loop().create_task(work)
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
 
     def _call(self, live: Live, work: Coroutine[None, None, None]) -> None:
         call = asyncio.get_running_loop().create_task(work)
@@ -414,9 +420,15 @@ class Runner:
         spec = opened.body
         assert isinstance(spec, TaskOpen)
         if opened.id in self.live or self.archive.knows(opened.id):
-            return
+            return  # S7: a task seen before is not taken again
         if spec.committee.position(self.me) is None:
             log.info("not a member of the task's committee", task=opened.id.hex()[:8])
+            return
+        if self._clock.wall_ms() > spec.not_after_ms:
+            self._call_soon(self._follow_late(opened, source))
+            return
+        if self.archive.full:
+            log.error("no room to remember another task", task=opened.id.hex()[:8])
             return
         follow = not self.intake.may_sign(spec)
         problem = (
@@ -429,6 +441,13 @@ class Runner:
         live = self._enter(opened, role=Role.MEMBER, refusal=problem, active=not follow)
         if source is not None:
             self._tick.acts.append(lambda: self.sync.digest_to(live, source))
+
+    async def _follow_late(self, opened: Message, source: bytes | None) -> None:
+        """S7: nobody starts on an expired task, but a member may still learn its verdict."""
+        if await self._store.task(TaskId(opened.id)) is None and opened.id not in self.live:
+            live = self._enter(opened, role=Role.MEMBER, refusal="", active=False)
+            if source is not None:
+                self._tick.acts.append(lambda: self.sync.digest_to(live, source))
 
     def resume(self, row: TaskRow, opened: Message, kept: tuple[Kept, ...]) -> None:
         """Take up an undecided task after a restart (A13)."""
@@ -475,6 +494,7 @@ class Runner:
         )
         live = Live(task=task, row=row, began_ms=self.now, news_ms=self.now)
         self.live[opened.id] = live
+        self.archive.note(opened.id, spec.not_after_ms)
         live.watchers.tell(
             Event(
                 task=opened.id,
@@ -513,8 +533,10 @@ class Runner:
         self._wake.set()
 
     def overdue(self, live: Live) -> bool:
-        """Whether an undecided task is past its not-after and the grace that follows."""
-        return self._clock.wall_ms() > live.task.spec.not_after_ms + GRACE_MS
+        """Whether an undecided task is past its not-after, and past the time that a member
+        which has just come back gets to learn what became of it."""
+        late = self._clock.wall_ms() > live.task.spec.not_after_ms + GRACE_MS
+        return late and self.now > live.began_ms + GRACE_MS
 
     async def watch(self, request: WatchRequest) -> AsyncIterator[Event]:
         """Follow a task from its first event on; a TaskOpen that comes along is taken up.

@@ -84,15 +84,17 @@ class Sync:
                 prefixes = _prefixes(digest.held)
                 for message in live.task.lacking(digest.round, prefixes):
                     self._runner.send(source, message.envelope, live)
-        elif self._runner.archive.knows(digest.task):
-            if not digest.verdict:
-                self._start(self._push_past(source, digest))
-        else:
+        elif not digest.verdict:
+            self._start(self._push_past(source, digest))
+        elif not self._runner.archive.knows(digest.task):
             self.stranger(digest.task, source)
 
     async def _push_past(self, source: bytes, digest: Digest) -> None:
         past = await self._runner.archive.load(digest.task)
-        if past is None or past.committee.position(source) is None:
+        if past is None:
+            self.stranger(digest.task, source)
+            return
+        if past.committee.position(source) is None:
             return
         for envelope in past.lacking(digest.round, _prefixes(digest.held)):
             self._runner.send(source, envelope)
@@ -128,7 +130,7 @@ class Sync:
         if past:
             if self._may(task, source, "past"):
                 self._send(source, Frame(digests=(Digest(task=task, round=0, verdict=past),)))
-        elif self._may(task, source, "open"):
+        elif not self._runner.archive.knows(task) and self._may(task, source, "open"):
             self._send(source, Frame(wants=(Want(task=task),)))
 
     # -- answering --------------------------------------------------------------------

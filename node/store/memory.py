@@ -154,7 +154,15 @@ class MemoryStore:
         """`Store.recent`."""
         self._check_open()
         newest = islice(reversed(self._tasks.values()), limit)
-        return [TaskBrief(task=row.task, state=row.state, verdict=row.verdict) for row in newest]
+        return [
+            TaskBrief(
+                task=row.task,
+                state=row.state,
+                not_after_ms=row.not_after_ms,
+                verdict=row.verdict,
+            )
+            for row in newest
+        ]
 
     async def forget(self, *, before_ms: int) -> int:
         """`Store.forget`."""

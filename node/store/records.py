@@ -151,10 +151,11 @@ class VerdictEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskBrief:
-    """What a digest says of a task: `verdict` is empty while there is none."""
+    """A task in short: `verdict` is empty while there is none."""
 
     task: TaskId
     state: TaskState
+    not_after_ms: int
     verdict: bytes
 
 

@@ -281,11 +281,16 @@ class SqliteStore:
     async def recent(self, limit: int) -> list[TaskBrief]:
         """`Store.recent`."""
         found = await self._select(
-            "SELECT id, state, verdict FROM tasks ORDER BY seq DESC LIMIT ?", limit
+            "SELECT id, state, not_after_ms, verdict FROM tasks ORDER BY seq DESC LIMIT ?", limit
         )
         return [
-            TaskBrief(task=TaskId(task), state=TaskState(state), verdict=verdict)
-            for task, state, verdict in found
+            TaskBrief(
+                task=TaskId(task),
+                state=TaskState(state),
+                not_after_ms=not_after_ms,
+                verdict=verdict,
+            )
+            for task, state, not_after_ms, verdict in found
         ]
 
     async def _select(self, sql: str, *parameters: Any) -> list[Any]:

@@ -253,8 +253,18 @@ async def test_recent_tasks_are_the_last_to_arrive_and_say_their_verdict(store: 
         await store.commit(opened(row))
     await store.commit(Batch(verdicts=(verdict(SECOND),)))
     assert await store.recent(2) == [
-        TaskBrief(task=THIRD.task, state=TaskState.UNDECIDED, verdict=b""),
-        TaskBrief(task=SECOND.task, state=TaskState.DECIDED, verdict=verdict(SECOND).verdict),
+        TaskBrief(
+            task=THIRD.task,
+            state=TaskState.UNDECIDED,
+            not_after_ms=THIRD.not_after_ms,
+            verdict=b"",
+        ),
+        TaskBrief(
+            task=SECOND.task,
+            state=TaskState.DECIDED,
+            not_after_ms=SECOND.not_after_ms,
+            verdict=verdict(SECOND).verdict,
+        ),
     ]
 
 

@@ -1,0 +1,88 @@
+"""Simulated models with opinions: seeded, consistent, and as unreliable as asked for."""
+
+import random
+from collections.abc import Sequence
+
+from consensus.bodies import AnswerSpec, Preference, Proposal
+from consensus.deliberation.requests import (
+    DraftRequest,
+    JudgeRequest,
+    Judgment,
+    LetteredMark,
+    LetteredPair,
+)
+from consensus.tally.answers import normalise
+
+from .member import Mind
+
+
+def opinionated(
+    order: Sequence[str], *, confidence: int = 8_000, delay: int | None = 5, stubborn: bool = True
+) -> Mind:
+    """A model that ranks the answers by `order`, best first, and drafts its favourite.
+
+    A model that is not `stubborn` takes over what the record of earlier rounds endorses most.
+    """
+    rank = {answer: place for place, answer in enumerate(order)}
+
+    def draft(request: DraftRequest) -> Proposal:
+        answer = order[0]
+        if not stubborn and request.record:
+            best = max(
+                request.record,
+                key=lambda entry: (sum(mark.endorsement for mark in entry.critiques), entry.letter),
+            )
+            answer = normalise(request.case.answer, best.proposal.answer)[0] or answer
+        return Proposal(answer=answer, confidence=confidence, rationale=f"{answer} it is")
+
+    def place(answer: str) -> int:
+        return rank.get(answer, len(rank))
+
+    def judge(request: JudgeRequest) -> Judgment:
+        shown = [(item.letter, place(item.proposal.answer)) for item in request.candidates]
+        pairs = []
+        for at, (first, one) in enumerate(shown):
+            for second, other in shown[at + 1 :]:
+                if one == other:
+                    said = Preference.SAME
+                else:
+                    said = Preference.FIRST if one < other else Preference.SECOND
+                pairs.append(
+                    LetteredPair(first=first, second=second, preference=said, confidence=confidence)
+                )
+        marks = tuple(
+            LetteredMark(
+                letter=letter,
+                endorsement=max(-100, 100 - 60 * at),
+                evidence=50,
+                argument=max(0, 80 - 20 * at),
+                critique=f"number {at} for me",
+            )
+            for letter, at in shown
+        )
+        return Judgment(pairs=tuple(pairs), marks=marks)
+
+    return Mind(draft=draft, judge=judge, delay=delay)
+
+
+def drawn(rng: random.Random, spec: AnswerSpec) -> Mind:
+    """A model whose opinions, pace and reliability come from `rng`."""
+    order = list(spec.options)
+    rng.shuffle(order)
+    mind = opinionated(
+        order,
+        confidence=rng.choice((1_000, 5_000, 9_000)),
+        delay=rng.choice((1, 5, 40, 200, 900)),
+        stubborn=rng.random() < 0.7,
+    )
+    fails_draft, fails_judge = rng.random() < 0.08, rng.random() < 0.08
+    return Mind(
+        draft=(lambda _: None) if fails_draft else mind.draft,
+        judge=(lambda _: None) if fails_judge else mind.judge,
+        delay=mind.delay,
+    )
+
+
+def hanging(mind: Mind) -> Mind:
+    """`mind` that never answers."""
+    return Mind(draft=mind.draft, judge=mind.judge, delay=None)

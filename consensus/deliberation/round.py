@@ -11,7 +11,7 @@ from ..bodies import Report
 from ..envelope import POINTS, Kind, MessageId, Stage
 from ..ports import Message
 from .effects import PointRecord
-from .points import PointValue, closure
+from .points import CONTENT, PointValue, closure
 
 SLOT_CAP = 2
 """Envelopes kept of one slot unasked: two different ids are evidence. A third is kept only
@@ -80,13 +80,20 @@ class RoundState:
         return bool(ready)
 
     def absent_of(self, report: Message) -> tuple[MessageId, ...]:
-        """Ids that a REPORT names and that are not held."""
+        """Ids that a REPORT names and that are not held as content of its point.
+
+        A REPORT that names anything else stays in the pen for ever: with it, the value of an
+        honest proposer would be invalid (V2).
+        """
         assert isinstance(report.body, Report)
-        return tuple(item for item in report.body.ids if item not in self._held)
+        kind = CONTENT[report.ctx.stage]
+        held = ((item, self._held.get(item)) for item in report.body.ids)
+        return tuple(item for item, there in held if there is None or there.kind is not kind)
 
     def wanted(self) -> tuple[MessageId, ...]:
         """Every id that something held names and that is not held (A11, V1a)."""
-        return tuple(sorted(item for item in self._needed if self.lookup(item) is None))
+        missing = (item for item in self._needed if item not in self._pen)
+        return tuple(sorted(item for item in missing if self.lookup(item) is None))
 
     def absent(self, stage: Stage) -> tuple[MessageId, ...]:
         """What a decided point names and is not held yet."""

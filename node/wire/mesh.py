@@ -301,8 +301,11 @@ class Mesh:
         self._handler.rtt(peer.member.key, ms)
 
     def _note(self, peer: _Peer, end: LinkEnd) -> None:
-        """Count and keep why a link ended or did not begin; log it when it is news."""
-        known = peer.last_end == end.reason
+        """Count and keep why a link ended or did not begin; log it when it is news.
+
+        A member that is away is dialled every two seconds, and the text may hold the time.
+        """
+        known = peer.last_end is not None and peer.last_end.code == end.reason.code
         peer.last_end = end.reason
         code = str(end.reason.code)
         peer.traffic.ends[code] = peer.traffic.ends.get(code, 0) + 1

@@ -9,6 +9,8 @@ What grpcio does was found by trying 1.76 and 1.85; where it shapes the code, it
 * A server tells Python nothing of a handshake that fails. The dialling side sees a plain
   "Socket closed" before anything is exchanged; `explain` says what that means.
 * Two servers may share a port unless `so_reuseport` is off.
+* `keepalive_timeout_ms` alone does nothing in 1.85: a connection gone silent stays "up" for the
+  60 seconds of `http2.ping_timeout_ms`, so that one is set too.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -211,6 +213,7 @@ def _keepalive(limits: Limits) -> list[tuple[str, Any]]:
     return [
         ("grpc.keepalive_time_ms", limits.keepalive_ms),
         ("grpc.keepalive_timeout_ms", limits.keepalive_ms),
+        ("grpc.http2.ping_timeout_ms", limits.keepalive_ms),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
     ]

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,14 +24,27 @@ QUICK = Limits(backoff_ms=100)
 
 
 class ShiftedClock(SystemClock):
-    """The host's clocks, the wall clock set wrong by `shift_ms`."""
+    """The host's clocks, the wall clock set wrong by `shift_ms`.
 
-    def __init__(self, shift_ms: int) -> None:
+    A mesh reads the wall clock whenever it begins or answers a link, so whoever waits for an
+    attempt to be over can look again at each reading (`until`).
+    """
+
+    def __init__(self, shift_ms: int = 0) -> None:
         self.shift_ms = shift_ms
+        self._read = asyncio.Event()
 
     def wall_ms(self) -> int:
         """Milliseconds since 1970, shifted."""
+        self._read.set()
         return super().wall_ms() + self.shift_ms
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait until `condition` holds, looking whenever the clock was read."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():
+                self._read.clear()
+                await self._read.wait()
 
 
 class Listener:
@@ -114,7 +126,7 @@ class Orchard:
         )
         self.meshes: dict[str, Mesh] = {}
         self.heard: dict[str, Listener] = {}
-        self._stack = AsyncExitStack()
+        self.clocks: dict[str, ShiftedClock] = {}
 
     async def __aenter__(self) -> "Orchard":
         return self
@@ -144,18 +156,20 @@ class Orchard:
         name: str,
         *,
         federation: Federation | None = None,
-        clock: SystemClock | None = None,
+        clock: ShiftedClock | None = None,
         limits: Limits = QUICK,
         listen: str = "",
         identity: Identity | None = None,
+        listener: Listener | None = None,
     ) -> Mesh:
         """The node of a member of the cast, not started; what is not said is as it should be."""
-        self.heard[name] = Listener()
+        self.heard[name] = listener or Listener()
+        self.clocks[name] = clock or ShiftedClock()
         return Mesh(
             identity=identity or self.people[name],
             federation=federation or self.federation,
             listen=listen or self.address(name),
-            clock=clock or SystemClock(),
+            clock=self.clocks[name],
             handler=self.heard[name],
             limits=limits,
         )
@@ -177,3 +191,69 @@ class Orchard:
         for name in chosen:
             others = {self.key(other) for other in chosen if other != name}
             await self.heard[name].until(lambda: others <= self.meshes[name].up)  # noqa: B023
+
+
+class Relay:
+    """A wire that a test can cut or freeze: connections to `address` go on to `target`."""
+
+    def __init__(self, target: str) -> None:
+        self.address = free_address()
+        self._target = target
+        self._flow = asyncio.Event()
+        self._flow.set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> "Relay":
+        host, _, port = self.address.partition(":")
+        self._server = await asyncio.start_server(self._connected, host, int(port))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        self.cut()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def cut(self) -> None:
+        """Drop every connection, as if a host had died."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def freeze(self) -> None:
+        """Let nothing through any more, and close nothing: a cable is out."""
+        self._flow.clear()
+
+    def thaw(self) -> None:
+        """Let the bytes flow again."""
+        self._flow.set()
+
+    async def _connected(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        host, _, port = self._target.partition(":")
+        self._writers.add(back)
+        try:
+            far, forth = await asyncio.open_connection(host, int(port))
+        except OSError:
+            back.transport.abort()
+            return
+        self._writers.add(forth)
+        loop = asyncio.get_running_loop()
+        for reader, writer in ((near, forth), (far, back)):
+            task = loop.create_task(self._pump(reader, writer))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65_536):
+                await self._flow.wait()
+                writer.write(data)
+                await writer.drain()
+        except ConnectionError:
+            pass
+        finally:
+            self._writers.discard(writer)
+            writer.transport.abort()

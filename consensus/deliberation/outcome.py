@@ -10,7 +10,7 @@ from typing import Any
 
 from ..agreement.instance import value_id
 from ..agreement.validity import Invalid, Pending, Valid, Validity
-from ..bodies import Ballot, Commit, Opening, Proposal, Report, Seal, TaskOpen
+from ..bodies import COUNT_CAP, Ballot, Commit, Opening, Proposal, Report, Seal, TaskOpen
 from ..committee import FaultMode
 from ..envelope import Ctx, Kind, MessageId, Stage
 from ..masking import alias_claim, commitment, seal, strike
@@ -255,17 +255,18 @@ def _weights(facts: Facts) -> Weights:
 
 
 def _claims(value: PointValue, facts: Facts) -> Claims:
-    """P2a: time is spent if t say so; spending is the lower median of what is claimed."""
+    """P2a: time is up if t say so. Each member claims its own spending since the task began;
+    the task's is N times the lower median, which no f liars move past an honest claim."""
     bodies = []
     for item in value.reports:
         message = facts.lookup(item)
         assert message is not None and isinstance(message.body, Report)
         bodies.append(message.body)
-    middle = (len(bodies) - 1) // 2
+    middle, quorum = (len(bodies) - 1) // 2, facts.spec.committee.quorum
     return Claims(
-        deadline=sum(body.deadline for body in bodies) >= facts.spec.committee.quorum.t,
-        tokens=sorted(body.tokens for body in bodies)[middle],
-        micros=sorted(body.micros for body in bodies)[middle],
+        deadline=sum(body.deadline for body in bodies) >= quorum.t,
+        tokens=min(COUNT_CAP, quorum.n * sorted(body.tokens for body in bodies)[middle]),
+        micros=min(COUNT_CAP, quorum.n * sorted(body.micros for body in bodies)[middle]),
         ms=sorted(body.ms for body in bodies)[middle],
     )
 

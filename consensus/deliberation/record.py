@@ -19,7 +19,8 @@ CRITIQUE_CAP = 600
 def agreed_record(
     rounds: Iterable[RoundState], spec: TaskOpen, own: frozenset[MessageId]
 ) -> tuple[RecordEntry, ...]:
-    """Counted proposals and unstruck critiques of finished rounds, under fresh letters (R1).
+    """Counted proposals and unstruck critiques of finished rounds, under fresh letters (R1),
+    as far as they passed the quality gate that the outcome set (P3).
 
     They stand in the order of a hash that nobody could foresee when writing them. `own` are
     ids of this member's proposals; the entry says so to its own model and to nobody else.
@@ -31,7 +32,7 @@ def agreed_record(
         assert outcome.figures is not None
         seed = value_id(state.points[Stage.OUTCOME].value)
         critiques = _critiques(state)
-        for text in outcome.figures["proposals"]:
+        for text in outcome.figures["plateau"]["passed"]:  # P3: over the quality gate
             item = MessageId(bytes.fromhex(text))
             message = state.lookup(item)
             assert message is not None and isinstance(message.body, Proposal)

@@ -7,14 +7,7 @@ letters that mean nothing outside one request: no identity, no alias, no message
 from dataclasses import dataclass
 
 from ..bodies import AnswerSpec, Content, Preference, Proposal, Usage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dials:
-    """The dials agreed for a round (P3): contentiousness and quality gate, both in bp."""
-
-    contentiousness: int = 9_000
-    gate: int = 0
+from ..plateau import Dials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Runs `tests.vectors.check` on every other supported interpreter that this machine has.
+"""Runs the checks of the golden vectors on every other supported interpreter that this machine has.
 
 Found are `pythonX.Y` on the PATH and what pyenv installed; a command that does not start (a
 pyenv shim without a version behind it) is no interpreter.
@@ -40,8 +40,9 @@ def main() -> int:
         if command is None:
             sys.stdout.write(f"golden vectors: no Python {version} here\n")
             continue
-        check = [command, "-B", "-W", "error", "-m", "tests.vectors.check"]
-        failed += subprocess.run(check, cwd=here, check=False).returncode != 0
+        for module in ("tests.vectors.check", "tests.vectors.check_tally"):
+            check = [command, "-B", "-W", "error", "-m", module]
+            failed += subprocess.run(check, cwd=here, check=False).returncode != 0
     return failed
 
 

@@ -50,6 +50,7 @@ def existing(path: Path) -> Path:
     path = path.absolute()
     if not path.exists():
         raise StoreError(f"there is no store at {path}: `quorate serve` makes it")
+    _check_file(path, os.R_OK)
     return path
 
 
@@ -63,6 +64,7 @@ def make_private(path: Path) -> None:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except FileExistsError:
             path.chmod(0o600)
+            _check_file(path, os.R_OK | os.W_OK)
             return
         os.close(handle)
         # The entry in the directory has to survive a power cut as well.
@@ -73,6 +75,18 @@ def make_private(path: Path) -> None:
             os.close(directory)
     except OSError as error:
         raise _unwritable(path, error) from None
+
+
+def _check_file(path: Path, access: int) -> None:
+    """Raise `StoreError` if SQLite could not open `path`.
+
+    Asked before: aiosqlite's thread, when a connection fails, reports to an event loop that
+    may have ended by then, and dies with a traceback.
+    """
+    if not path.is_file():
+        raise StoreError(f"the store {path} is no file: set `store` to another path")
+    if not os.access(path, access):
+        raise StoreError(f"cannot open the store {path}: Permission denied; {_WRITABLE}")
 
 
 def _unwritable(path: Path, error: OSError) -> StoreError:

@@ -174,9 +174,9 @@ async def test_a_store_of_a_newer_program_is_refused_with_both_versions(tmp_path
     known = len(store_schema.migrations())
     with changed(path) as connection:
         connection.execute(f"PRAGMA user_version = {known + 6}")
-    for opening in (reopened(path), SqliteStore.read(path)):
+    for attempt in (reopened(path), SqliteStore.read(path)):
         with pytest.raises(StoreTooNew, match=rf"version {known + 6}.* to {known}: run the newer"):
-            await opening
+            await attempt
 
 
 async def test_a_reader_sends_an_older_store_to_be_upgraded(tmp_path: Path) -> None:
@@ -297,19 +297,31 @@ async def test_a_database_that_turns_read_only_stops_the_store(tmp_path: Path) -
             await store.commit(opened(FIRST))
 
 
-UNPRIVILEGED = """
+OPENING = """
 import asyncio, os, sys
 from pathlib import Path
 from node.store import StoreError
 from node.store.sqlite import SqliteStore
 import encodings.idna
-if os.geteuid() == 0:
-    os.setuid(65534)
+if sys.argv[2:] and os.geteuid() == 0:
+    os.setuid(int(sys.argv[2]))
 try:
     asyncio.run(SqliteStore.open(Path(sys.argv[1]), now_ms=0, fresh_id=bytes(16)))
 except StoreError as error:
     print(error)
 """
+NOBODY = "65534"
+
+
+def opening(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    """What a process of its own says that opens the store, and prints why it cannot."""
+    return subprocess.run(
+        [sys.executable, "-c", OPENING, *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
 
 
 def test_an_unwritable_directory_is_named() -> None:
@@ -318,13 +330,7 @@ def test_an_unwritable_directory_is_named() -> None:
         (home / "locked").mkdir(mode=0o555)
         home.chmod(0o755)
         for path in (home / "locked" / "a.db", home / "locked" / "deeper" / "a.db"):
-            done = subprocess.run(
-                [sys.executable, "-c", UNPRIVILEGED, str(path)],
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                check=True,
-            )
+            done = opening(path, NOBODY)
             assert "Permission denied" in done.stdout
             assert str(path.parent) in done.stdout
 
@@ -337,8 +343,18 @@ async def test_a_directory_that_is_a_file_is_named(tmp_path: Path) -> None:
 
 async def test_a_store_path_that_is_a_directory_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.db").mkdir()
-    with pytest.raises(StoreError, match=r"a\.db"):
-        await reopened(tmp_path / "a.db")
+    for attempt in (reopened(tmp_path / "a.db"), SqliteStore.read(tmp_path / "a.db")):
+        with pytest.raises(StoreError, match=r"a\.db is no file: set `store` to another path"):
+            await attempt
+
+
+def test_a_refusal_is_all_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / "directory.db").mkdir()
+    (tmp_path / "garbage.db").write_bytes(b"no database, but long enough to be looked at" * 99)
+    for name in ("directory.db", "garbage.db"):
+        done = opening(tmp_path / name)
+        assert str(tmp_path / name) in done.stdout
+        assert done.stderr == ""  # no thread died with a traceback of its own
 
 
 async def test_a_cancelled_commit_is_stored_whole_or_not_at_all(tmp_path: Path) -> None:

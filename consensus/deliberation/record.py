@@ -7,7 +7,8 @@ from ..agreement.instance import value_id
 from ..bodies import Opening, Proposal, TaskOpen
 from ..envelope import MessageId, Stage
 from ..masking import record_order, strike
-from .requests import Critique, Dials, RecordEntry
+from ..plateau import Dials
+from .requests import Critique, RecordEntry
 from .round import RoundState
 
 RATIONALE_CAP = 4_000

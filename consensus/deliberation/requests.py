@@ -7,7 +7,7 @@ letters that mean nothing outside one request: no identity, no alias, no message
 from dataclasses import dataclass
 
 from ..bodies import AnswerSpec, Content, Preference, Proposal, Usage
-from ..plateau import Dials
+from ..plateau import Dials as Dials  # a word of these requests too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

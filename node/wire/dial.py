@@ -37,14 +37,13 @@ class DialledStream:
             raise LinkEndedError.lost("the peer ended the call") from None
 
     async def finish(self) -> None:
-        """Say that nothing more comes, and wait for the peer to end the call."""
+        """Say that nothing more comes; the serving side then ends the call."""
         try:
             await self._call.done_writing()
         except grpc.RpcError as error:
             raise self._broken(error) from None
         except asyncio.InvalidStateError:
-            return
-        await self._call.code()
+            return  # it ended before
 
     async def drop(self) -> None:
         """Close the connection. Nobody may be reading: grpc would cancel that task."""

@@ -46,11 +46,18 @@ class LinkEnd:
 
 
 class LinkEndedError(Exception):
-    """There is no link (any more)."""
+    """There is no link (any more). `last_words` are still to be said (`part`), if any."""
 
-    def __init__(self, end: LinkEnd) -> None:
+    def __init__(self, end: LinkEnd, last_words: Packet | None = None) -> None:
         super().__init__(str(end.reason))
         self.end = end
+        self.last_words = last_words
+
+    @classmethod
+    def refusing(cls, reason: LinkRefusal, *, hello: Hello | None = None) -> "LinkEndedError":
+        """We end it, and shall tell the peer why."""
+        packet = Packet(hello=hello, refusal=reason)
+        return cls(LinkEnd(by=By.US, reason=reason), packet)
 
     @classmethod
     def lost(cls, text: str) -> "LinkEndedError":
@@ -70,7 +77,7 @@ class Stream(Protocol):
         ...
 
     async def finish(self) -> None:
-        """Say that nothing more comes, and wait for the peer to have seen it all."""
+        """Say that nothing more comes, as far as this side can."""
         ...
 
 
@@ -132,8 +139,7 @@ async def greet(stream: Stream, mine: Hello, limits: Limits) -> Hello:
         raise LinkEndedError(LinkEnd(by=By.PEER, reason=refusal))
     assert theirs is not None
     if refusal := check_hello(mine, theirs, limits):
-        await refuse(stream, Packet(refusal=refusal), limits)
-        raise LinkEndedError(LinkEnd(by=By.US, reason=refusal))
+        raise LinkEndedError.refusing(refusal)
     return theirs
 
 
@@ -154,18 +160,23 @@ async def answer(
     assert theirs is not None
     mine = hello()
     if refusal := check_hello(mine, theirs, limits) or objection():
-        await refuse(stream, Packet(hello=mine, refusal=refusal), limits)
-        raise LinkEndedError(LinkEnd(by=By.US, reason=refusal))
+        raise LinkEndedError.refusing(refusal, hello=mine)
     await stream.write(encode(Packet(hello=mine)))
     return theirs
 
 
-async def refuse(stream: Stream, packet: Packet, limits: Limits) -> None:
-    """Send a last packet and see it out, as far as the peer lets us."""
+async def part(stream: Stream, error: LinkEndedError, limits: Limits) -> None:
+    """Say the last words and see them out, as far as the peer lets us."""
+    if error.last_words is None:
+        return
     try:
         async with asyncio.timeout(limits.farewell_ms / 1000):
-            await stream.write(encode(packet))
+            await stream.write(encode(error.last_words))
             await stream.finish()
+            # Whoever ends a call while the other side still reads may cost it the last words
+            # (grpc 1.76 then reports an internal error in their place).
+            while await stream.read() is not None:
+                pass
     except (LinkEndedError, TimeoutError):
         pass  # a peer that is gone needs no reason
 
@@ -189,8 +200,7 @@ async def _heard(stream: Stream, limits: Limits) -> tuple[Hello | None, LinkRefu
         else:
             if packet.refusal is not None or packet.hello is not None:
                 return packet.hello, packet.refusal
-    await refuse(stream, Packet(refusal=problem), limits)
-    raise LinkEndedError(LinkEnd(by=By.US, reason=problem))
+    raise LinkEndedError.refusing(problem)
 
 
 class Link:
@@ -228,6 +238,8 @@ class Link:
 
         A queue past its bound closes the link. Raises `ValueError` on what no peer takes.
         """
+        if self._ended.done():
+            return
         dropped = self._outbox.digests_dropped
         fits = self._outbox.put(frame)
         self._traffic.digests_dropped += self._outbox.digests_dropped - dropped
@@ -257,8 +269,9 @@ class Link:
             if end.by is By.US:
                 self._outbox.refuse(end.reason)
                 self._wake.set()
-                # The reader goes on meanwhile: a peer that waits for room must not hold us up.
-                await asyncio.wait((writer,), timeout=self._limits.farewell_ms / 1000)
+                # The reader goes on until the peer hangs up: a peer that waits for room must
+                # not hold us up, and one that still reads shall get to our last words.
+                await asyncio.wait((reader, writer), timeout=self._limits.farewell_ms / 1000)
             return end
         finally:
             for task in tasks:

@@ -41,6 +41,7 @@ from .link import (
     answer,
     common_version,
     greet,
+    part,
 )
 from .server import Server
 from .service import PeerService
@@ -110,6 +111,7 @@ class Mesh:
             if member.key != identity.public
         }
         self._tasks: set[asyncio.Task[None]] = set()
+        self._accepted: set[asyncio.Task[Any]] = set()  # grpc's own, which run Link calls
         self._stopping = asyncio.Event()
         self._log = structlog.get_logger("quorate.wire")
         self._server: Server | None = None
@@ -165,8 +167,8 @@ class Mesh:
             if peer.link is not None:
                 peer.link.close(GOODBYE)
         self._stopping.set()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace_s)
+        if links := self._tasks | self._accepted:
+            await asyncio.wait(links, timeout=grace_s)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -217,6 +219,7 @@ class Mesh:
             await self._carry(peer, stream, hello)
         except LinkEndedError as error:
             self._note(peer, error.end)
+            await part(stream, error, self._limits)
         finally:
             await stream.drop()
 
@@ -224,6 +227,9 @@ class Mesh:
         """A Link call of an identified member, from greeting to end."""
         peer = self._peers.get(member)
         mine = False
+        task = asyncio.current_task()
+        assert task is not None
+        self._accepted.add(task)
 
         def objection() -> LinkRefusal | None:
             nonlocal mine
@@ -255,7 +261,9 @@ class Mesh:
                 self._note(peer, error.end)
             else:
                 self._refused("this node's own identity", error.end.reason)
+            await part(stream, error, self._limits)
         finally:
+            self._accepted.discard(task)
             if mine and peer is not None:
                 peer.claimed = False
 

@@ -25,11 +25,10 @@ from .frames import (
     FrameError,
     LinkCode,
     LinkRefusal,
-    Packet,
     fetch_from_proto,
 )
 from .limits import Limits
-from .link import LinkEndedError, Stream, refuse
+from .link import LinkEndedError, Stream, part
 from .pairs import envelope_to_proto
 from .watch import Event, WatchError, WatchRequest, event_to_proto, watch_from_bytes
 
@@ -61,7 +60,7 @@ class AcceptedStream:
             raise LinkEndedError.lost(str(error)) from None
 
     async def finish(self) -> None:
-        """Nothing to wait for: returning from the call sends what was written, then its end."""
+        """Nothing to say: only returning from the call ends this direction."""
 
 
 class PeerService:
@@ -104,7 +103,7 @@ class PeerService:
         member = self._caller(context)
         if isinstance(member, LinkRefusal):
             self._refused(context.peer(), member)
-            await refuse(stream, Packet(refusal=member), self._limits)
+            await part(stream, LinkEndedError.refusing(member), self._limits)
         else:
             await self._link(member, stream)
 

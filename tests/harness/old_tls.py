@@ -47,7 +47,7 @@ async def main(home: Path) -> None:
                         pass
             except PeerError as error:
                 reason = error.reason.text
-            print(f"a server of {version.name}: {shaken or reason}")  # noqa: T201
+            print(f"a server of {version.name}: {sorted(set(shaken)) or reason}")  # noqa: T201
 
         await orchard.start("alice")
         context = ssl.create_default_context(cadata=certificates.pem(alice.certificate).decode())

@@ -119,6 +119,7 @@ class Rude:
         """The refusal that comes, whatever else comes before; after it the stream ends."""
         while (packet := await self.hear()) is not None:
             if packet.refusal is not None:
+                await self.stream.finish()
                 assert await self.hear() is None
                 return packet.refusal
         raise AssertionError("the link ended without a refusal")

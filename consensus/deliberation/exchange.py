@@ -6,8 +6,11 @@ and the verdict says `unmasked`. A mix replaces this class: it has other senders
 before batches, and no warning.
 """
 
+from dataclasses import replace
+
 from ..bodies import Batch
-from ..ports import Message
+from ..envelope import Kind
+from ..ports import Message, Reader
 
 UNMASKED = "proposals travelled directly: the wire shows who wrote what"
 
@@ -27,3 +30,19 @@ class Direct:
     def batch(self, own: Message | None) -> Batch | None:
         """The BATCH this member owes, or None."""
         return None if own is None else Batch(entries=(own.envelope,))
+
+
+def whole(message: Message, reader: Reader) -> Message:
+    """A stored BATCH with its proposals, read again: they were checked when it was signed."""
+    if not isinstance(message.body, Batch):
+        return message
+    parts = tuple(
+        Message(
+            envelope=entry,
+            kind=Kind.PROPOSAL,
+            ctx=message.ctx,
+            body=reader.decode(Kind.PROPOSAL, entry.payload),
+        )
+        for entry in message.body.entries
+    )
+    return replace(message, parts=parts)

@@ -79,6 +79,10 @@ class RoundState:
             self._held[report.id] = report
         return bool(ready)
 
+    def penned(self) -> tuple[Message, ...]:
+        """REPORTs that wait for what they name (V1a)."""
+        return tuple(self._pen.values())
+
     def absent_of(self, report: Message) -> tuple[MessageId, ...]:
         """Ids that a REPORT names and that are not held as content of its point.
 

@@ -39,7 +39,7 @@ from .effects import (
     Reply,
     RoundRecord,
 )
-from .exchange import Direct
+from .exchange import Direct, whole
 from .phases import AFTER, PHASES, Phase
 from .round import PREFIX, RoundState, lacking
 from .scribe import Kept, Scribe
@@ -322,7 +322,9 @@ class Task:
         for stage in POINTS:
             state.instances[stage] = self.deciding.instance(state, stage)
         for message in self.scribe.content(number):
-            state.keep(message)
+            state.keep(whole(message, self.reader))
+        for report in state.penned():
+            self.deciding.seek(state, state.absent_of(report))
         self.out += [Behind(member=member) for member in sorted(self._ahead)]
         self._ahead.clear()
         self.phase = Phase.DRAFT

@@ -288,8 +288,8 @@ class SimNode:
         """Ask the next member in turn for what is named here and not held."""
         task = self.running
         ids = task.wanted() if task is not None else ()
-        if ids:
-            others = self.others()
+        others = self.others()
+        if ids and others:
             goal = others[self._asked % len(others)]
             self._asked += 1
             self._carry(goal, lambda: goal.asked(self, ids))

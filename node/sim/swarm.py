@@ -6,6 +6,7 @@ from consensus.agreement.effects import Convict, Persist
 from consensus.bodies import AnswerSpec, Budget, Content, TaskOpen
 from consensus.committee import Committee, FaultMode
 from consensus.deliberation.effects import Links, Progress
+from consensus.deliberation.points import POINT_NAME
 from consensus.deliberation.scribe import Scribe
 from consensus.envelope import ZERO, Ctx, Kind, Stage, tagged_hash
 from consensus.policy import Policy
@@ -110,13 +111,13 @@ class Swarm:
 
     def progressed(self, node: SimNode, effect: Progress) -> None:
         """`node` has something to tell; a decision is compared with everybody else's."""
-        if effect.what == "decided" and node.honest and node.task is not None:
-            for state in node.task.rounds[-2:]:
-                for stage, record in state.points.items():
-                    there = self.decided.setdefault((state.number, stage), record.value)
-                    if there != record.value:
-                        where = f"the {stage.name.lower()} of round {state.number}"
-                        raise SafetyError(f"{node.name} decided {where} differently")
+        if effect.what != "decided" or not node.honest or node.task is None:
+            return
+        point = effect.detail["point"]
+        stage = next(stage for stage, name in POINT_NAME.items() if name == point)
+        value = node.task.rounds[effect.round - 1].points[stage].value
+        if self.decided.setdefault((effect.round, stage), value) != value:
+            raise SafetyError(f"{node.name} decided the {point} of round {effect.round} otherwise")
 
     def convicted(self, node: SimNode, effect: Convict) -> None:
         """`node` holds evidence; it may not be about an honest member."""

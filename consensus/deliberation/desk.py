@@ -227,7 +227,8 @@ class Desk:
     def open(self) -> None:
         """R8: open the commit and the seal, if either counts."""
         task, state = self._task, self._task.round
-        if task.me not in self.authors(state) | self.voters(state):
+        owing = task.me in self.authors(state) | self.voters(state)
+        if not task.active or not owing:  # A13: an earlier life may have opened already
             return
         sealed = task.scribe.kept(state.number, Stage.FREEZE, Kind.SEAL)
         if sealed is not None:

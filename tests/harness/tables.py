@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from consensus.agreement.effects import Convict, Persist, Send, SetTimer, TimerKey, Want
+from consensus.agreement.instance import value_id
 from consensus.bodies import (
     Acceptance,
     AnswerKind,
@@ -14,6 +15,7 @@ from consensus.bodies import (
     Commit,
     Content,
     Proposal,
+    Propose,
     TaskOpen,
     Vote,
 )
@@ -29,6 +31,7 @@ from consensus.deliberation.effects import (
     Links,
     Receive,
 )
+from consensus.deliberation.points import PointValue
 from consensus.deliberation.requests import Judgment
 from consensus.deliberation.scribe import Kept, Scribe
 from consensus.deliberation.task import Task
@@ -96,8 +99,6 @@ class Table:
             )
             for member in members
         ]
-        self.effects: list[Effect] = []
-        self.now = 0
         self._drafts: dict[tuple[int, int], Message] = {}
         self._seals: dict[tuple[int, int], bytes] = {}
 
@@ -242,3 +243,29 @@ class Seat:
             if isinstance(effect, Persist):
                 kept = Kept(message=effect.message, secret=effect.secret)
                 self.kept[effect.message.id] = kept
+
+
+def decide(
+    table: Table, stage: Stage, content: Iterable[Message], *, round_: int = 1, view: int = 0
+) -> list[Message]:
+    """What decides a slate or freeze on `content`, one message a member: a PROPOSE, precommits.
+
+    The value carries no REPORTs, so everybody's content has to be there. To be handed over
+    before the content is: then the point has not begun, and any member's PROPOSE is kept.
+    """
+    value = PointValue(
+        stage=stage,
+        round=round_,
+        ids=tuple(sorted(message.id for message in content)),
+        reports=(),
+        evidence=(),
+    ).encode()
+    body = Propose(view=view, valid_view=-1, value=value)
+    voters = range(1, table.committee.quorum.q + 1)
+    return [
+        table.sign(1, round_, stage, Kind.PROPOSE, body),
+        *(
+            table.sign(who, round_, stage, Kind.PRECOMMIT, Vote(view=view, value=value_id(value)))
+            for who in voters
+        ),
+    ]

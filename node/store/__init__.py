@@ -20,7 +20,6 @@ from .memory import MemoryStore
 from .records import (
     Batch,
     Closed,
-    Received,
     Role,
     Slot,
     TaskBrief,
@@ -35,7 +34,6 @@ __all__ = [
     "Batch",
     "Closed",
     "MemoryStore",
-    "Received",
     "Role",
     "Slot",
     "SlotConflict",

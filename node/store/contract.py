@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from consensus.envelope import Envelope, TaskId
+from consensus.envelope import TaskId
 
 from .records import Batch, Slot, TaskBrief, TaskRow, VerdictEntry, VerdictRow
 
@@ -104,9 +104,6 @@ class Store(Protocol):
     async def slots(self, task: TaskId) -> list[Slot]:
         """This node's own envelopes of a task, in the order they were written."""
 
-    async def envelopes(self, task: TaskId) -> list[Envelope]:
-        """Received envelopes of a task, in the order of their arrival."""
-
     async def verdict(self, task: TaskId) -> VerdictRow | None:
         """The verdict of a task."""
 
@@ -123,13 +120,12 @@ class Store(Protocol):
         """At most `limit` tasks, the last to arrive first, for catch-up by digests."""
 
     async def forget(self, *, before_ms: int) -> int:
-        """Drop what finished tasks no longer need; how many envelopes and tasks that were.
+        """Drop what finished tasks no longer need; how many tasks that were.
 
-        Received envelopes go as soon as their task is not undecided. Slots and secrets go
-        once the task is not undecided and its not-after lies before `before_ms`; until then
-        they keep a replayed task from being signed twice. Refused and expired tasks go with
-        their slots, decided ones stay with their verdicts. One call drops a bounded amount:
-        call again until it returns 0.
+        Slots and secrets go once the task is not undecided and its not-after lies before
+        `before_ms`; until then they keep a replayed task from being signed twice. Refused and
+        expired tasks go with their slots, decided ones stay with their verdicts. One call
+        drops a bounded amount: call again until it returns 0.
         """
 
     async def close(self) -> None:

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from itertools import islice
 
-from consensus.envelope import Envelope, TaskId
+from consensus.envelope import TaskId
 
 from .contract import (
     SlotConflict,
@@ -35,7 +35,6 @@ class MemoryStore:
         self._closed = False
         self._tasks: dict[TaskId, TaskRow] = {}
         self._slots: dict[TaskId, dict[SlotKey, Slot]] = {}
-        self._received: dict[TaskId, dict[bytes, Envelope]] = {}
         self._verdicts: dict[TaskId, VerdictRow] = {}
 
     async def commit(self, batch: Batch) -> None:
@@ -47,9 +46,6 @@ class MemoryStore:
             self._tasks.setdefault(task.task, task)
         for slot in batch.slots:
             self._slots.setdefault(slot.task, {}).setdefault(slot.key, slot)
-        for item in batch.received:
-            kept = self._received.setdefault(item.task, {})
-            kept.setdefault(item.envelope.id, item.envelope)
         for row in verdicts:
             self._verdicts.setdefault(row.task, row)
             self._mark(row.task, TaskState.DECIDED, row.verdict)
@@ -78,14 +74,10 @@ class MemoryStore:
             before = self._slots.get(slot.task, {}).get(slot.key)
             if (before or slots.setdefault(slot.key, slot)) != slot:
                 raise SlotConflict.of(slot)
-        for known in [
-            *(item.task for item in batch.received),
-            *(row.task for row in batch.verdicts),
-        ]:
-            if known not in self._tasks and known not in tasks:
-                raise TaskConflict("a batch names a task that the store does not know")
         verdicts: dict[TaskId, bytes] = {}
         for verdict in batch.verdicts:
+            if verdict.task not in self._tasks and verdict.task not in tasks:
+                raise TaskConflict("a batch names a task that the store does not know")
             stored = self._verdicts.get(verdict.task)
             first = stored.verdict if stored else verdict.verdict
             if verdicts.setdefault(verdict.task, first) != verdict.verdict:
@@ -107,11 +99,6 @@ class MemoryStore:
         """`Store.slots`."""
         self._check_open()
         return list(self._slots.get(task, {}).values())
-
-    async def envelopes(self, task: TaskId) -> list[Envelope]:
-        """`Store.envelopes`."""
-        self._check_open()
-        return list(self._received.get(task, {}).values())
 
     async def verdict(self, task: TaskId) -> VerdictRow | None:
         """`Store.verdict`."""
@@ -169,10 +156,9 @@ class MemoryStore:
         self._check_open()
         dropped = 0
         for task, row in list(self._tasks.items()):
-            if row.state is TaskState.UNDECIDED:
+            if row.state is TaskState.UNDECIDED or not row.secret:
                 continue
-            dropped += len(self._received.pop(task, {}))
-            if not row.secret or row.not_after_ms >= before_ms:
+            if row.not_after_ms >= before_ms:
                 continue
             dropped += 1
             self._slots.pop(task, None)

@@ -1,4 +1,4 @@
-"""What the store keeps, as values: tasks, own slots, received envelopes, verdicts.
+"""What the store keeps, as values: tasks, own slots, verdicts.
 
 Times are wall-clock milliseconds since 1970, ids are 32 bytes.
 """
@@ -115,15 +115,6 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """A verified envelope of another member. Stored once, whatever is written again."""
-
-    task: TaskId
-    round: int
-    envelope: Envelope
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictRow:
     """A finished verdict: the bundle as it is exported, and a summary (JSON) for lists."""
 
@@ -181,9 +172,8 @@ class Batch:
 
     tasks: tuple[TaskRow, ...] = ()
     slots: tuple[Slot, ...] = ()
-    received: tuple[Received, ...] = ()
     verdicts: tuple[VerdictRow, ...] = ()
     closed: tuple[Closed, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.tasks or self.slots or self.received or self.verdicts or self.closed)
+        return bool(self.tasks or self.slots or self.verdicts or self.closed)

@@ -12,7 +12,6 @@ TASKS = (
     "state, verdict FROM tasks"
 )
 SLOTS = "SELECT kind, ctx, payload, signer, signature, task, round, stage, view, secret FROM slots"
-RECEIVED = "SELECT kind, ctx, payload, signer, signature FROM received"
 ENTRIES = "SELECT task, id, size, decided_at_ms, summary FROM verdicts"
 VERDICTS = "SELECT task, id, bundle, decided_at_ms, summary FROM verdicts"
 
@@ -24,10 +23,6 @@ _ADD_TASK = (
 _ADD_SLOT = (
     "INSERT INTO slots (kind, ctx, payload, signer, signature, task, round, stage, view, secret) "
     "VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
-)
-_ADD_RECEIVED = (
-    "INSERT INTO received (kind, ctx, payload, signer, signature, task, id, round) "
-    "VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
 )
 _ADD_VERDICT = (
     "INSERT INTO verdicts (task, id, bundle, decided_at_ms, summary, size) "
@@ -58,10 +53,6 @@ def statements(batch: Batch) -> list[Statement]:
     slots: list[tuple[Any, ...]] = [
         (*_columns(slot.envelope), *slot.key[:4], slot.secret) for slot in batch.slots
     ]
-    received: list[tuple[Any, ...]] = [
-        (*_columns(item.envelope), item.task, item.envelope.id, item.round)
-        for item in batch.received
-    ]
     verdicts: list[tuple[Any, ...]] = [
         (
             row.task,
@@ -76,7 +67,6 @@ def statements(batch: Batch) -> list[Statement]:
     found: list[Statement] = [
         (_ADD_TASK, tasks),
         (_ADD_SLOT, slots),
-        (_ADD_RECEIVED, received),
         (_ADD_VERDICT, verdicts),
         (_DECIDE, [(row.verdict, row.task) for row in batch.verdicts]),
         (_CLOSE, [(item.state.value, item.task) for item in batch.closed]),
@@ -94,7 +84,7 @@ def _columns(envelope: Envelope) -> tuple[Any, ...]:
     )
 
 
-def to_envelope(row: Any) -> Envelope:
+def _envelope(row: Any) -> Envelope:
     """The envelope in the first five columns of `row`."""
     kind, ctx, payload, signer, signature = row[:5]
     return Envelope(kind=kind, ctx=ctx, payload=payload, signer=signer, signature=signature)
@@ -104,7 +94,7 @@ def to_task(row: Any) -> TaskRow:
     """The task in a row of `TASKS`."""
     secret, role, opened_at_ms, not_after_ms, state, verdict = row[5:]
     return TaskRow(
-        opening=to_envelope(row),
+        opening=_envelope(row),
         secret=secret,
         role=Role(role),
         opened_at_ms=opened_at_ms,
@@ -122,7 +112,7 @@ def to_slot(row: Any) -> Slot:
         round=round_,
         stage=Stage(stage),
         view=view,
-        envelope=to_envelope(row),
+        envelope=_envelope(row),
         secret=secret,
     )
 

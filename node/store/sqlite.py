@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 
 import aiosqlite
 
-from consensus.envelope import Envelope, TaskId
+from consensus.envelope import TaskId
 
 from . import database, rows, schema
 from .contract import (
@@ -28,11 +28,11 @@ from .contract import (
 from .lock import StoreLock
 from .records import Batch, Slot, SlotKey, TaskBrief, TaskRow, TaskState, VerdictEntry, VerdictRow
 
-FORGET_ROWS = 5_000
-"""Most envelopes dropped by one call of `forget`, so that no commit waits long behind it."""
-
 FORGET_TASKS = 100
-"""Most tasks whose slots one call of `forget` drops; each has some dozens."""
+"""Most tasks whose slots one call of `forget` drops, so that no commit waits long behind it.
+
+Each has some dozens.
+"""
 
 _T = TypeVar("_T")
 
@@ -202,11 +202,6 @@ class SqliteStore:
             run, many = self._connection.execute, self._connection.executemany
             try:
                 await run("BEGIN IMMEDIATE")
-                received = await run(
-                    "DELETE FROM received WHERE seq IN (SELECT seq FROM received WHERE task "
-                    "NOT IN (SELECT id FROM tasks WHERE state = 'undecided') LIMIT ?)",
-                    (FORGET_ROWS,),
-                )
                 over = [
                     (row[0],)
                     for row in await self._connection.execute_fetchall(
@@ -222,7 +217,7 @@ class SqliteStore:
             except sqlite3.Error as error:
                 await self._undo(Batch(), error)
                 raise self._fail(error) from error
-            return received.rowcount + len(over)
+            return len(over)
 
     async def tasks(self, *, undecided: bool = False) -> list[TaskRow]:
         """`Store.tasks`."""
@@ -245,11 +240,6 @@ class SqliteStore:
             rows.SLOTS + " WHERE task = ? ORDER BY seq", (task,)
         )
         return [rows.to_slot(row) for row in found]
-
-    async def envelopes(self, task: TaskId) -> list[Envelope]:
-        """`Store.envelopes`."""
-        found = await self._select(rows.RECEIVED + " WHERE task = ? ORDER BY seq", task)
-        return [rows.to_envelope(row) for row in found]
 
     async def verdict(self, task: TaskId) -> VerdictRow | None:
         """`Store.verdict`."""

@@ -1,8 +1,8 @@
-"""Store records of the cast: tasks that alice opened, slots she signed, envelopes of others."""
+"""Store records of the cast: tasks that alice opened, slots she signed, verdicts."""
 
-from consensus.bodies import Acceptance, AnswerKind, AnswerSpec, Budget, Content, TaskOpen, Vote
-from consensus.envelope import Envelope, Kind, Stage
-from node.store import Batch, Received, Role, Slot, TaskRow, VerdictRow
+from consensus.bodies import AnswerKind, AnswerSpec, Budget, Content, TaskOpen, Vote
+from consensus.envelope import Kind, Stage
+from node.store import Batch, Role, Slot, TaskRow, VerdictRow
 
 from . import cast
 
@@ -43,17 +43,6 @@ def hidden(of: TaskRow, round: int, secret: bytes = b"salt") -> Slot:
     """Alice's seal of a round, with the secret that opens it."""
     at = cast.ctx(TEAM, task=of.task, round=round, stage=Stage.FREEZE)
     return Slot.of(cast.signed(cast.ALICE, Kind.SEAL, at, bytes(32)), secret)
-
-
-def acceptance(of: TaskRow, refusal: str = "") -> Envelope:
-    """Bob's answer to the task."""
-    at = cast.ctx(TEAM, task=of.task)
-    return cast.signed(cast.BOB, Kind.ACCEPTANCE, at, Acceptance(refusal=refusal))
-
-
-def received(of: TaskRow, envelope: Envelope | None = None) -> Received:
-    """Bob's acceptance, or another envelope, as it came in."""
-    return Received(task=of.task, round=0, envelope=envelope or acceptance(of))
 
 
 def verdict(of: TaskRow, number: int = 1, at_ms: int = NOW_MS) -> VerdictRow:

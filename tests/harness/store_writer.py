@@ -12,17 +12,14 @@ from pathlib import Path
 from consensus.envelope import Kind
 from node.store import Batch
 from node.store.sqlite import SqliteStore
-from tests.harness.records import NOW_MS, received, task, vote
-
-ROWS = 3
-"""Rows of each commit: a prevote, a precommit and a received envelope."""
+from tests.harness.records import NOW_MS, task, verdict, vote
 
 
 def batch(number: int) -> Batch:
-    """The number-th commit, on a task of its own."""
+    """The number-th commit: a task, a prevote, a precommit and a verdict of its own."""
     row = task(number)
     slots = (vote(row, number), vote(row, number, "yes", Kind.PRECOMMIT))
-    return Batch(tasks=(row,), slots=slots, received=(received(row),))
+    return Batch(tasks=(row,), slots=slots, verdicts=(verdict(row, number),))
 
 
 async def main(path: Path, first: int) -> None:

@@ -20,14 +20,12 @@ from node.store import (
     VerdictConflict,
 )
 from node.store.records import Slot, TaskBrief, TaskRow
-from node.store.sqlite import SqliteStore
+from node.store.sqlite import FORGET_TASKS, SqliteStore
 from tests.harness.records import (
     NOT_AFTER_MS,
     NOW_MS,
-    acceptance,
     hidden,
     opened,
-    received,
     task,
     verdict,
     vote,
@@ -60,42 +58,32 @@ async def test_a_new_store_is_empty_and_says_which_database_it_is(store: Store) 
 
 async def test_what_was_committed_is_read_back_in_order(store: Store) -> None:
     slots = (hidden(FIRST, 1), vote(FIRST, 0), vote(FIRST, 1, "yes"))
-    other = acceptance(FIRST, refusal="over quota")
-    await store.commit(
-        Batch(
-            tasks=(FIRST, SECOND),
-            slots=slots,
-            received=(received(FIRST), received(FIRST, other)),
-        )
-    )
+    await store.commit(Batch(tasks=(FIRST, SECOND), slots=slots))
     assert await store.tasks() == [FIRST, SECOND]
     assert await store.task(SECOND.task) == SECOND
     assert tuple(await store.slots(FIRST.task)) == slots
     assert await store.slots(SECOND.task) == []
-    assert await store.envelopes(FIRST.task) == [acceptance(FIRST), other]
 
 
 async def test_a_read_back_envelope_has_the_id_it_was_signed_under(store: Store) -> None:
-    await store.commit(Batch(tasks=(FIRST,), received=(received(FIRST),)))
+    await store.commit(Batch(tasks=(FIRST,), slots=(vote(FIRST, 0),)))
     [row] = await store.tasks()
-    [envelope] = await store.envelopes(FIRST.task)
+    [slot] = await store.slots(FIRST.task)
     assert row.opening.id == FIRST.opening.id
     assert row.task == FIRST.task
-    assert envelope.id == acceptance(FIRST).id
+    assert slot.envelope.id == vote(FIRST, 0).envelope.id
 
 
 async def test_writing_the_same_records_again_changes_nothing(store: Store) -> None:
     batch = Batch(
         tasks=(FIRST,),
         slots=(vote(FIRST, 0), hidden(FIRST, 1)),
-        received=(received(FIRST),),
         verdicts=(verdict(FIRST),),
     )
     await store.commit(batch)
     await store.commit(batch)
     assert len(await store.tasks()) == 1
     assert tuple(await store.slots(FIRST.task)) == batch.slots
-    assert len(await store.envelopes(FIRST.task)) == 1
     assert len(await store.verdicts(10)) == 1
 
 
@@ -113,13 +101,11 @@ async def test_a_second_envelope_for_a_slot_is_refused_and_the_whole_batch_with_
             Batch(
                 tasks=(SECOND,),
                 slots=(vote(FIRST, 1), vote(FIRST, 0, "no")),
-                received=(received(FIRST),),
                 verdicts=(verdict(FIRST),),
             )
         )
     assert await store.tasks() == [FIRST]
     assert await store.slots(FIRST.task) == [vote(FIRST, 0, "yes")]
-    assert await store.envelopes(FIRST.task) == []
     assert await store.verdicts(10) == []
 
 
@@ -160,12 +146,8 @@ async def test_a_conflict_does_not_stop_later_commits(store: Store) -> None:
 
 @pytest.mark.parametrize(
     "batch",
-    [
-        Batch(slots=(vote(THIRD, 0),)),
-        Batch(received=(received(THIRD),)),
-        Batch(verdicts=(verdict(THIRD),)),
-    ],
-    ids=["slot", "envelope", "verdict"],
+    [Batch(slots=(vote(THIRD, 0),)), Batch(verdicts=(verdict(THIRD),))],
+    ids=["slot", "verdict"],
 )
 async def test_records_of_an_unknown_task_are_refused(store: Store, batch: Batch) -> None:
     with pytest.raises(TaskConflict):
@@ -295,21 +277,9 @@ async def test_what_is_no_id_is_refused(store: Store, text: str) -> None:
         await store.find_verdict(text)
 
 
-async def test_envelopes_of_finished_tasks_are_forgotten_and_their_slots_kept(
-    store: Store,
-) -> None:
-    await store.commit(
-        Batch(
-            tasks=(FIRST, SECOND),
-            slots=(vote(FIRST, 0),),
-            received=(received(FIRST), received(SECOND)),
-            verdicts=(verdict(FIRST),),
-        )
-    )
-    assert await store.forget(before_ms=NOT_AFTER_MS) == 1
+async def test_slots_of_a_finished_task_are_kept_until_not_after(store: Store) -> None:
+    await store.commit(Batch(tasks=(FIRST,), slots=(vote(FIRST, 0),), verdicts=(verdict(FIRST),)))
     assert await store.forget(before_ms=NOT_AFTER_MS) == 0
-    assert await store.envelopes(FIRST.task) == []
-    assert await store.envelopes(SECOND.task) == [acceptance(SECOND)]
     assert await store.slots(FIRST.task) == [vote(FIRST, 0)]
 
 
@@ -353,15 +323,18 @@ async def test_nothing_is_signed_again_for_a_task_whose_slots_are_forgotten(
         await store.commit(opened(FIRST))
 
 
-async def test_many_envelopes_are_forgotten_in_bounded_steps(store: Store) -> None:
-    count = 6_000
-    flood = tuple(received(FIRST, acceptance(FIRST, str(number))) for number in range(count))
-    await store.commit(Batch(tasks=(FIRST,), received=flood, verdicts=(verdict(FIRST),)))
+async def test_forgetting_until_nothing_is_left_drops_many_tasks_with_their_slots(
+    store: Store,
+) -> None:
+    many = tuple(task(number) for number in range(FORGET_TASKS + 1))
+    refused = tuple(Closed(task=row.task, state=TaskState.REFUSED) for row in many)
+    await store.commit(Batch(tasks=many, slots=tuple(vote(row, 0) for row in many), closed=refused))
     dropped = 0
-    while step := await store.forget(before_ms=0):
+    while step := await store.forget(before_ms=NOT_AFTER_MS + 1):
         dropped += step
-    assert dropped == count
-    assert await store.envelopes(FIRST.task) == []
+    assert dropped == len(many)
+    assert await store.tasks() == []
+    assert await store.slots(many[-1].task) == []
 
 
 async def test_commits_from_many_callers_at_once_all_hold(store: Store) -> None:
@@ -392,7 +365,7 @@ def test_a_slot_is_read_off_its_envelope() -> None:
     prevote = vote(FIRST, 7, "yes")
     assert prevote.key == (FIRST.task, 1, Stage.SLATE, 7, Kind.PREVOTE)
     assert Slot.of(FIRST.opening).task == FIRST.task
-    assert Slot.of(acceptance(FIRST)).key == (FIRST.task, 0, Stage.OPEN, 0, Kind.ACCEPTANCE)
+    assert hidden(FIRST, 2).key == (FIRST.task, 2, Stage.FREEZE, 0, Kind.SEAL)
 
 
 def test_secrets_and_verdict_ids_have_their_lengths() -> None:

@@ -24,8 +24,8 @@ from node.store import (
 )
 from node.store import schema as store_schema
 from node.store.database import connected
-from node.store.sqlite import SqliteStore
-from tests.harness.records import NOW_MS, hidden, opened, received, task, verdict, vote
+from node.store.sqlite import FORGET_TASKS, SqliteStore
+from tests.harness.records import NOT_AFTER_MS, NOW_MS, hidden, opened, task, verdict, vote
 from tests.harness.store_writer import batch
 
 FIRST = task(1)
@@ -55,7 +55,6 @@ async def test_a_restart_finds_everything_and_the_same_database(tmp_path: Path) 
             Batch(
                 tasks=(FIRST,),
                 slots=(hidden(FIRST, 1, b"salt"),),
-                received=(received(FIRST),),
                 verdicts=(verdict(FIRST),),
             )
         )
@@ -101,6 +100,17 @@ async def test_the_database_itself_refuses_to_change_a_slot(tmp_path: Path) -> N
         for change in ("UPDATE slots SET payload = x'00'", "UPDATE slots SET view = 9"):
             with pytest.raises(sqlite3.IntegrityError, match="slot conflict"):
                 connection.execute(change)
+
+
+async def test_one_call_of_forget_drops_a_bounded_number_of_tasks(tmp_path: Path) -> None:
+    many = tuple(task(number) for number in range(FORGET_TASKS + 1))
+    async with await reopened(tmp_path / "a.db") as store:
+        await store.commit(
+            Batch(tasks=many, verdicts=tuple(verdict(row, n) for n, row in enumerate(many)))
+        )
+        assert await store.forget(before_ms=NOT_AFTER_MS + 1) == FORGET_TASKS
+        assert await store.forget(before_ms=NOT_AFTER_MS + 1) == 1
+        assert await store.forget(before_ms=NOT_AFTER_MS + 1) == 0
 
 
 # Locks
@@ -368,7 +378,7 @@ async def test_a_cancelled_commit_is_stored_whole_or_not_at_all(tmp_path: Path) 
         rows = await store.tasks()
         for row in rows:
             assert len(await store.slots(row.task)) == 2
-            assert len(await store.envelopes(row.task)) == 1
+            assert await store.verdict(row.task) is not None
         await store.commit(batch(99))
 
 
@@ -416,4 +426,4 @@ async def test_what_was_acknowledged_before_a_sigkill_is_there_and_nothing_is_to
             for number, row in enumerate(rows):
                 assert row.task == task(number).task
                 assert tuple(await store.slots(row.task)) == batch(number).slots
-                assert await store.envelopes(row.task) == [received(row).envelope]
+                assert (await store.verdict(row.task),) == batch(number).verdicts

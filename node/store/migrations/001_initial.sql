@@ -69,19 +69,6 @@ BEGIN
     SELECT RAISE(ABORT, 'task conflict');
 END;
 
-CREATE TABLE received (
-    seq INTEGER PRIMARY KEY,
-    task BLOB NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
-    id BLOB NOT NULL CHECK (length(id) = 32),
-    round INTEGER NOT NULL,
-    kind INTEGER NOT NULL,
-    ctx BLOB NOT NULL,
-    signer BLOB NOT NULL,
-    signature BLOB NOT NULL,
-    payload BLOB NOT NULL,
-    UNIQUE (task, id)
-);
-
 CREATE TABLE verdicts (
     seq INTEGER PRIMARY KEY,
     task BLOB NOT NULL UNIQUE REFERENCES tasks (id),

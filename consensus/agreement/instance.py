@@ -9,7 +9,7 @@ of effects; signing, building and checking values come in as callables.
 from collections.abc import Callable
 from enum import IntEnum
 
-from ..bodies import Propose, Vote
+from ..bodies import VIEW_CAP, Propose, Vote
 from ..committee import Committee
 from ..envelope import VOTES, ZERO, Kind, Stage, tagged_hash
 from ..ports import Message
@@ -126,7 +126,7 @@ class Instance:
                     self._cast(Kind.PREVOTE, ZERO)
                 case "prevote" if self.step is Step.PREVOTE:  # A7; line 61
                     self._cast(Kind.PRECOMMIT, ZERO)
-                case "precommit":  # A7; line 65
+                case "precommit" if self.view < VIEW_CAP:  # A7; line 65
                     self._enter(self.view + 1, Step.PROPOSE)
                 case _:
                     pass
@@ -223,11 +223,7 @@ class Instance:
 
     def _supported(self, value: bytes) -> bool:
         """Whether t members voted for `value` in some view: such bytes are never dropped."""
-        return any(
-            len(self._votes.supporters(view, kind, value)) >= self._size.t
-            for view in range(self.view + 1)
-            for kind in VOTES
-        )
+        return self._votes.support(value) >= self._size.t
 
     def _follow(self) -> None:
         """A9, line 55: t distinct members are in later views, so at least one honest is."""

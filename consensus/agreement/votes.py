@@ -77,6 +77,10 @@ class VoteBook:
         """Signer to vote, for `value` in `view`."""
         return self._cast.get((view, kind), {}).get(value, {})
 
+    def support(self, value: bytes) -> int:
+        """The most members that voted for `value` in one view and kind."""
+        return max((len(by.get(value, ())) for by in self._cast.values()), default=0)
+
     def values(self, view: int, kind: Kind) -> list[bytes]:
         """Values named in `view`, nil included, in order of arrival."""
         return list(self._cast.get((view, kind), {}))

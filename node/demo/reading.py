@@ -1,0 +1,79 @@
+"""What a verdict file says that the demonstration counts: drafts, baselines, the decision."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from consensus.bodies import BodyError, Proposal, TaskOpen
+from consensus.deliberation.points import PointValue
+from consensus.envelope import Kind, Stage
+from consensus.verdict.bundle import Bundle, BundleError, RoundBundle
+
+from ..wire import codec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One verdict, as far as the table needs it.
+
+    `drafts` are the proposals that counted in round 1, before anybody had read another's, by
+    the author's key. `majority` (the most proposed answer, or all that share first place) and
+    `mean` (of the beliefs: what a coordinator that sees them would say) are the baselines
+    that round 1's outcome records. `answer` is the verdict's, None without a winner.
+    """
+
+    task: str
+    verdict: str
+    drafts: Mapping[bytes, Proposal]
+    majority: tuple[str, ...]
+    mean: str | None
+    answer: str | None
+    probability: int
+    status: str
+    reason: str
+    rounds: int
+    warnings: Mapping[str, str]
+    size: int
+
+
+def read(data: bytes) -> Reading:
+    """Read a verdict file, without checking it: that is `verify`'s job.
+
+    Raises `BundleError` if it is none.
+    """
+    bundle = Bundle.decode(data)
+    try:
+        opened = codec.decode(Kind.TASK_OPEN, bundle.opened.payload)
+        assert isinstance(opened, TaskOpen)
+        first, last = _figures(bundle.rounds[0], 1), _figures(bundle.rounds[-1], len(bundle.rounds))
+        keys = opened.committee.members
+        authors = dict(zip(first["proposals"], first["authors"], strict=True))
+        drafts = {
+            keys[authors[envelope.id.hex()]]: codec.decode(Kind.PROPOSAL, envelope.payload)
+            for envelope in bundle.rounds[0].named
+            if envelope.id.hex() in authors
+        }
+        recorded, decision = first["tally"]["baselines"], last["decision"]
+        single = recorded["majority"]
+        return Reading(
+            task=bundle.task.hex(),
+            verdict=bundle.id.hex(),
+            drafts={key: body for key, body in drafts.items() if isinstance(body, Proposal)},
+            majority=tuple(recorded["majority_tied"]) or ((single,) if single else ()),
+            mean=recorded["mean_belief"],
+            answer=decision["answer"],
+            probability=decision["probability"],
+            status=decision["status"],
+            reason=decision["reason"],
+            rounds=len(bundle.rounds),
+            warnings=dict(decision["warnings"]),
+            size=len(data),
+        )
+    except (BodyError, IndexError, KeyError, ValueError) as error:
+        raise BundleError(f"the verdict cannot be read: {error}", damaged=True) from None
+
+
+def _figures(part: RoundBundle, number: int) -> dict[str, Any]:
+    value = PointValue.decode(part.points[-1].value, stage=Stage.OUTCOME, round_=number)
+    assert value.figures is not None
+    return value.figures

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from consensus.bodies import TaskOpen
 from consensus.committee import Committee
-from consensus.envelope import Envelope, Kind, TaskId
+from consensus.deliberation.points import PointValue
+from consensus.envelope import Envelope, Kind, Stage, TaskId
 from consensus.verdict import Bundle
 
 from .store.contract import Store
+from .watchers import opening
 from .wire import codec
 from .wire.frames import Digest
 from .wire.limits import ID_PREFIX
@@ -134,14 +136,26 @@ class Archive:
         assert isinstance(spec, TaskOpen)
         return self.keep(bundle, spec)
 
-    async def last_event(self, task: bytes) -> Event | None:
-        """The event that ends following a finished task, or None if it is not finished."""
+    async def events(self, task: bytes) -> list[Event]:
+        """What one who follows a finished task is told; nothing if it is not finished.
+
+        Its opening, the outcome of each round, and the verdict with the last one's figures.
+        """
         row = await self._store.verdict(TaskId(task))
         if row is None:
-            return None
-        detail = {"verdict": row.verdict.hex(), **row.summary}
-        rounds = row.summary.get("rounds", 0)
-        return Event(task=task, round=rounds, kind="verdict", detail=detail)
+            return []
+        bundle = Bundle.decode(row.bundle)
+        spec = codec.decode(Kind.TASK_OPEN, bundle.opened.payload)
+        assert isinstance(spec, TaskOpen)
+        told = [opening(bundle.opened, spec)]
+        figures = None
+        for number, part in enumerate(bundle.rounds, 1):
+            value = PointValue.decode(part.points[-1].value, stage=Stage.OUTCOME, round_=number)
+            figures = value.figures
+            told.append(Event(task=task, round=number, kind="outcome", detail={"figures": figures}))
+        detail = {"verdict": row.verdict.hex(), **row.summary, "figures": figures}
+        told.append(Event(task=task, round=len(bundle.rounds), kind="verdict", detail=detail))
+        return told
 
     def recent(self) -> list[Digest]:
         """The last finished tasks, newest first, as a returning member is told of them."""

@@ -5,8 +5,11 @@ errors, and the commented file that `config_text` writes all follow from these d
 Paths in the file are relative to the file.
 """
 
+import hashlib
 import json
+import os
 import re
+import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +25,9 @@ CONFIG_FILE: Final = "quorate.toml"
 
 FILE_MAX: Final = 1_048_576
 """Most bytes of a configuration: a scripted model's lines are what fills one."""
+
+SOCKET_PATH_MAX: Final = 100
+"""Longest path of a unix socket that every system takes (Linux stops at 107 bytes)."""
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "console", "json"]
@@ -250,6 +256,15 @@ def parse(data: bytes, path: Path) -> Config:
         identity=directory / config.identity.expanduser(),
         store=directory / config.store.expanduser(),
     )
+
+
+def control_socket(config: Config) -> Path:
+    """Where this node's control socket is: in its directory, or where a long path forces it."""
+    path = config.directory / "control.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
+        return path
+    name = hashlib.sha256(os.fsencode(config.directory)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"quorate-{os.getuid()}" / f"{name}.sock"
 
 
 class _Wrong(Exception):  # noqa: N818  never leaves this module

@@ -50,27 +50,74 @@ async def ask(
     if it went away later and no other member can be followed either.
     """
     until_ms = monotonic_ms(clock) + (asked.not_after_s + GRACE_S) * 1_000
-    first: Event | None = None
-    reason = f"{config.name} ended the watch"
-    async with ControlClient(socket) as client:
-        try:
+
+    async def events() -> AsyncIterator[Event]:
+        async with ControlClient(socket) as client:
             async for event in client.ask(asked):
-                first = first or event
                 yield event
-                if event.kind in LAST:
-                    return
-        except ControlUnreachable as error:
-            if first is None:
-                raise
-            reason = str(error)
-    assert first is not None
-    committee = [bytes.fromhex(key) for key in first.detail["members"]]
+
+    async for event in _onwards(config, events(), None, until_ms, clock, limits):
+        yield event
+
+
+async def join(
+    config: Config, socket: Path, request: WatchRequest, *, for_s: int, clock: Clock, limits: Limits
+) -> AsyncIterator[Event]:
+    """Follow a task that is open already, from its first event on; as `ask` otherwise.
+
+    Other members are asked too if this node is gone or does not know the task. Raises
+    `FollowError` if nobody could be followed for `for_s` seconds.
+    """
+    until_ms = monotonic_ms(clock) + for_s * 1_000
+
+    async def events() -> AsyncIterator[Event]:
+        async with ControlClient(socket) as client:
+            async for event in client.watch(request):
+                yield event
+
+    async for event in _onwards(config, events(), request, until_ms, clock, limits):
+        yield event
+
+
+async def _onwards(
+    config: Config,
+    events: AsyncIterator[Event],
+    request: WatchRequest | None,
+    until_ms: int,
+    clock: Clock,
+    limits: Limits,
+) -> AsyncIterator[Event]:
+    """`events` of this node, then those of other members if it cannot tell them to the end.
+
+    `request` is what others are asked if this node told nothing; None if they could not know.
+    """
+    reason = f"{config.name} ended the watch"
+    committee: list[bytes] | None = None
+    try:
+        async for event in events:
+            if event.kind == UNKNOWN:
+                reason = f"{config.name}: {event.detail.get('reason')}"
+                break
+            if committee is None and event.open is not None:
+                committee = [bytes.fromhex(key) for key in event.detail["members"]]
+                request = WatchRequest(task=event.task, open=event.open)
+            yield event
+            if event.kind in LAST:
+                return
+    except ControlUnreachable as error:
+        if request is None:
+            raise
+        reason = str(error)
+    if request is None:
+        raise FollowError(reason)
     me, federation = identity.load(config.identity), federation_file.load(config.federation)
+    known = committee or [member.key for member in federation.members]
+    others = [key for key in known if key != me.public]
     async for event in elsewhere(
         me,
         federation,
-        WatchRequest(task=first.task, open=first.open),
-        [key for key in committee if key != me.public],
+        request,
+        others,
         reason=reason,
         until_ms=until_ms,
         clock=clock,

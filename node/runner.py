@@ -51,6 +51,7 @@ from .models.base import Model, ModelError
 from .store.contract import Store, StoreError
 from .store.records import Batch, Closed, Role, Slot, TaskRow, TaskState, VerdictRow
 from .sync import Sync
+from .watchers import opening
 from .wire.admission import Code, Gate, Refusal
 from .wire.frames import FetchRequest, Frame, envelope_size
 from .wire.watch import Event, WatchRequest
@@ -495,20 +496,7 @@ class Runner:
         live = Live(task=task, row=row, began_ms=self.now, news_ms=self.now)
         self.live[opened.id] = live
         self.archive.note(opened.id, spec.not_after_ms)
-        live.watchers.tell(
-            Event(
-                task=opened.id,
-                round=0,
-                kind="open",
-                detail={
-                    "members": [member.hex() for member in task.committee.members],
-                    "mode": str(task.committee.mode),
-                    "opener": opened.signer.hex(),
-                    "tolerates": task.quorum.tolerates(),
-                },
-                open=opened.envelope,
-            )
-        )
+        live.watchers.tell(opening(opened.envelope, spec))
         self._queue.append((opened.id, lambda live: live.task.begin(self.now)))
         self._step(opened.id, self._links(task.committee))
         return live
@@ -558,8 +546,9 @@ class Runner:
             async for event in live.watchers.follow():
                 yield event
             return
-        last = await self.archive.last_event(request.task)
-        yield last or _nothing(request.task, "the task is not known here")
+        told = await self.archive.events(request.task)
+        for event in told or [_nothing(request.task, "the task is not known here")]:
+            yield event
 
     # -- what comes in ----------------------------------------------------------------
 

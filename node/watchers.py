@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+from consensus.bodies import TaskOpen
+from consensus.envelope import Envelope
+
 from .wire.watch import Event
 
 HISTORY = 4_096
@@ -10,6 +13,23 @@ HISTORY = 4_096
 
 LAST = ("verdict", "expired", "abandoned", "unknown")
 """Kinds of event after which nothing more comes."""
+
+
+def opening(opened: Envelope, spec: TaskOpen) -> Event:
+    """The first event of every task: who decides it, and the TaskOpen for other members."""
+    committee = spec.committee
+    return Event(
+        task=opened.id,
+        round=0,
+        kind="open",
+        detail={
+            "members": [member.hex() for member in committee.members],
+            "mode": str(committee.mode),
+            "opener": opened.signer.hex(),
+            "tolerates": committee.quorum.tolerates(),
+        },
+        open=opened,
+    )
 
 
 class Watchers:

@@ -139,6 +139,16 @@ class VerdictEntry:
     decided_at_ms: int
     summary: Mapping[str, Any]
 
+    def plain(self) -> dict[str, Any]:
+        """As lists show it: ids in hex, the summary's entries beside them."""
+        return {
+            "task": self.task.hex(),
+            "verdict": self.verdict.hex(),
+            "size": self.size,
+            "decided_at_ms": self.decided_at_ms,
+            **self.summary,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskBrief:

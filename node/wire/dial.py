@@ -25,6 +25,8 @@ class DialledStream:
             data = await self._call.read()
         except grpc.RpcError as error:
             raise self._broken(error) from None
+        except (asyncio.InvalidStateError, grpc.aio.BaseError):
+            raise LinkEndedError.lost("the call is over") from None
         return None if data is grpc.aio.EOF else data
 
     async def write(self, data: bytes) -> None:
@@ -33,7 +35,7 @@ class DialledStream:
             await self._call.write(data)
         except grpc.RpcError as error:
             raise self._broken(error) from None
-        except asyncio.InvalidStateError:  # how grpc says that the call is over
+        except (asyncio.InvalidStateError, grpc.aio.BaseError):  # grpc says: the call is over
             raise LinkEndedError.lost("the peer ended the call") from None
 
     async def finish(self) -> None:
@@ -42,7 +44,7 @@ class DialledStream:
             await self._call.done_writing()
         except grpc.RpcError as error:
             raise self._broken(error) from None
-        except asyncio.InvalidStateError:
+        except (asyncio.InvalidStateError, grpc.aio.BaseError):
             return  # it ended before
 
     async def drop(self) -> None:

@@ -68,7 +68,7 @@ class Limits:
     by every member's own clock, and tasks live for minutes."""
 
     hello_ms: int = 5_000
-    """Milliseconds within which either side must have said Hello."""
+    """Milliseconds to connect and shake hands in, and then to say Hello in."""
 
     farewell_ms: int = 1_000
     """Milliseconds that a refusal is given to reach the other side before the link closes."""

@@ -38,6 +38,10 @@ FETCH_MAX: Final = 1_048_576
 """Most bytes of a request to fetch; one with every id it may name takes a seventh of it."""
 
 
+CALL_OVER = (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError)
+"""What grpc raises, here and there, on a call that the other side has dropped."""
+
+
 class AcceptedStream:
     """The accepting end of a Link call."""
 
@@ -48,16 +52,16 @@ class AcceptedStream:
         """The next message; None at the end. grpc gives this side no reason for an end."""
         try:
             data = await self._context.read()
-        except (grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as error:
-            raise LinkEndedError.lost(str(error)) from None
+        except CALL_OVER:
+            raise LinkEndedError.lost("the peer dropped the call") from None
         return None if data is grpc.aio.EOF else data
 
     async def write(self, data: bytes) -> None:
         """Send a message, waiting for room."""
         try:
             await self._context.write(data)
-        except (grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as error:
-            raise LinkEndedError.lost(str(error)) from None
+        except CALL_OVER:
+            raise LinkEndedError.lost("the peer dropped the call") from None
 
     async def finish(self) -> None:
         """Nothing to say: only returning from the call ends this direction."""
@@ -126,9 +130,8 @@ class PeerService:
             async with _closing(self._fetch(member, request)) as envelopes:
                 async for envelope in envelopes:
                     answer = envelope_to_proto(envelope).SerializeToString()
-                    await context.write(answer)
                     room -= len(answer)
-                    if room <= 0:
+                    if not await _written(context, answer) or room <= 0:
                         return  # the rest is asked for again
 
     async def _serve_watch(self, data: bytes, context: Any) -> None:
@@ -141,7 +144,8 @@ class PeerService:
         with await self._slot("watches", member, self._limits.watches, context):
             async with _closing(self._watch(member, request)) as events:
                 async for event in events:
-                    await context.write(event_to_proto(event).SerializeToString())
+                    if not await _written(context, event_to_proto(event).SerializeToString()):
+                        return
 
     def _caller(self, context: Any) -> bytes | LinkRefusal:
         return tls.identify(context.auth_context(), self._members, tls.wall(self._clock))
@@ -174,6 +178,15 @@ class PeerService:
     async def _abort(self, context: Any, status: grpc.StatusCode, why: LinkRefusal) -> NoReturn:
         await context.abort(status, str(why))
         raise AssertionError("abort does not return")
+
+
+async def _written(context: Any, data: bytes) -> bool:
+    """Send a message of an answer; False if nobody waits for it any more."""
+    try:
+        await context.write(data)
+    except CALL_OVER:
+        return False
+    return True
 
 
 @asynccontextmanager

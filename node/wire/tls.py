@@ -133,7 +133,7 @@ def channel_options(member: FederationMember, limits: Limits, *, receive: int) -
         ("grpc.enable_retries", 0),
         ("grpc.enable_http_proxy", 0),  # a member is where the federation file says
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", limits.backoff_ms),
+        ("grpc.min_reconnect_backoff_ms", limits.hello_ms),  # also how long connecting may take
         ("grpc.max_reconnect_backoff_ms", limits.backoff_ms),
         ("grpc.max_receive_message_length", receive + TRANSPORT_SLACK),
         ("grpc.max_send_message_length", -1),

@@ -18,6 +18,9 @@ from .cast import NETWORK
 FAMILIES = {"alice": "oak", "bob": "elm", "carol": "ash", "dave": "yew", "mallory": "ivy"}
 
 
+_GIVEN: set[int] = set()
+
+
 class Named:
     """Entropy that draws one known seed: the hash of a name."""
 
@@ -63,8 +66,12 @@ def loopback() -> str:
 
 
 def free_address() -> str:
-    """An address on which a node of this test may listen."""
+    """An address on which a node of this test may listen; never the same one twice."""
     host = loopback()
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return f"{host}:{probe.getsockname()[1]}"
+    while True:
+        with socket.socket() as probe:
+            probe.bind((host, 0))
+            port = probe.getsockname()[1]
+        if port not in _GIVEN:
+            _GIVEN.add(port)
+            return f"{host}:{port}"

@@ -284,6 +284,7 @@ async def test_a_peer_that_reads_nothing_loses_its_link_and_nobody_else_anything
     async with rude_dialler(tmp_path, limits) as (rude, orchard, who, honest):
         await rude.greet()
         listener, mesh = orchard.heard[honest], orchard.meshes[honest]
+        await listener.until(lambda: listener.ups)
         full = replace(VOTE, payload=bytes(frames.INLINE_MAX - 300))
         async with asyncio.timeout(PATIENCE_S):
             while mesh.up:

@@ -487,6 +487,27 @@ async def test_a_fetch_that_is_dropped_frees_its_place(tmp_path: Path) -> None:
         assert await fetched(orchard, "alice", "bob", REQUEST) == [vote("bob", 1)]
 
 
+async def test_an_answer_nobody_waits_for_any_more_is_no_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Orchard(tmp_path, "alice", "bob") as orchard:
+        await orchard.start("bob")
+        bob = orchard.heard["bob"]
+        bob.held = [signed(cast.ALICE, Kind.BATCH, CTX, bytes(2**20))] * 20
+        for number in range(5):
+            client = open_client(
+                orchard.people["alice"],
+                orchard.federation,
+                orchard.key("bob"),
+                SystemClock(),
+                Limits(),
+            )
+            assert await anext(client.fetch(REQUEST)) == bob.held[0]
+            await client.close()
+            await bob.until(lambda: bob.closed == number + 1)  # noqa: B023
+    assert caplog.records == []
+
+
 async def test_a_task_is_followed_on_another_node_as_a_member(tmp_path: Path) -> None:
     async with Orchard(tmp_path, "alice", "bob") as orchard:
         await orchard.start("bob")

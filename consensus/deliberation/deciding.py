@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..agreement.effects import AgreementEffect, Decided, SetTimer, TimerKey, Want
 from ..agreement.instance import Instance, point_seed, value_id
 from ..agreement.validity import Invalid, Pending, Validity
-from ..bodies import Propose, Report, Vote
+from ..bodies import COUNT_CAP, Propose, Report, Vote
 from ..envelope import POINTS, ZERO, Kind, MessageId, Stage
 from ..ports import Message
 from .effects import PointRecord
@@ -158,7 +158,7 @@ class Deciding:
             body = replace(
                 body,
                 deadline=age >= task.policy.deadline_ms,
-                tokens=spent.tokens_in + spent.tokens_out,
+                tokens=min(COUNT_CAP, spent.tokens_in + spent.tokens_out),
                 micros=spent.micros,
                 ms=max(0, age),
             )

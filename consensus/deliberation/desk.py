@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..bodies import (
+    COUNT_CAP,
     MAX_REASON,
     Ballot,
     BodyError,
@@ -81,7 +82,11 @@ class Desk:
         if problem:
             self._abstain_draft(f"the draft is no answer to this task: {problem}")
             return
-        message = task.scribe.proposal(task.round.number, proposal)
+        try:
+            message = task.scribe.proposal(task.round.number, proposal)
+        except BodyError as error:  # larger than any policy allows
+            self._abstain_draft(f"the draft is too large: {error}")
+            return
         size = len(message.envelope.payload)
         if size > task.policy.proposal_bytes:
             limit = task.policy.proposal_bytes
@@ -93,7 +98,7 @@ class Desk:
     def _abstain_draft(self, reason: str) -> None:
         task = self._task
         task.report("model_failed", stage="draft", reason=reason)
-        body = Commit(commitment=bytes(32), abstain=reason[:MAX_REASON], views=self._views())
+        body = Commit(commitment=bytes(32), abstain=_readable(reason), views=self._views())
         task.submit(Stage.SLATE, Kind.COMMIT, body)
 
     def _views(self) -> tuple[int, ...]:
@@ -210,7 +215,7 @@ class Desk:
     def _abstain_ballot(self, reason: str) -> None:
         task = self._task
         task.report("model_failed", stage="judge", reason=reason)
-        self._seal(Ballot(held=self._held(task.round), abstain=reason[:MAX_REASON]))
+        self._seal(Ballot(held=self._held(task.round), abstain=_readable(reason)))
 
     def _seal(self, ballot: Ballot) -> None:
         task = self._task
@@ -313,16 +318,21 @@ class Desk:
     def _spend(self, usage: Usage) -> None:
         spent = self.spent
         self.spent = Usage(
-            tokens_in=spent.tokens_in + usage.tokens_in,
-            tokens_out=spent.tokens_out + usage.tokens_out,
-            micros=spent.micros + usage.micros,
-            ms=spent.ms + usage.ms,
+            tokens_in=min(COUNT_CAP, spent.tokens_in + usage.tokens_in),
+            tokens_out=min(COUNT_CAP, spent.tokens_out + usage.tokens_out),
+            micros=min(COUNT_CAP, spent.micros + usage.micros),
+            ms=min(COUNT_CAP, spent.ms + usage.ms),
         )
 
 
 def _proposal(message: Message) -> Proposal:
     assert isinstance(message.body, Proposal)
     return message.body
+
+
+def _readable(reason: str) -> str:
+    """A reason as a message may carry it, whatever a model's library put into it."""
+    return reason.encode("utf-8", "replace").decode("utf-8")[:MAX_REASON]
 
 
 def _shared(proposal: Proposal, share: str) -> Proposal:

@@ -1,6 +1,7 @@
 """A committee around one table: a real `Task` for one member, scribes for the others."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from consensus.agreement.effects import Convict, Persist, Send, SetTimer, TimerKey, Want
 from consensus.agreement.instance import value_id
@@ -147,7 +148,8 @@ class Table:
     def batch(self, who: int, round_: int = 1) -> Message:
         """The batch with what the member committed to."""
         draft = self._drafts[who, round_]
-        return self.scribes[who].batch(Batch(entries=(draft.envelope,)), (draft,), round_)
+        body = Batch(entries=(draft.envelope,))
+        return replace(self.sign(who, round_, Stage.EXCHANGE, Kind.BATCH, body), parts=(draft,))
 
     def seal(self, who: int, ballot: Ballot, round_: int = 1) -> Message:
         """A member's sealed ballot; `opening` opens it."""

@@ -1,0 +1,371 @@
+"""What a member makes of its model's words, and of their absence (rules R0 to R8, R11)."""
+
+import pytest
+
+from consensus.bodies import (
+    COUNT_CAP,
+    MAX_REASON,
+    Ballot,
+    Commit,
+    Opening,
+    Preference,
+    Proposal,
+    Seal,
+    Usage,
+)
+from consensus.deliberation.effects import Draft, Drafted, Judge, Judged
+from consensus.deliberation.requests import Judgment, LetteredMark, LetteredPair
+from consensus.envelope import Kind, Stage
+from consensus.policy import Policy
+from consensus.ports import Message
+from tests.harness.tables import Seat, Table, decide
+
+
+def drafting(policy: Policy | None = None) -> Seat:
+    """A member whose model is asked for its draft."""
+    table = Table(policy=policy)
+    seat = table.make().begin()
+    seat.receive(*(table.accept(who) for who in (1, 2, 3)))
+    return seat
+
+
+def judging(*answers: str, own: str | None = "a", policy: Policy | None = None) -> Seat:
+    """A member that holds its own draft and the others' `answers`."""
+    seat = drafting(policy)
+    table = seat.table
+    seat.draft(own)
+    others = list(enumerate(answers, start=1))
+    commits = [table.commit(who, answer) for who, answer in others]
+    mine = seat.sent(Kind.COMMIT)
+    seat.receive(*decide(table, Stage.SLATE, [*mine, *commits]), *commits)
+    seat.receive(*(table.batch(who) for who, _ in others))
+    return seat
+
+
+def abstention(seat: Seat) -> str:
+    """The reason with which the last step committed to nothing."""
+    (commit,) = seat.sent(Kind.COMMIT)
+    assert isinstance(commit.body, Commit)
+    return commit.body.abstain
+
+
+def opened(seat: Seat) -> Ballot:
+    """The ballot behind the seal that the last step sent."""
+    (sealed,) = seat.sent(Kind.SEAL)
+    kept = seat.kept[sealed.id]
+    body = seat.table.ring.reader().decode(Kind.OPENING, kept.secret)
+    assert isinstance(body, Opening)
+    assert body.ballot is not None
+    return body.ballot
+
+
+# -- draft and commit ---------------------------------------------------------------------
+
+
+def test_model_is_called_after_q_accepts_and_not_before() -> None:
+    table = Table()
+    seat = table.make().begin()
+    seat.receive(table.accept(1))
+    assert seat.asked(Draft) == []
+    seat.receive(table.accept(2))
+    assert len(seat.asked(Draft)) == 1
+
+
+def test_refusals_are_no_accepts() -> None:
+    table = Table(5)
+    seat = table.make().begin()
+    seat.receive(table.accept(1), table.accept(2, "over quota"), table.accept(3))
+    assert seat.asked(Draft) == []
+    seat.receive(table.accept(4))
+    assert len(seat.asked(Draft)) == 1
+
+
+def test_draft_is_committed_to_and_stays_home() -> None:
+    seat = drafting()
+    seat.draft("b")
+    assert abstention(seat) == ""
+    assert seat.sent(Kind.BATCH) == []
+
+
+def test_failed_model_abstains_with_its_reason() -> None:
+    seat = drafting()
+    seat.draft(None, "no credit left")
+    assert abstention(seat) == "no credit left"
+
+
+def test_hanging_model_abstains_by_the_members_own_deadline() -> None:
+    seat = drafting(Policy(draft_ms=10_000))
+    assert seat.timers()[Stage.SLATE, "abstain", 0] == 8_000
+    assert seat.timers()[Stage.SLATE, "close", 0] == 10_000
+    seat.expire(Stage.SLATE, "abstain")
+    assert abstention(seat) == "the model gave no draft in time"
+
+
+def test_draft_that_comes_after_the_abstention_is_not_used() -> None:
+    seat = drafting()
+    seat.expire(Stage.SLATE, "abstain")
+    seat.draft("a")
+    assert seat.sent(Kind.COMMIT) == []
+
+
+def test_draft_of_another_round_is_not_used() -> None:
+    seat = drafting()
+    seat.step(Drafted(round=2, proposal=Proposal(answer="a")))
+    assert seat.sent(Kind.COMMIT) == []
+
+
+@pytest.mark.parametrize(
+    ("proposal", "reason"),
+    [
+        (Proposal(answer="z"), "the draft is no answer to this task: the answer 'z' is none of"),
+        (Proposal(answer="a", belief=(10_000,)), "the belief has 1 entries for 3 options"),
+        (Proposal(answer="a", unseen=(3,)), "unseen names option 3 of 3"),
+    ],
+    ids=["label outside the options", "belief of wrong length", "unseen past the options"],
+)
+def test_draft_that_is_no_answer_abstains_with_its_reason(proposal: Proposal, reason: str) -> None:
+    seat = drafting()
+    seat.step(Drafted(round=1, proposal=proposal))
+    assert reason in abstention(seat)
+
+
+def test_draft_at_the_policys_size_is_committed_to_and_one_past_it_abstains() -> None:
+    probe = drafting()
+    probe.step(Drafted(round=1, proposal=Proposal(answer="a", rationale="x" * 1_000)))
+    (commit,) = probe.sent(Kind.COMMIT)
+    size = len(probe.kept[commit.id].secret)
+    for limit, said in ((size, ""), (size - 1, f"the draft takes {size} bytes, over")):
+        seat = drafting(Policy(proposal_bytes=limit))
+        seat.step(Drafted(round=1, proposal=Proposal(answer="a", rationale="x" * 1_000)))
+        assert abstention(seat).startswith(said)
+        assert bool(abstention(seat)) == bool(said)
+
+
+def test_draft_larger_than_any_policy_allows_abstains() -> None:
+    seat = drafting(Policy(proposal_bytes=1_048_576))
+    smiles = "\N{GRINNING FACE}" * 262_144  # as many characters as a text may have, 4 bytes each
+    seat.step(Drafted(round=1, proposal=Proposal(answer="a", rationale=smiles)))
+    assert abstention(seat).startswith("the draft is too large")
+
+
+def test_reason_that_no_message_could_carry_is_made_readable() -> None:
+    seat = drafting()
+    seat.draft(None, "bad path \ud800 " + "x" * 1_000)
+    assert abstention(seat).startswith("bad path ? xxx")
+    assert len(abstention(seat)) == MAX_REASON
+
+
+def test_usage_claims_stop_at_the_largest_claim() -> None:
+    seat = drafting()
+    usage = Usage(tokens_in=COUNT_CAP, tokens_out=COUNT_CAP)
+    seat.task.desk.spent = usage
+    seat.step(Drafted(round=1, proposal=Proposal(answer="a", usage=usage)))
+    assert abstention(seat) == ""
+    assert seat.task.desk.spent.tokens_in == COUNT_CAP
+
+
+def test_views_of_the_others_travel_in_round_1() -> None:
+    seat = drafting()
+    seat.draft("a")
+    (commit,) = seat.sent(Kind.COMMIT)
+    assert isinstance(commit.body, Commit)
+    assert commit.body.views == (5_000,) * 4
+
+
+def test_rationale_stays_home_where_only_answers_are_shared() -> None:
+    for share, said in (("all", "because"), ("answer", "")):
+        seat = drafting(Policy(share=share))
+        seat.step(Drafted(round=1, proposal=Proposal(answer="a", rationale="because")))
+        (commit,) = seat.sent(Kind.COMMIT)
+        body = seat.table.ring.reader().decode(Kind.PROPOSAL, seat.kept[commit.id].secret)
+        assert isinstance(body, Proposal)
+        assert body.rationale == said
+        assert body.answer == "a"
+
+
+# -- exchange -----------------------------------------------------------------------------
+
+
+def test_proposal_leaves_only_once_the_slate_holds_its_commit() -> None:
+    seat = drafting()
+    seat.draft("a")
+    table = seat.table
+    commits = [table.commit(who, "b") for who in (1, 2, 3)]
+    mine = seat.sent(Kind.COMMIT)
+    *rest, last = commits
+    seat.receive(*decide(table, Stage.SLATE, [*mine, *commits]), *rest)
+    assert seat.sent(Kind.BATCH) == []
+    seat.receive(last)
+    assert len(seat.sent(Kind.BATCH)) == 1
+
+
+def test_member_that_abstained_sends_no_batch() -> None:
+    seat = judging("a", "b", "c", own=None)
+    assert seat.task.round.content(Kind.BATCH, Stage.EXCHANGE).keys() == {
+        seat.table.committee.members[who] for who in (1, 2, 3)
+    }
+
+
+# -- judge and seal -----------------------------------------------------------------------
+
+
+def request(seat: Seat) -> Judge:
+    (asked,) = seat.asked(Judge)
+    assert isinstance(asked, Judge)
+    return asked
+
+
+def test_model_never_judges_its_own_members_proposal() -> None:
+    seat = judging("b", "c", "b")
+    shown = request(seat).request
+    assert sorted(item.proposal.answer for item in shown.candidates) == ["b", "b", "c"]
+    assert [item.letter for item in shown.candidates] == ["A", "B", "C"]
+    assert shown.own is not None
+    assert shown.own.answer == "a"
+
+
+def test_ballot_lists_the_own_proposal_as_held() -> None:
+    seat = judging("b", "c", "b")
+    seat.judge(Judgment(marks=(LetteredMark(letter="A", endorsement=10),)))
+    ballot = opened(seat)
+    assert len(ballot.held) == 4
+    assert len(ballot.marks) == 1
+
+
+def test_judgment_in_letters_becomes_a_ballot_about_the_same_proposals() -> None:
+    seat = judging("b", "c", "b")
+    letters = {item.proposal.answer: item.letter for item in request(seat).request.candidates}
+    seat.judge(
+        Judgment(
+            pairs=(
+                LetteredPair(
+                    first=letters["c"],
+                    second=letters["b"],
+                    preference=Preference.FIRST,
+                    confidence=7_000,
+                ),
+            )
+        )
+    )
+    ballot = opened(seat)
+    (pair,) = ballot.pairs
+    found = {item: message.body for item, message in seat.task.round.proposals().items()}
+    named = [found[ballot.held[at]] for at in (pair.first, pair.second)]
+    assert [body.answer for body in named if isinstance(body, Proposal)] == ["c", "b"]
+
+
+def test_failed_model_seals_an_abstaining_ballot_with_its_reason() -> None:
+    seat = judging("b", "c", "b")
+    seat.judge(None, "rate limited")
+    assert opened(seat).abstain == "rate limited"
+    assert len(opened(seat).held) == 4
+
+
+def test_hanging_model_seals_an_abstaining_ballot_by_the_members_own_deadline() -> None:
+    seat = judging("b", "c", "b", policy=Policy(judge_ms=10_000))
+    assert seat.timers()[Stage.FREEZE, "abstain", 0] == 8_000
+    seat.expire(Stage.FREEZE, "abstain")
+    assert opened(seat).abstain == "the model gave no judgment in time"
+
+
+@pytest.mark.parametrize(
+    "judgment",
+    [
+        Judgment(marks=(LetteredMark(letter="Z", endorsement=0),)),
+        Judgment(marks=(LetteredMark(letter="A", endorsement=101),)),
+        Judgment(marks=(LetteredMark(letter="A", endorsement=1),) * 2),
+        Judgment(
+            pairs=(LetteredPair(first="A", second="A", preference=Preference.TIE, confidence=0),)
+        ),
+        Judgment(prompt="\ud800"),
+    ],
+    ids=["no such letter", "out of range", "marked twice", "with itself", "unreadable"],
+)
+def test_malformed_judgment_abstains(judgment: Judgment) -> None:
+    seat = judging("b", "c", "b")
+    seat.judge(judgment)
+    assert opened(seat).abstain.startswith("the judgment is malformed")
+
+
+def test_judgment_of_another_round_is_not_used() -> None:
+    seat = judging("b", "c", "b")
+    seat.step(Judged(round=3, judgment=Judgment()))
+    assert seat.sent(Kind.SEAL) == []
+
+
+def test_equal_answers_are_balloted_without_the_model() -> None:
+    seat = judging("a", " A ", "a")
+    assert seat.asked(Judge) == []
+    ballot = opened(seat)
+    assert [mark.endorsement for mark in ballot.marks] == [100, 100, 100]
+
+
+def test_member_without_an_answer_asks_its_model_even_where_the_others_agree() -> None:
+    seat = judging("a", "a", "a", own=None)
+    assert len(seat.asked(Judge)) == 1
+
+
+def test_member_with_nothing_to_judge_says_so() -> None:
+    seat = drafting()
+    seat.draft("a")
+    table = seat.table
+    commits: list[Message] = [table.abstain(who) for who in (1, 2, 3)]
+    mine = seat.sent(Kind.COMMIT)
+    seat.receive(*decide(table, Stage.SLATE, [*mine, *commits]), *commits)
+    assert opened(seat).abstain == "there is nothing to judge"
+
+
+def test_proposal_that_is_no_answer_is_held_but_not_judged() -> None:
+    seat = judging("nothing like it", "b", "c")
+    assert len(request(seat).request.candidates) == 2
+    seat.judge(Judgment())
+    assert len(opened(seat).held) == 4
+
+
+# -- open ---------------------------------------------------------------------------------
+
+
+def revealing(seat: Seat) -> Seat:
+    """Let the freeze be decided on everybody's seals."""
+    table = seat.table
+    mine = [seat.sent(Kind.SEAL)[0]]
+    seals = [table.seal(who, Ballot(held=())) for who in (1, 2, 3)]
+    seat.receive(*decide(table, Stage.FREEZE, [*mine, *seals]), *seals)
+    return seat
+
+
+def test_nothing_is_opened_before_the_freeze_is_decided() -> None:
+    seat = judging("b", "c", "b")
+    seat.judge(Judgment())
+    assert seat.sent(Kind.OPENING) == []
+    revealing(seat)
+    assert [message.kind for message in seat.sent(Kind.OPENING)] == [Kind.OPENING]
+
+
+def test_opening_opens_commit_and_seal_in_one() -> None:
+    seat = judging("b", "c", "b")
+    seat.judge(Judgment())
+    revealing(seat)
+    (message,) = seat.sent(Kind.OPENING)
+    assert isinstance(message.body, Opening)
+    assert message.body.ballot is not None
+    assert message.body.alias != b""
+
+
+def test_member_that_drafted_nothing_opens_its_ballot_alone() -> None:
+    seat = judging("b", "c", "b", own=None)
+    seat.judge(Judgment())
+    revealing(seat)
+    (message,) = seat.sent(Kind.OPENING)
+    assert isinstance(message.body, Opening)
+    assert message.body.ballot is not None
+    assert message.body.alias == b""
+
+
+def test_seal_shows_nothing_of_the_ballot() -> None:
+    one, other = judging("b", "c", "b"), judging("b", "c", "b")
+    one.judge(Judgment())
+    other.judge(Judgment(marks=(LetteredMark(letter="A", endorsement=1),)))
+    bodies = [seat.sent(Kind.SEAL)[0].body for seat in (one, other)]
+    assert bodies[0] != bodies[1]
+    assert all(isinstance(body, Seal) and len(body.hash) == 32 for body in bodies)

@@ -54,6 +54,8 @@ def test_every_room_knows_only_what_it_may() -> None:
         ("node/x.py", "import os\nseed = os.urandom(32)", "2: randomness comes from"),
         ("node/x.py", "import nacl\nnacl.utils.random(32)", "2: randomness comes from"),
         ("node/x.py", "from datetime import datetime\ndatetime.now()", "2: time comes from"),
+        ("node/wire/x.py", "import structlog", "structlog belongs in node/log.py"),
+        ("node/x.py", "from logging import getLogger", "logging belongs in node/log.py"),
         ("node/runner.py", "import sklearn", "loads sklearn (line 1) as it is imported"),
         ("node/models/registry.py", "from . import classifier", "loads node/models/classifier.py"),
         ("node/cli/x.py", "from ..demo import deal", "loads node/demo/deal.py"),
@@ -99,6 +101,7 @@ def test_a_breach_is_noticed(path: str, source: str, said: str) -> None:
         ("node/sim/x.py", "from random import Random"),
         ("node/clock.py", "import time"),
         ("node/entropy.py", "import secrets"),
+        ("node/log.py", "import logging"),
     ],
 )
 def test_what_the_table_allows_passes(path: str, source: str) -> None:

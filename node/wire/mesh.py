@@ -11,14 +11,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-import structlog
-
 from consensus.envelope import Envelope
 
 from ..certificates import Leaf
 from ..clock import Clock
 from ..federation import Federation, FederationMember
 from ..identity import Identity
+from ..log import get_logger
 from . import tls
 from .client import PeerClient, connect, open_channel
 from .dial import DialledStream
@@ -113,7 +112,7 @@ class Mesh:
         self._tasks: set[asyncio.Task[None]] = set()
         self._accepted: set[asyncio.Task[Any]] = set()  # grpc's own, which run Link calls
         self._stopping = asyncio.Event()
-        self._log = structlog.get_logger("quorate.wire")
+        self._log = get_logger("wire")
         self._server: Server | None = None
 
     @property

@@ -2,7 +2,7 @@
 
 `violations` takes a tree of sources by path, so that a test can hand it a bad one. The table
 is ARCHITECTURE's: rooms of `consensus` and `node`, the core's allow-list, the one place of
-time and the one place of randomness, and heavy libraries only where they are used.
+time, of randomness and of log lines, and heavy libraries only where they are used.
 """
 
 import ast
@@ -73,6 +73,10 @@ SOURCES_OF = {
     "node/entropy.py": frozenset({"secrets"}),
 }
 """The one place of time and the one place of randomness."""
+
+LOGGING = frozenset({"logging", "structlog"})
+LOG_HOME = "node/log.py"
+"""Every line is written as `node.log` has it: without secrets, its peers' words made tame."""
 
 SEEDED = ("node/sim/", "node/demo/")
 """Rooms that may draw from a seeded `random.Random`."""
@@ -189,6 +193,8 @@ def _broken(
         if item.top in CHANCE_AND_TIME and item.top not in SOURCES_OF.get(path, frozenset()):
             if not (item.top == "random" and path.startswith(SEEDED)):
                 yield f"{item.top} belongs in node/clock.py or node/entropy.py"
+        elif item.top in LOGGING and path != LOG_HOME:
+            yield f"{item.top} belongs in {LOG_HOME}: log with its get_logger"
     elif item.top in PACKAGES:
         yield f"{package} knows nothing of {item.top}"
     elif item.module == "math":

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from consensus.envelope import Envelope, Kind
 from node import identity
@@ -31,6 +30,7 @@ from node.wire.watch import Event, WatchRequest
 from tests.harness import cast
 from tests.harness.cast import committee, ctx, signed
 from tests.harness.federations import Named
+from tests.harness.loglines import captured
 from tests.harness.meshes import QUICK, Orchard, Relay, ShiftedClock
 
 TASK = b"t" * 32
@@ -85,7 +85,7 @@ async def test_the_member_with_the_smaller_key_dials(tmp_path: Path) -> None:
     async with Orchard(tmp_path, "alice", "bob") as orchard:
         first, second = orchard.by_key("alice", "bob")
         await orchard.start(second)
-        with capture_logs() as logs:
+        with captured() as logs:
             await orchard.start(first)
             await orchard.linked()
         assert orchard.meshes[second].status()[0].traffic.links == 1
@@ -188,13 +188,14 @@ async def test_a_connection_that_falls_silent_is_found_dead_by_keepalive(tmp_pat
 async def test_another_federation_file_is_a_warning_and_no_refusal(tmp_path: Path) -> None:
     async with Orchard(tmp_path, "alice", "bob") as orchard:
         await orchard.start("alice")
-        with capture_logs() as logs:
+        with captured() as logs:
             await orchard.start("bob", federation=replace(orchard.federation, epoch=2))
             await orchard.linked()
         for name, other, epochs in (("alice", "bob", (1, 2)), ("bob", "alice", (2, 1))):
             (status,) = orchard.meshes[name].status()
             assert status.federation_differs
             assert {
+                "room": "wire",
                 "event": "federation_differs",
                 "log_level": "warning",
                 "peer": other,
@@ -231,7 +232,7 @@ async def test_a_refusal_is_known_on_both_sides_and_logged_once(
     assert callable(changes)
     async with Orchard(tmp_path, "alice", "bob") as orchard:
         odd = orchard.by_key("alice", "bob")[side]
-        with capture_logs() as logs:
+        with captured() as logs:
             for name in ("alice", "bob"):
                 await orchard.start(name, **(changes(orchard) if name == odd else {}))
             dialler, acceptor = orchard.by_key("alice", "bob")
@@ -302,7 +303,7 @@ async def test_a_call_from_the_side_that_should_be_called_is_refused(tmp_path: P
 async def test_a_node_that_dials_itself_is_told_so(tmp_path: Path) -> None:
     async with Orchard(tmp_path, "alice", "bob") as orchard:
         await orchard.start("alice")
-        with capture_logs() as logs, pytest.raises(LinkEndedError) as caught:
+        with captured() as logs, pytest.raises(LinkEndedError) as caught:
             await call_link(orchard.mesh("bob", identity=orchard.people["alice"]), None)
         assert "your identity is this very node's" in caught.value.end.reason.text
         assert [line["caller"] for line in logs if line["event"] == "caller_refused"]

@@ -23,9 +23,6 @@ from consensus.envelope import tagged_hash
 from . import keys
 from .keys import SIGNATURE_SIZE
 
-CA_MAX: Final = 1024
-"""Most bytes of a CA certificate in DER; the one form there is takes under 500."""
-
 LEAF_MAX: Final = 4096
 """Most bytes of a leaf in PEM; the leaves issued here take under 800."""
 
@@ -67,8 +64,6 @@ def ca_certificate(seed: bytes) -> bytes:
 
 def check_ca(certificate: bytes, public: bytes) -> None:
     """Raise `CertificateError` unless `certificate` is the CA certificate of `public`."""
-    if len(certificate) > CA_MAX:
-        raise CertificateError(f"the certificate is {len(certificate)} bytes, over {CA_MAX}")
     form, body = _ca_form(public)
     if certificate[:-SIGNATURE_SIZE] != form:
         raise CertificateError(f"the certificate does not belong to the key {public.hex()}")

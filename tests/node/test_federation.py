@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from consensus.committee import MAX_MEMBERS, FaultMode
+from consensus.committee import MAX_FAMILY, MAX_MEMBERS, FaultMode
 from consensus.envelope import Member
 from consensus.policy import Policy
 from node import card, certificates, federation, federation_file
@@ -180,6 +180,19 @@ def test_a_federation_takes_its_bound_of_members_and_not_one_more() -> None:
 def test_deep_nesting_is_refused_and_not_a_crash() -> None:
     with pytest.raises(FederationError, match="not readable as TOML"):
         federation.parse(b"a = " + b"[" * 100_000)
+
+
+def test_a_members_words_may_be_as_long_as_their_bounds_and_no_longer() -> None:
+    alice = FOUR.members[0]
+    host = "h" * (federation.ADDRESS_MAX - len(":65535"))
+    for field, most in (
+        ("name", "n" * federation.NAME_MAX),
+        ("family", "f" * MAX_FAMILY),
+        ("address", f"{host}:65535"),
+    ):
+        assert replace(alice, **{field: most})
+        with pytest.raises(FederationError, match=field):
+            replace(alice, **{field: f"x{most}"})
 
 
 @pytest.mark.parametrize(

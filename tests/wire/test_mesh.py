@@ -6,13 +6,14 @@ import socket
 from dataclasses import replace
 from pathlib import Path
 
+import grpc
 import pytest
 
 from consensus.envelope import Envelope, Kind
 from node import identity
 from node.clock import SystemClock
 from node.federation import Federation, FederationError
-from node.wire.client import PeerError, open_client
+from node.wire.client import SERVICE, PeerError, open_client
 from node.wire.frames import (
     Digest,
     FetchRequest,
@@ -26,7 +27,8 @@ from node.wire.frames import (
 from node.wire.limits import Limits
 from node.wire.link import LinkEndedError
 from node.wire.server import ListenError
-from node.wire.watch import Event, WatchRequest
+from node.wire.service import FETCH_MAX
+from node.wire.watch import WATCH_MAX, Event, WatchRequest
 from tests.harness import cast
 from tests.harness.cast import committee, ctx, signed
 from tests.harness.federations import Named
@@ -191,17 +193,15 @@ async def test_another_federation_file_is_a_warning_and_no_refusal(tmp_path: Pat
         with captured() as logs:
             await orchard.start("bob", federation=replace(orchard.federation, epoch=2))
             await orchard.linked()
-        for name, other, epochs in (("alice", "bob", (1, 2)), ("bob", "alice", (2, 1))):
+        for name in ("alice", "bob"):
             (status,) = orchard.meshes[name].status()
             assert status.federation_differs
-            assert {
-                "room": "wire",
-                "event": "federation_differs",
-                "log_level": "warning",
-                "peer": other,
-                "our_epoch": epochs[0],
-                "their_epoch": epochs[1],
-            } in logs
+        told = [line for line in logs if line["event"] == "federation_differs"]
+        assert {(line["peer"], line["our_epoch"], line["their_epoch"]) for line in told} == {
+            ("bob", 1, 2),
+            ("alice", 2, 1),
+        }
+        assert {line["log_level"] for line in told} == {"warning"}
 
 
 REFUSED_BY_BOTH = [
@@ -422,6 +422,33 @@ async def test_a_fetch_may_name_as_many_ids_as_its_bound_and_no_more(tmp_path: P
         over = replace(REQUEST, ids=(bytes(32),) * (Limits().fetch_ids + 1))
         with pytest.raises(PeerError, match="malformed_frame: fetch asks for 4097 ids"):
             await fetched(orchard, "alice", "bob", over)
+
+
+@pytest.mark.parametrize(
+    ("method", "bound", "at", "past"),
+    [
+        ("Fetch", FETCH_MAX, "not readable as a fetch", "a fetch of 1048577 bytes"),
+        ("Watch", WATCH_MAX, "not readable as a request to watch", "the request is 16778497 bytes"),
+    ],
+)
+async def test_a_request_is_measured_before_it_is_read(
+    tmp_path: Path, method: str, bound: int, at: str, past: str
+) -> None:
+    async with Orchard(tmp_path, "alice", "bob") as orchard:
+        await orchard.start("bob", limits=replace(QUICK, frame_bytes=bound))
+        client = open_client(
+            orchard.people["alice"],
+            orchard.federation,
+            orchard.key("bob"),
+            SystemClock(),
+            Limits(),
+        )
+        async with client:
+            for size, text in ((bound, at), (bound + 1, past)):
+                call = client.channel.unary_stream(f"/{SERVICE}/{method}")(b"\xff" * size)
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
+                    await call.read()
+                assert f"malformed_frame: {text}" in str(caught.value.details())
 
 
 async def test_an_answer_ends_at_its_bound_and_the_rest_is_asked_for_again(

@@ -408,6 +408,8 @@ async def test_an_acceptors_refusal_is_what_the_dialler_remembers(tmp_path: Path
     async def unwilling(stream: Stream, _: Hello) -> None:
         reason = LinkRefusal(code=LinkCode.CLOCK_SKEW, text="you are late")
         await stream.write(frames.encode(Packet(refusal=reason)))
+        while await stream.read() is not None:
+            pass
         done.put_nowait(None)
 
     async with rude_acceptor(tmp_path, unwilling) as (orchard, honest):

@@ -108,7 +108,7 @@ class Desk:
     # -- exchange ---------------------------------------------------------------------
 
     def put_on_table(self) -> None:
-        """R3: hand the own proposal to the exchange, once the slate holds its commit."""
+        """R3: hand the own proposal to the exchange, once the slate holds its commit (R2a)."""
         task = self._task
         own = self._own_proposal(task.round) if task.me in self.authors(task.round) else None
         batch = task.exchange.batch(own)
@@ -230,7 +230,7 @@ class Desk:
     # -- open -------------------------------------------------------------------------
 
     def open(self) -> None:
-        """R8: open the commit and the seal, if either counts."""
+        """R8: open the commit and the seal, if either counts; R7: once the freeze is agreed."""
         task, state = self._task, self._task.round
         owing = task.me in self.authors(state) | self.voters(state)
         if not task.active or not owing:  # A13: an earlier life may have opened already

@@ -98,7 +98,9 @@ class Daemon:
             limits=limits,
         )
         self.runner.peers = self.mesh
+        self._skew_ms: dict[bytes, int] = {}
         self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
 
     @classmethod
     async def open(
@@ -191,6 +193,8 @@ class Daemon:
             log.info("stopping", undecided=len(self.runner.live))
             grace = self.config.limits.stop_s if self.runner.failure is None else 0
             await self._drain(grace)
+            if self._hurry.is_set():
+                grace = 0
             if control is not None:
                 await control.stop(min(1, grace))
             await self.mesh.stop(grace)
@@ -204,17 +208,25 @@ class Daemon:
             log.info("stopped")
 
     def stop(self) -> None:
-        """Shut down: let what is under way finish within the configured time."""
+        """Shut down: let what is under way finish within the configured time.
+
+        A second call does not wait for it any longer.
+        """
+        if self._stop.is_set():
+            self._hurry.set()
         self._stop.set()
 
     async def _drain(self, grace_s: float) -> None:
         """Wait for running tasks, so that a stopping member does not leave a vote unsaid."""
         running = list(self.runner.live.values())
-        if running and grace_s:
-            waiting = [asyncio.create_task(live.watchers.ended()) for live in running]
-            await asyncio.wait(waiting, timeout=grace_s)
-            for task in waiting:
-                task.cancel()
+        if not running or not grace_s:
+            return
+        ended = asyncio.gather(*(live.watchers.ended() for live in running))
+        hurry = asyncio.create_task(self._hurry.wait())
+        await asyncio.wait((ended, hurry), timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
+        for task in (ended, hurry):
+            task.cancel()
+        await asyncio.gather(ended, hurry, return_exceptions=True)
 
     async def _resume(self) -> None:
         """Take up undecided tasks where the stored slots left them (A13)."""
@@ -237,8 +249,9 @@ class Daemon:
 
     # -- what the mesh tells ----------------------------------------------------------
 
-    def link_up(self, member: bytes, hello: Hello) -> None:  # noqa: ARG002
+    def link_up(self, member: bytes, hello: Hello) -> None:
         """A link came up."""
+        self._skew_ms[member] = hello.wall_ms - self._clock.wall_ms()
         self.runner.links_changed()
         self.runner.sync.link_up(member)
 
@@ -349,6 +362,7 @@ class Daemon:
                     "family": peer.member.family,
                     "up": peer.up,
                     "rtt_ms": peer.rtt_ms,
+                    "skew_ms": self._skew_ms.get(peer.member.key),
                     "federation_differs": peer.federation_differs,
                     "last_end": None if peer.last_end is None else str(peer.last_end),
                 }

@@ -49,3 +49,18 @@ class StoreLock:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+
+def holder(path: Path) -> str | None:
+    """The process id written by whoever holds the lock on `path`; None if nobody does."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return os.read(handle, 32).decode("ascii", "replace").strip() or "unknown"
+    finally:
+        os.close(handle)
+    return None

@@ -43,6 +43,11 @@ ASK_LIFE_S = 86_400
 """Longest life of a task that the socket asks for, in seconds."""
 
 
+ALIVE_MS = 5_000
+"""Milliseconds between two signs of life that a waiting command asks of a silent node, and for
+the answer to one: a node that hangs is left for another member (`follow`)."""
+
+
 class ControlError(Exception):
     """A request could not be carried out; the text is for the person who made it."""
 
@@ -103,6 +108,8 @@ class ControlServer:
             options=[
                 ("grpc.max_receive_message_length", TASK_OPEN_MAX + MIB),
                 ("grpc.max_send_message_length", MESSAGE_MAX),
+                ("grpc.http2.max_ping_strikes", 0),
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", ALIVE_MS // 2),
             ]
         )
         control_pb2_grpc.add_ControlServicer_to_server(  # type: ignore[no-untyped-call]
@@ -171,7 +178,13 @@ class ControlClient:
             raise ControlUnreachable(f"no node is running here: {self._path} is missing")
         self._channel = grpc.aio.insecure_channel(
             f"unix:{self._path}",
-            options=[("grpc.max_receive_message_length", max(MESSAGE_MAX, EVENT_MAX))],
+            options=[
+                ("grpc.max_receive_message_length", max(MESSAGE_MAX, EVENT_MAX)),
+                ("grpc.keepalive_time_ms", ALIVE_MS),
+                ("grpc.keepalive_timeout_ms", ALIVE_MS),
+                ("grpc.http2.ping_timeout_ms", ALIVE_MS),
+                ("grpc.http2.max_pings_without_data", 0),
+            ],
         )
         self._stub = control_pb2_grpc.ControlStub(  # type: ignore[no-untyped-call]
             self._channel

@@ -55,6 +55,20 @@ FIRST_BACKOFF_MS: Final = 100
 """Milliseconds before the second attempt to dial; each later one waits twice as long."""
 
 
+def make_hello(federation: Federation, clock: Clock, limits: Limits) -> Hello:
+    """What this program says of itself as a link opens (rule T2a)."""
+    return Hello(
+        versions=WIRE_VERSIONS,
+        network=federation.network,
+        epoch=federation.epoch,
+        federation=federation.hash,
+        wall_ms=clock.wall_ms(),
+        max_frame=limits.frame_bytes,
+        max_envelope=limits.envelope_bytes,
+        software=SOFTWARE,
+    )
+
+
 class _Peer:
     """What the mesh keeps of one member."""
 
@@ -328,16 +342,7 @@ class Mesh:
         return hello is not None and hello.federation != self._federation.hash
 
     def _hello(self) -> Hello:
-        return Hello(
-            versions=WIRE_VERSIONS,
-            network=self._federation.network,
-            epoch=self._federation.epoch,
-            federation=self._federation.hash,
-            wall_ms=self._clock.wall_ms(),
-            max_frame=self._limits.frame_bytes,
-            max_envelope=self._limits.envelope_bytes,
-            software=SOFTWARE,
-        )
+        return make_hello(self._federation, self._clock, self._limits)
 
     def _client(self, peer: _Peer) -> PeerClient:
         """The client of `peer`, made anew when our leaf was: an old one would expire."""

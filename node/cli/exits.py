@@ -20,6 +20,7 @@ INTERRUPTED: Final = 130
 MENDABLE: Final = frozenset(
     {
         "node.config.ConfigError",
+        "node.daemon.SetupError",
         "node.federation.FederationError",
         "node.identity.IdentityError",
         "node.models.base.ModelSetupError",

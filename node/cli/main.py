@@ -13,7 +13,18 @@ from typer.core import TyperGroup
 from .exits import INTERRUPTED, OK, explain
 from .output import note, say
 
-COMMANDS: Final = ("init", "federation", "config")
+COMMANDS: Final = (
+    "init",
+    "federation",
+    "serve",
+    "ask",
+    "verdict",
+    "verify",
+    "status",
+    "doctor",
+    "config",
+    "demo",
+)
 """The commands in the order of `--help`; each is the module of its name in this package."""
 
 EPILOG: Final = (

@@ -1,0 +1,305 @@
+"""What `doctor` looks at: each thing that a node needs, changed by none of the checks.
+
+A check says `ok`, `warn` (the node serves, and somebody should know) or `fail` (it does not, or
+others refuse it), and what to do. Errors are those that serving itself would meet, from the
+same code.
+"""
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from consensus.committee import Quorum
+
+from .. import certificates, federation_file, identity
+from ..clock import Clock
+from ..config import CONFIG_FILE, Config, control_socket
+from ..federation import Federation, FederationError, FederationMember, split_address
+from ..identity import Identity, IdentityError
+from ..models import registry
+from ..models.base import ModelSetupError
+from ..store.contract import StoreError
+from ..store.lock import holder
+from ..store.sqlite import SqliteStore
+from ..wire import tls
+from ..wire.control import ControlClient, ControlError
+from ..wire.limits import Limits
+from ..wire.probe import Probed, probe
+from .status import link
+
+DISK_LOW: Final = 1_073_741_824
+"""Free bytes under which a warning is due: a gigabyte takes some 10,000 verdicts."""
+DISK_FULL: Final = 67_108_864
+"""Free bytes under which the next commit may fail, which ends a node: one full journal."""
+
+
+CLOCK_SAME_MS: Final = 1_000
+"""Difference of clocks that is no matter to anyone: tasks live for minutes."""
+
+
+class Level(StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at, what was found, and what to do if it is not well."""
+
+    name: str
+    level: Level
+    text: str
+    todo: str = ""
+
+    def plain(self) -> dict[str, str]:
+        """For programs."""
+        return {"name": self.name, "level": str(self.level), "text": self.text, "todo": self.todo}
+
+
+def ok(name: str, text: str) -> Check:
+    """A check that found nothing wrong."""
+    return Check(name=name, level=Level.OK, text=text)
+
+
+def warn(name: str, text: str, todo: str = "") -> Check:
+    """A check that found something to know about."""
+    return Check(name=name, level=Level.WARN, text=text, todo=todo)
+
+
+def fail(name: str, text: str, todo: str = "") -> Check:
+    """A check that found what keeps the node from serving; errors often say what to do."""
+    return Check(name=name, level=Level.FAIL, text=text, todo=todo)
+
+
+async def examine(config: Config, clock: Clock, limits: Limits) -> AsyncIterator[Check]:
+    """Every check of the node of `config`, in order, as they are done."""
+    yield ok("configuration", f"{config.directory / CONFIG_FILE} can be read")
+    me: Identity | None = None
+    federation: Federation | None = None
+    try:
+        me = identity.load(config.identity)
+    except IdentityError as error:
+        yield fail("identity", str(error))
+    else:
+        yield ok("identity", f"key {me.public.hex()[:16]}, readable by its owner alone")
+    try:
+        federation = federation_file.load(config.federation)
+    except FederationError as error:
+        yield fail("federation", str(error))
+    else:
+        count = len(federation.members)
+        members = f"{count} member{'s' if count != 1 else ''}"
+        yield ok("federation", f"{federation.name}, epoch {federation.epoch}, {members}")
+    mine = federation.member(me.public) if me is not None and federation is not None else None
+    if me is not None and federation is not None:
+        for check in membership(config, me, federation, clock):
+            yield check
+    status = await _status(config)
+    yield port(config, running=status is not None)
+    for check in await store(config, me, running=status is not None):
+        yield check
+    yield disk(config)
+    yield await model(config, mine)
+    if me is not None and federation is not None and mine is not None:
+        if status is not None:
+            for check in linked(status, federation, limits):
+                yield check
+        else:
+            for check in await probed(me, federation, clock, limits):
+                yield check
+
+
+def membership(config: Config, me: Identity, federation: Federation, clock: Clock) -> list[Check]:
+    """Whether the federation knows this node, and as whom."""
+    mine = federation.member(me.public)
+    if mine is None:
+        cards = config.directory / f"{config.name}.card"
+        return [
+            fail(
+                "membership",
+                f"this node's key is not in {config.federation}",
+                f"give its keeper the card {cards}, and put the file that comes back in place",
+            )
+        ]
+    found = [ok("membership", f"{mine.name}, reached by others at {mine.address}")]
+    if mine.name != config.name:
+        text = f"the federation calls this node {mine.name}, its configuration {config.name}"
+        found = [warn("membership", text, "let both say the same: people will look for it")]
+    leaf = me.leaf(tls.wall(clock))
+    issued = certificates.issued_by(leaf.certificate, [me.public], tls.wall(clock))
+    if mine.certificate != me.certificate or issued != me.public:
+        text = "the federation's certificate of this node is not the one of its key"
+        found.append(fail("certificate", text, "give the keeper of the file a new card"))
+    else:
+        found.append(ok("certificate", "the identity issues leaves that members accept"))
+    return found
+
+
+def port(config: Config, *, running: bool) -> Check:
+    """Whether the port can be had; a running node has it."""
+    if running:
+        return ok("port", f"this node is running, at {config.listen}")
+    host, number = split_address(config.listen)
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), number, type=socket.SOCK_STREAM)
+        family, kind, proto, _, address = found[0]
+        with socket.socket(family, kind, proto) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(address)
+            tried.listen()
+    except OSError as error:
+        todo = "end the other program, or set `listen` (and the member's address) to another"
+        return fail("port", f"cannot listen on {config.listen}: {error.strerror}", todo)
+    return ok("port", f"{config.listen} is free")
+
+
+async def store(config: Config, me: Identity | None, *, running: bool) -> list[Check]:
+    """Whether the store can be written, is of this version, and is this identity's."""
+    path = config.store
+    if not path.exists():
+        parent = next(folder for folder in path.parents if folder.exists())
+        if not os.access(parent, os.W_OK | os.X_OK):
+            return [fail("store", f"{parent} is not writable", "make it so for this user")]
+        if me is not None and me.database:
+            text = f"{path} is missing, and the identity's past votes with it"
+            todo = "put it back; else the node signs only for tasks opened after its next start"
+            return [warn("store", text, todo)]
+        return [ok("store", f"{path} will be made at the first start")]
+    try:
+        async with await SqliteStore.read(path) as found:
+            database = found.database_id.hex()
+    except StoreError as error:
+        return [fail("store", str(error))]
+    checks = []
+    unwritable = [item for item in (path.parent, path) if not os.access(item, os.W_OK)]
+    process = holder(path.with_name(path.name + ".lock"))
+    if unwritable:
+        checks.append(fail("store", f"{unwritable[0]} is not writable", "make it so for this user"))
+    elif process is not None and not running:
+        text = f"process {process} has the store open, and answers no commands"
+        checks.append(fail("store", text, f"end it: kill {process}"))
+    else:
+        held = "open in the running node" if running else "of this program's version, free"
+        checks.append(ok("store", f"{path}, {held}"))
+    if me is not None and me.database and me.database != database:
+        text = f"the store is {database[:8]}, and the identity's votes are in {me.database[:8]}"
+        todo = "put that one back; else older tasks are followed and not signed (rule A13)"
+        checks.append(warn("memory", text, todo))
+    else:
+        checks.append(ok("memory", "the store is the one that holds this identity's votes"))
+    return checks
+
+
+def disk(config: Config) -> Check:
+    """Whether there is room for what the node stores."""
+    place = next(folder for folder in config.store.parents if folder.exists())
+    free = shutil.disk_usage(place).free
+    shown = f"{free / 1e9:.1f} GB are free where the store is"
+    if free < DISK_FULL:
+        return fail("disk", shown, "free some: a node that cannot store ends itself")
+    if free < DISK_LOW:
+        return warn("disk", shown, "free some before it runs out")
+    return ok("disk", shown)
+
+
+async def model(config: Config, mine: FederationMember | None) -> Check:
+    """Whether the model opens, and is of the family that the federation names."""
+    backend = config.model.backend
+    try:
+        opened = await registry.load(backend, config.model.options, config.directory)
+    except ModelSetupError as error:
+        return fail("model", str(error))
+    described = opened.describe()
+    await opened.close()
+    if mine is not None and described.family != mine.family:
+        text = f"it is of family {described.family}; the federation says {mine.family}"
+        return warn("model", text, "models of one family err alike: let the file say what is true")
+    return ok("model", f"{described.name} of family {described.family} opens")
+
+
+def linked(status: dict[str, Any], federation: Federation, limits: Limits) -> list[Check]:
+    """The links of the running node, as it tells them."""
+    checks = []
+    for peer in status["peers"]:
+        name = f"member {peer['name']}"
+        if not peer["up"]:
+            checks.append(warn(name, link(peer)))
+        elif peer["federation_differs"]:
+            checks.append(warn(name, link(peer), "give both the same federation file"))
+        else:
+            checks.append(ok(name, link(peer)))
+    up = sum(peer["up"] for peer in status["peers"])
+    skews = [peer["skew_ms"] for peer in status["peers"] if peer["skew_ms"] is not None]
+    return [*checks, *_together(up, skews, federation, limits)]
+
+
+async def probed(me: Identity, federation: Federation, clock: Clock, limits: Limits) -> list[Check]:
+    """What the other members say when they are greeted."""
+    others = [member for member in federation.members if member.key != me.public]
+    found = await asyncio.gather(
+        *(probe(me, federation, member, clock, limits) for member in others)
+    )
+    checks = [
+        _greeted(member, answer, federation) for member, answer in zip(others, found, strict=True)
+    ]
+    up = sum(answer.refusal is None for answer in found)
+    skews = [answer.skew_ms for answer in found if answer.skew_ms is not None]
+    return [*checks, *_together(up, skews, federation, limits)]
+
+
+def _greeted(member: FederationMember, answer: Probed, federation: Federation) -> Check:
+    name = f"member {member.name}"
+    if answer.refusal is not None:
+        return warn(name, f"no link: {answer.refusal}")
+    if answer.hello is not None and answer.hello.federation != federation.hash:
+        text = f"answers, with another federation file (epoch {answer.hello.epoch})"
+        return warn(name, text, "give both the same federation file")
+    return ok(name, f"answers at {member.address}")
+
+
+def _together(up: int, skews: Iterable[int], federation: Federation, limits: Limits) -> list[Check]:
+    """What the members come to: is there a quorum, and is it our clock that is off?"""
+    checks = []
+    size = len(federation.members)
+    quorum = Quorum.of(size, federation.floors.fault_mode)
+    reached = f"{up + 1} of {size} members are here, this one included"
+    if up + 1 < quorum.q:
+        text = f"{reached}; a committee of all decides with {quorum.q}"
+        checks.append(fail("quorum", text, "start or reach more of them"))
+    else:
+        checks.append(ok("quorum", f"{reached}; {quorum.tolerates()}"))
+    measured = sorted(skews)
+    if size == 1:
+        return checks
+    if not measured:
+        checks.append(warn("clock", "no member told its time", "reach one, then ask again"))
+        return checks
+    middle = measured[len(measured) // 2]
+    apart = f"{abs(middle) / 1_000:.0f} s {'behind' if middle > 0 else 'ahead of'}"
+    text = f"this node's clock is {apart} the others'"
+    if abs(middle) < CLOCK_SAME_MS:
+        text = "this node's clock agrees with the others'"
+    if abs(middle) > limits.skew_ms:
+        checks.append(fail("clock", text, "set it: run a time service such as chrony"))
+    elif abs(middle) > limits.skew_ms // 4:
+        checks.append(warn("clock", text, "set it before members refuse links over it"))
+    else:
+        checks.append(ok("clock", text))
+    return checks
+
+
+async def _status(config: Config) -> dict[str, Any] | None:
+    """What the running node says of itself; None if none runs."""
+    try:
+        async with ControlClient(control_socket(config)) as client:
+            return await client.status()
+    except ControlError:
+        return None

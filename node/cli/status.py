@@ -1,0 +1,108 @@
+"""`quorate status`: how a running node is doing."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import config as node_config
+from ..config import control_socket
+from .exits import CliError
+from .output import console, emit, say
+from .tables import tame
+
+if TYPE_CHECKING:
+    from ..config import Config
+
+ID_SHOWN = 16
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def status(
+    directory: Annotated[
+        Path, typer.Argument(help="The node's directory.", metavar="DIR")
+    ] = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show how a running node is doing: links, tasks under way, what it refused."""
+    config = node_config.load(directory)
+    found = asyncio.run(_status(config))
+    if as_json:
+        emit(found)
+    else:
+        _show(found)
+
+
+async def _status(config: "Config") -> dict[str, Any]:
+    from ..wire.control import ControlClient, ControlUnreachable
+
+    try:
+        async with ControlClient(control_socket(config)) as client:
+            return await client.status()
+    except ControlUnreachable as error:
+        raise CliError(f"{error}; start it with `quorate serve {config.directory}`") from None
+
+
+def _show(found: dict[str, Any]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    federation, model = found["federation"], found["model"]
+    members = f"{federation['members']} member{'s' if federation['members'] != 1 else ''}"
+    say(f"{found['name']}, up for {duration(found['uptime_ms'])}, on port {found['port']}")
+    say(f"  key         {found['key']}")
+    say(f"  federation  {federation['name']}, epoch {federation['epoch']}, {members}")
+    say(f"  model       {tame(model['name'])}, of the family {tame(model['family'])}")
+    say(f"  tasks       {found['decided']} decided since, {len(found['undecided'])} under way")
+    if not found["database_matches"]:
+        say("  store       new: tasks opened before it was made are followed, not signed")
+    refused = sorted(found["refused_messages"].items())
+    if refused:
+        say(f"  refused     {', '.join(f'{count} {code}' for code, count in refused)}")
+    out = console()
+    if found["undecided"]:
+        tasks = Table(box=None, pad_edge=False)
+        tasks.add_column("task", no_wrap=True)
+        tasks.add_column("phase")
+        tasks.add_column("round", justify="right")
+        tasks.add_column("for", justify="right", no_wrap=True)
+        for item in found["undecided"]:
+            task = item["task"][:ID_SHOWN]
+            tasks.add_row(task, item["phase"], str(item["round"]), duration(item["ms"]))
+        out.print(Text(), tasks)
+    if found["peers"]:
+        peers = Table(box=None, pad_edge=False)
+        for heading in ("member", "address", "link"):
+            peers.add_column(heading, overflow="fold")
+        for peer in found["peers"]:
+            peers.add_row(peer["name"], peer["address"], Text(link(peer), style=_colour(peer)))
+        out.print(Text(), peers)
+
+
+def link(peer: dict[str, Any]) -> str:
+    """How the link with a member stands, in words."""
+    if not peer["up"]:
+        return f"down: {tame(peer['last_end'] or 'not tried yet')}"
+    trip = "" if peer["rtt_ms"] is None else f", {peer['rtt_ms']} ms"
+    other = "; its federation file differs from ours" if peer["federation_differs"] else ""
+    return f"up{trip}{other}"
+
+
+def duration(ms: int) -> str:
+    """A span of time for people."""
+    seconds = ms // 1_000
+    if seconds < 60:
+        return f"{ms / 1_000:.1f} s"
+    minutes, hours, days = seconds // 60, seconds // 3_600, seconds // 86_400
+    if minutes < 60:
+        return f"{minutes} min {seconds % 60} s"
+    return f"{hours} h {minutes % 60} min" if hours < 48 else f"{days} days {hours % 24} h"
+
+
+def _colour(peer: dict[str, Any]) -> str:
+    if not peer["up"]:
+        return "red"
+    return "yellow" if peer["federation_differs"] else "green"

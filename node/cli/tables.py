@@ -1,0 +1,216 @@
+"""What a round came to, in rows and words, and the names of members.
+
+Members are named as the federation file names them. Whatever a peer may have written is made
+tame before it meets a terminal.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ..federation import Federation
+
+TEXT_MAX: Final = 300
+"""Most characters of a peer's words in one line."""
+
+_KEY_START: Final = 8
+"""Hex digits by which the core's own texts name a member."""
+
+_KEY = re.compile(r"\b[0-9a-f]{8}\b")
+
+REASONS: Final = {
+    "unanimity": "all agreed",
+    "near_consensus": "beliefs are near consensus and the winner stood",
+    "plateau": "another round would have added nothing",
+    "rounds": "the policy allows no more rounds",
+    "budget": "the budget is spent",
+    "deadline": "the time is spent",
+}
+"""Why no further round was held, in words (P2)."""
+
+STRIKES: Final = {
+    "alias": "claimed an alias that another claims too",
+    "mismatch": "opened something else than it had committed to",
+    "no_show": "committed to nothing",
+    "self_vote": "voted for its own proposal, which was not counted",
+    "unopened": "opened nothing",
+    "void_answer": "gave an answer outside of the task's",
+}
+"""What a strike is for, in words (R8, R9)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roll:
+    """A committee's members by position: keys in hex, and names for people."""
+
+    keys: tuple[str, ...]
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, keys: Iterable[str], federation: "Federation | None") -> "Roll":
+        """The members with these keys; without a federation file by their first hex digits."""
+        found = tuple(keys)
+        known = {m.key.hex(): m.name for m in federation.members} if federation else {}
+        return cls(keys=found, names=tuple(known.get(key, key[:_KEY_START]) for key in found))
+
+    def name(self, key: str) -> str:
+        """The name of the member with this key."""
+        return self.names[self.keys.index(key)] if key in self.keys else key[:_KEY_START]
+
+    def listed(self, keys: Iterable[str]) -> str:
+        """The names of the members with these keys, in the order of the alphabet."""
+        return ", ".join(sorted(map(self.name, keys), key=str.casefold)) or "nobody"
+
+    def naming(self, text: str) -> str:
+        """`text` with names for the first digits of members' keys."""
+        names = {key[:_KEY_START]: name for key, name in zip(self.keys, self.names, strict=True)}
+        return _KEY.sub(lambda found: names.get(found[0], found[0]), text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One answer in one round: who proposed it, and its figures in bp."""
+
+    answer: str
+    members: tuple[str, ...]
+    belief: int
+    strength: int
+    support: int
+
+    def plain(self) -> dict[str, Any]:
+        """For programs; shares of one."""
+        return {
+            "answer": self.answer,
+            "members": list(self.members),
+            "belief": share(self.belief),
+            "strength": share(self.strength),
+            "support": share(self.support),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundView:
+    """One round's vote: `standings` by falling belief, the winner first."""
+
+    number: int
+    standings: tuple[Standing, ...]
+    winner: str | None
+    tied: bool
+    majority: str | None
+    majority_tied: tuple[str, ...]
+    reason: str | None
+    strikes: tuple[tuple[str, str], ...]
+    ballots: int
+
+    @classmethod
+    def of(cls, number: int, figures: Mapping[str, Any], roll: Roll) -> "RoundView":
+        """The view of an outcome's figures."""
+        tally, decision = figures["tally"], figures["decision"]
+        author = dict(zip(figures["proposals"], figures["authors"], strict=True))
+        standings = [
+            Standing(
+                answer=item["answer"],
+                members=tuple(sorted(roll.names[author[c]] for c in item["candidates"])),
+                belief=item["belief"],
+                strength=item["strength"],
+                support=item["support"],
+            )
+            for item in tally["classes"]
+        ]
+        winner = decision["answer"]
+        standings.sort(key=lambda item: (item.answer != winner, -item.belief))
+        baselines = tally["baselines"]
+        return cls(
+            number=number,
+            standings=tuple(standings),
+            winner=winner,
+            tied=tally["tied"],
+            majority=baselines["majority"],
+            majority_tied=tuple(baselines["majority_tied"]),
+            reason=decision["reason"],
+            strikes=tuple((roll.names[at], why) for at, why in figures["strikes"]),
+            ballots=tally["ballots"],
+        )
+
+    @property
+    def runner_up(self) -> Standing | None:
+        """The answer that came second, where there is a winner and another answer."""
+        return self.standings[1] if self.winner is not None and len(self.standings) > 1 else None
+
+    @property
+    def _outlook(self) -> str:
+        """What became of the round, in words."""
+        if self.reason is None:
+            return ": another round follows"
+        return f", the last: {REASONS.get(self.reason, self.reason)}"
+
+    @property
+    def heading(self) -> str:
+        """What stands above its table."""
+        return f"Round {self.number}{self._outlook}"
+
+    def plain(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "round": self.number,
+            "standings": [item.plain() for item in self.standings],
+            "tied": self.tied,
+            "majority": self.majority,
+            "majority_tied": list(self.majority_tied),
+            "reason": self.reason,
+            "strikes": [{"member": name, "reason": why} for name, why in self.strikes],
+            "ballots": self.ballots,
+        }
+
+    def table(self) -> "Table":
+        """The vote as a table for people."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False)
+        table.add_column("answer", overflow="fold")
+        table.add_column("proposed by", overflow="fold")
+        for heading in ("belief", "strength", "support"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for item in self.standings:
+            style = "bold" if item.answer == self.winner else ""
+            table.add_row(
+                Text(tame(item.answer)),
+                Text(", ".join(item.members)),
+                percent(item.belief),
+                percent(item.strength),
+                percent(item.support, signed=True),
+                style=style,
+            )
+        return table
+
+
+def share(bp: int) -> float:
+    """Basis points as a share of one."""
+    return bp / 10_000
+
+
+def percent(bp: int, *, signed: bool = False) -> str:
+    """Basis points in percent."""
+    return f"{bp / 100:+.1f} %" if signed else f"{bp / 100:.1f} %"
+
+
+def size(count: int) -> str:
+    """Bytes for people."""
+    if count < 1_000:
+        return f"{count} bytes"
+    return f"{count / 1e3:.1f} kB" if count < 1_000_000 else f"{count / 1e6:.1f} MB"
+
+
+def tame(text: str) -> str:
+    """A peer's words in one line of bounded length that writes nothing but letters."""
+    text = " ".join(text.split())
+    if len(text) > TEXT_MAX:
+        text = f"{text[:TEXT_MAX]}... ({len(text)} characters)"
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )

@@ -1,0 +1,232 @@
+"""`quorate verdict`: the verdicts that a node holds."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from .. import config as node_config
+from .exits import NEGATIVE, OK, CliError
+from .output import console, emit, note, say
+from .summary import Summary
+from .tables import STRIKES, Roll, RoundView, percent, share, tame
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from consensus.verdict import Bundle, Checked
+
+    from ..federation import Federation
+
+LIST: Final = 20
+"""Verdicts that a list shows unless more are asked for."""
+LIST_MAX: Final = 10_000
+"""What a daemon answers at most."""
+
+ID_SHOWN: Final = 16
+"""Hex digits of an id in a table: more than enough to give it by."""
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="List, show or export a node's verdicts."
+)
+
+Directory = Annotated[Path, typer.Argument(help="The node's directory.", metavar="DIR")]
+Id = Annotated[
+    str,
+    typer.Argument(
+        help="The first digits of the verdict's or the task's id; the newest if left out.",
+        metavar="[ID]",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+@app.command(name="list")
+def list_(
+    directory: Directory,
+    limit: Annotated[
+        int, typer.Option(help="How many, the newest first.", min=1, max=LIST_MAX)
+    ] = LIST,
+    as_json: AsJson = False,
+) -> None:
+    """List the newest verdicts."""
+    from . import shelf
+
+    config = node_config.load(directory)
+    found = asyncio.run(shelf.entries(config, limit))
+    if as_json:
+        emit([{**entry, "probability": share(entry["probability"])} for entry in found])
+        return
+    if not found:
+        note(f"{config.name} has no verdict yet.")
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("decided", "verdict"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("warnings", overflow="fold")
+    table.add_column("answer", overflow="fold")
+    table.add_column("believed", justify="right", no_wrap=True)
+    for entry in found:
+        answer = entry["answer"]
+        table.add_row(
+            _when(entry["decided_at_ms"]),
+            entry["verdict"][:ID_SHOWN],
+            ", ".join(code for code, _ in entry["warnings"]),
+            Text(entry["status"] if answer is None else tame(answer)),
+            "" if answer is None else percent(entry["probability"]),
+        )
+    console().print(table)
+
+
+@app.command()
+def show(directory: Directory, reference: Id = "", as_json: AsJson = False) -> int:
+    """Show a verdict: warnings, answer, and the vote of each round. It is verified first."""
+    from consensus.verdict import Bundle, VerdictError, verify
+
+    from .. import federation_file
+    from ..wire import codec
+    from . import shelf
+
+    config = node_config.load(directory)
+    federation = federation_file.load(config.federation)
+    bundle = Bundle.decode(asyncio.run(shelf.bundle(config, reference)))
+    try:
+        checked = verify(bundle, codec.reader(), federation.floor_problem)
+    except VerdictError as error:
+        raise CliError(f"the verdict is invalid: {tame(str(error))}", NEGATIVE) from None
+    roll = Roll.of((key.hex() for key in checked.spec.committee.members), federation)
+    if as_json:
+        emit(_plain(checked, bundle, roll))
+    else:
+        _show(checked, bundle, roll, federation)
+    return OK
+
+
+@app.command()
+def export(
+    directory: Directory,
+    reference: Id = "",
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            help="The file to write; verdict-ID.json in this directory if left out.",
+            metavar="FILE",
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a verdict to a file that anybody can verify, with the federation file alone."""
+    from consensus.verdict import Bundle
+
+    from .. import files
+    from . import shelf
+
+    data = asyncio.run(shelf.bundle(node_config.load(directory), reference))
+    found = Bundle.decode(data)
+    path = to or Path(f"verdict-{found.id.hex()[:ID_SHOWN]}.json")
+    try:
+        if force:
+            files.write_atomic(path, data, 0o644)
+        else:
+            files.create_exclusive(path, data, 0o644)
+    except FileExistsError:
+        raise CliError(f"{path} exists already: choose another --to, or --force") from None
+    except OSError as error:
+        raise CliError(f"cannot write {path}: {error.strerror}") from None
+    if as_json:
+        emit({"file": str(path), "verdict": found.id.hex(), "task": found.task.hex()})
+    else:
+        say(f"Wrote {path} ({len(data)} bytes).")
+        note(f"Anyone can check it: quorate verify {path} --federation FED")
+
+
+def _show(checked: "Checked", bundle: "Bundle", roll: Roll, federation: "Federation") -> None:
+    from rich.text import Text
+
+    out = console()
+    summary = Summary.of(checked.outcomes[-1], len(checked.outcomes), roll)
+    for caution in summary.cautions:
+        out.print(Text(caution.line, style="yellow"))
+    out.print(Text(summary.headline, style="bold"))
+    for line in (*summary.lines, *_about(checked, roll, federation)):
+        out.print(Text(line))
+    for number, figures in enumerate(checked.outcomes, 1):
+        _show_round(out, RoundView.of(number, figures, roll), _abstained(bundle, number, roll))
+
+
+def _about(checked: "Checked", roll: Roll, federation: "Federation") -> Iterator[str]:
+    spec = checked.spec
+    for part in spec.messages:
+        if part.text:
+            yield f"Case       {tame(part.text)}"
+        if part.vector:
+            yield f"Case       a vector of {len(part.vector)} numbers"
+    asked = f"asked by {roll.name(checked.opener.hex())}, {_when(spec.opened_at_ms)}"
+    yield f"Committee  {roll.listed(roll.keys)}; {spec.committee.quorum.tolerates()}; {asked}"
+    yield f"Task       {checked.task.hex()}"
+    yield f"Verdict    {checked.id.hex()}"
+    yield f"Checked    every figure recomputed; members and floors are those of {federation.name}"
+
+
+def _show_round(out: "Console", view: RoundView, abstained: list[tuple[str, str, str]]) -> None:
+    from rich.text import Text
+
+    out.print(Text(), Text(view.heading, style="bold"), view.table(), sep="\n")
+    for name, what, reason in abstained:
+        out.print(Text(f"{name} {what} nothing: {reason}"))
+    for name, why in view.strikes:
+        out.print(Text(f"{name} {STRIKES.get(why, why)}"))
+
+
+def _abstained(bundle: "Bundle", number: int, roll: Roll) -> list[tuple[str, str, str]]:
+    """Who drafted or judged nothing in a round, and why: member, which of the two, reason."""
+    from consensus.bodies import Commit, Opening
+    from consensus.envelope import Kind
+
+    from ..wire import codec
+
+    found = []
+    for envelope in bundle.rounds[number - 1].named:
+        if envelope.kind in (Kind.COMMIT, Kind.OPENING):
+            body, name = codec.decode(Kind(envelope.kind), envelope.payload), envelope.signer.hex()
+            if isinstance(body, Commit) and body.abstain:
+                found.append((roll.name(name), "drafted", tame(body.abstain)))
+            if isinstance(body, Opening) and body.ballot is not None and body.ballot.abstain:
+                found.append((roll.name(name), "judged", tame(body.ballot.abstain)))
+    return sorted(found)
+
+
+def _plain(checked: "Checked", bundle: "Bundle", roll: Roll) -> dict[str, Any]:
+    rounds = []
+    for number, figures in enumerate(checked.outcomes, 1):
+        abstained = [
+            {"member": name, "stage": "draft" if what == "drafted" else "judge", "reason": reason}
+            for name, what, reason in _abstained(bundle, number, roll)
+        ]
+        rounds.append({**RoundView.of(number, figures, roll).plain(), "abstained": abstained})
+    return {
+        **Summary.of(checked.outcomes[-1], len(checked.outcomes), roll).plain(),
+        "rounds": rounds,
+        "task": checked.task.hex(),
+        "verdict": checked.id.hex(),
+        "opener": roll.name(checked.opener.hex()),
+        "members": list(roll.names),
+        "tolerates": checked.spec.committee.quorum.tolerates(),
+        "opened_at_ms": checked.spec.opened_at_ms,
+    }
+
+
+def _when(wall_ms: int) -> str:
+    """A claimed time by this machine's clock and zone."""
+    try:
+        found = datetime.fromtimestamp(wall_ms / 1_000, UTC).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return f"{wall_ms} ms after 1970"
+    return found.strftime("%Y-%m-%d %H:%M")

@@ -103,9 +103,7 @@ class Content:
         _text(self.text, MAX_TEXT, "text")
         _need(bool(self.text.strip()) or bool(self.vector), "the prompt is empty")
         _need(len(self.vector) <= MAX_VECTOR, f"vector: at most {MAX_VECTOR} numbers")
-        _need(
-            all(value - value == 0.0 for value in self.vector), "vector holds NaN or infinity"
-        )
+        _need(all(value - value == 0.0 for value in self.vector), "vector holds NaN or infinity")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,9 +305,7 @@ class Ballot:
         _need(list(self.held) == sorted(set(self.held)), "held ids are not ascending")
         _text(self.abstain, MAX_REASON, "abstain")
         _text(self.prompt, MAX_LABEL, "prompt")
-        _need(
-            not (self.abstain and (self.pairs or self.marks)), "an abstaining ballot has entries"
-        )
+        _need(not (self.abstain and (self.pairs or self.marks)), "an abstaining ballot has entries")
         seen: set[tuple[int, int]] = set()
         for pair in self.pairs:
             _need(max(pair.first, pair.second) < len(self.held), "a pair names no candidate")
@@ -342,7 +338,9 @@ class Opening:
         claim = (self.alias, self.alias_signature, self.proposal, self.nonce)
         if any(claim):
             for value, size, name in zip(
-                claim, (32, 64, 32, 32), ("alias", "alias_signature", "proposal", "nonce"),
+                claim,
+                (32, 64, 32, 32),
+                ("alias", "alias_signature", "proposal", "nonce"),
                 strict=True,
             ):
                 _length(value, size, name)

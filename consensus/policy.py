@@ -13,9 +13,7 @@ ONE = 10_000
 
 
 def _figure(default: int, low: int, high: int, unit: str, doc: str) -> Any:
-    return field(
-        default=default, metadata={"low": low, "high": high, "unit": unit, "doc": doc}
-    )
+    return field(default=default, metadata={"low": low, "high": high, "unit": unit, "doc": doc})
 
 
 def _choice(default: str, choices: tuple[str, ...], doc: str) -> Any:

@@ -166,7 +166,7 @@ def to_plain(envelope: Envelope) -> dict[str, Any]:
 def from_plain(plain: dict[str, Any]) -> Envelope:
     """The inverse of `to_plain`. Raises `ValueError`, `KeyError` or `TypeError`."""
     kind = plain["kind"]
-    if not isinstance(kind, int) or not 0 <= kind <= 255:
+    if type(kind) is not int or not 0 <= kind <= 255:  # true would be another form of 1
         raise ValueError("an envelope's kind is not a small number")
     try:
         return Envelope(

@@ -6,6 +6,13 @@ from ..envelope import VOTES, Envelope, Kind
 from ..ports import Reader
 from .bundle import BundleError, from_plain, to_plain
 
+UNSLOTTED = {
+    Kind.TASK_OPEN: "a member opens as many tasks as it likes (S7)",
+    Kind.PROPOSAL: "an alias signs what its author likes, and a commit names one of them (R2)",
+    Kind.REPORT: "they void neither (V1b)",
+}
+"""Kinds of which a signer may make several in one ctx, and why."""
+
 
 def evidence_problem(first: Envelope, second: Envelope, reader: Reader) -> str | None:
     """Why two envelopes do not convict their signer, or None if they do.
@@ -25,8 +32,8 @@ def evidence_problem(first: Envelope, second: Envelope, reader: Reader) -> str |
         bodies = [reader.decode(kind, envelope.payload) for envelope in (first, second)]
     except (ValueError, BodyError) as error:
         return f"an envelope is malformed: {error}"
-    if kind is Kind.REPORT:
-        return "two REPORTs of one member are not equivocation (V1b)"
+    if kind in UNSLOTTED:
+        return f"two {kind.name}s are not equivocation: {UNSLOTTED[kind]}"
     if kind in VOTES or kind is Kind.PROPOSE:
         views = {body.view for body in bodies if isinstance(body, Vote | Propose)}
         if len(views) != 1:

@@ -94,7 +94,8 @@ def verify(bundle: Bundle, reader: Reader, pin: Pin | None) -> Checked:
 
 def _check_open(opened: Envelope, reader: Reader) -> tuple[TaskOpen, Ctx]:
     message = _read(opened, reader)
-    if message.kind is not Kind.TASK_OPEN or message.ctx.task != ZERO or message.ctx.round != 0:
+    place = (message.ctx.task, message.ctx.round, message.ctx.stage)
+    if message.kind is not Kind.TASK_OPEN or place != (ZERO, 0, Stage.OPEN):
         raise VerdictError("S7", "the first envelope is not a TaskOpen", opened.id)
     assert isinstance(message.body, TaskOpen)
     committee = message.body.committee

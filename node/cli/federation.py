@@ -76,7 +76,7 @@ def add(
     say(f"Added {names}: {changed.name} has {count} member{'s' if count > 1 else ''} now.")
     note(
         f"Its epoch is {changed.epoch}, its hash {changed.hash.hex()}. Give every member this "
-        "file: nodes with different files do not link."
+        "file: a node reads it as it starts."
     )
 
 

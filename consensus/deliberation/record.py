@@ -32,7 +32,7 @@ def agreed_record(
         outcome = state.values[Stage.OUTCOME]
         assert outcome.figures is not None
         seed = value_id(state.points[Stage.OUTCOME].value)
-        critiques = _critiques(state)
+        critiques = _critiques(state, spec)
         for text in outcome.figures["plateau"]["passed"]:  # P3: over the quality gate
             item = MessageId(bytes.fromhex(text))
             message = state.lookup(item)
@@ -63,16 +63,18 @@ def dials_of(rounds: Sequence[RoundState]) -> Dials:
     return Dials(contentiousness=dials["contentiousness"], gate=dials["gate"])
 
 
-def _critiques(state: RoundState) -> dict[MessageId, list[Critique]]:
-    """Marks on each proposal from counted ballots, a voter's on its own struck (R9)."""
+def _critiques(state: RoundState, spec: TaskOpen) -> dict[MessageId, list[Critique]]:
+    """Marks on each proposal from counted ballots, a voter's on its own struck (R8, R9)."""
     outcome = state.values[Stage.OUTCOME]
+    assert outcome.figures is not None
+    counted = {spec.committee.members[at] for at in outcome.figures["ballots"]}
     found: dict[MessageId, list[Critique]] = {}
     for item in outcome.ids:
         message = state.lookup(item)
-        if message is None or not isinstance(message.body, Opening):
+        if message is None or message.signer not in counted:
             continue
         opening = message.body
-        if opening.ballot is None:
+        if not isinstance(opening, Opening) or opening.ballot is None:
             continue
         ballot, _ = strike(opening.ballot, MessageId(opening.proposal) or None)
         for mark in ballot.marks:

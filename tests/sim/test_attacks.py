@@ -1,14 +1,17 @@
 """One scripted Byzantine member against three honest ones: each attack once broke something."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from consensus.bodies import Report
+from consensus.bodies import Mark, Opening, Proposal, Report
+from consensus.deliberation.requests import DraftRequest
 from consensus.envelope import Kind, Stage
 from consensus.ports import Message
-from node.sim.member import SimNode
-from tests.harness.swarms import Puppet, SmallSwarm, decided
+from node.sim.member import Mind, SimNode
+from node.sim.minds import opinionated
+from tests.harness.swarms import ORDERS, QUICK, Puppet, SmallSwarm, decided
 
 POINT_OF = {Kind.COMMIT: Stage.SLATE, Kind.SEAL: Stage.FREEZE, Kind.OPENING: Stage.OUTCOME}
 
@@ -61,3 +64,30 @@ def test_verdict_carries_a_proposal_that_answers_nothing() -> None:
     checked = decided(SmallSwarm(habits=frozenset({"no_answer"})))
     assert len(checked.outcomes[-1]["void"]) == 1
     assert [3, "void_answer"] in checked.outcomes[-1]["strikes"]
+
+
+def test_words_of_a_ballot_that_was_not_sealed_reach_no_model() -> None:
+    """An opening counts whole or not at all (R8), in the record of the next round too."""
+
+    def bend(puppet: Puppet, message: Message, goal: SimNode) -> Sequence[Message]:
+        body = message.body
+        if not isinstance(body, Opening) or body.ballot is None or message.ctx.round > 1:
+            return (message,)
+        marks = (Mark(candidate=0, endorsement=100, critique="written after the others opened"),)
+        ballot = replace(body.ballot, pairs=(), marks=marks)
+        data = puppet.swarm.ring.writer(puppet.member).encode(ballot)
+        return (puppet.resign(message, replace(body, ballot=ballot, ballot_bytes=data)),)
+
+    shown: list[str] = []
+    mind = opinionated("abc")
+
+    def draft(request: DraftRequest) -> Proposal | None:
+        shown.extend(word.text for entry in request.record for word in entry.critiques)
+        return mind.draft(request)
+
+    minds = [Mind(draft=draft, judge=mind.judge), *(opinionated(order) for order in ORDERS[1:4])]
+    swarm = SmallSwarm(bend=bend, minds=minds, policy=replace(QUICK, rounds=2))
+    checked = decided(swarm)
+    assert [3, "mismatch"] in checked.outcomes[0]["strikes"]
+    assert "number 0 for me" in shown
+    assert "written after the others opened" not in shown

@@ -19,6 +19,7 @@ from . import federation_file, identity
 from .clock import Clock, SystemClock
 from .config import Config
 from .config import control_socket as control_socket  # the demonstration finds it here
+from .entrance import RefusedTask
 from .entropy import Entropy, SystemEntropy
 from .evidence import EvidenceShelf
 from .federation import Federation, FederationError
@@ -27,7 +28,7 @@ from .intake import Intake
 from .log import get_logger
 from .models import registry
 from .models.base import Model
-from .runner import RefusedTask, Runner
+from .runner import Runner
 from .store.contract import BadReference, StoreError
 from .store.records import Slot
 from .store.sqlite import SqliteStore
@@ -237,7 +238,7 @@ class Daemon:
                 raise StoreError(f"a stored task cannot be read again: {opened.text}")
             slots = await self._store.slots(row.task)
             kept = tuple(_kept(slot) for slot in slots)
-            self.runner.resume(row, opened, kept)
+            self.runner.entrance.resume(row, opened, kept)
             log.info("resumed", task=row.task.hex()[:8], slots=len(kept))
 
     async def _forget(self) -> None:
@@ -280,14 +281,14 @@ class Daemon:
 
     def serve_watch(self, member: bytes, request: WatchRequest) -> AsyncIterator[Event]:  # noqa: ARG002
         """A member's command line follows a task here; every member may."""
-        return self.runner.watch(request)
+        return self.runner.entrance.watch(request)
 
     # -- what the operator asks -------------------------------------------------------
 
     async def ask(self, ask: Ask) -> AsyncIterator[Event]:
         """Open a task and follow it. Raises `ControlError`."""
         try:
-            live = self.runner.ask(self._spec(ask))
+            live = self.runner.entrance.ask(self._spec(ask))
         except RefusedTask as error:
             raise ControlError(f"this node does not take the task: {error}") from None
         async for event in live.watchers.follow():
@@ -319,7 +320,7 @@ class Daemon:
 
     def watch(self, request: WatchRequest) -> AsyncIterator[Event]:
         """Follow a task."""
-        return self.runner.watch(request)
+        return self.runner.entrance.watch(request)
 
     def status(self) -> dict[str, Any]:
         """How this node is doing."""

@@ -12,8 +12,9 @@ from consensus.envelope import Envelope, MessageId
 
 from .live import Live
 from .log import get_logger
+from .missed import Missed
 from .wire.frames import Digest, FetchRequest, Frame, Offer, Want, envelope_size, is_inline
-from .wire.limits import ID_PREFIX
+from .wire.limits import ID_PREFIX, Limits
 
 if TYPE_CHECKING:
     from .runner import Runner
@@ -29,6 +30,10 @@ SEEK_MS = 30
 """How long a named id may still be on its way by itself before it is asked for."""
 ANSWER_MS = 100
 """Least time between two digests to one member about one task."""
+HELD_MAX = Limits().held_ids
+"""Most ids in a digest; what is left out is pushed here again and known by its id."""
+READING_UP = 8
+"""Tasks finished without this node that it reads up on at a time: what is undecided comes first."""
 RATES = 4_096
 """Entries of the rate table; past it the oldest half goes, which costs a repeated digest."""
 
@@ -38,23 +43,32 @@ class Sync:
 
     def __init__(self, runner: "Runner") -> None:
         self._runner = runner
+        self.missed = Missed()
         self._last: dict[tuple[bytes, bytes, str], int] = {}
+        self._seen_up: dict[bytes, int] = {}
+        self._reading = False
         self._work: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Until cancelled: digests for tasks that have gone quiet, expiry for dead ones."""
         while True:
             await asyncio.sleep(SYNC_MS / 1_000)
+            for member in self._up():
+                self._seen_up[member] = self._runner.archive.finished
+            self.read_up()
             for live in list(self._runner.live.values()):
-                if self._runner.overdue(live):
-                    self._runner.expire(live)
+                if self._runner.entrance.overdue(live):
+                    self._runner.entrance.expire(live)
                     continue
                 now = self._runner.now
                 quiet = now - live.news_ms >= SYNC_MS
                 if quiet or now - live.synced_ms >= SYNC_MOST_MS:
                     live.synced_ms = now
-                    for member in self._others(live):
-                        self.digest_to(live, member)
+                    if self._surely_over(live):
+                        self._pull(live)
+                    else:
+                        for member in self._others(live):
+                            self.digest_to(live, member)
                     self._ask(live)
 
     # -- saying what is held ----------------------------------------------------------
@@ -62,6 +76,7 @@ class Sync:
     def digest_to(self, live: Live, member: bytes) -> None:
         """Tell `member` what is held of the round this node is in."""
         round_, held = live.task.held()
+        held = held[: ID_PREFIX * HELD_MAX]
         self._send(member, Frame(digests=(Digest(task=live.task.id, round=round_, held=held),)))
 
     def link_up(self, member: bytes) -> None:
@@ -69,25 +84,29 @@ class Sync:
         for live in self._runner.live.values():
             if live.task.committee.position(member) is not None:
                 self.digest_to(live, member)
-        past = self._runner.archive.recent()
+        past = self._runner.archive.recent(self._seen_up.get(member, 0))
         if past:
             self._send(member, Frame(digests=tuple(past)))
 
     def digested(self, source: bytes, digest: Digest) -> None:
         """A member said what it holds: push what it lacks, or learn that one is behind."""
         live = self._runner.live.get(digest.task)
-        if live is not None:
+        if live is not None and digest.verdict:
+            if source not in live.over:
+                live.over.append(source)
+            if self._may(digest.task, b"", "pull"):
+                self._pull(live)
+        elif live is not None:
             here, _ = live.task.held()
-            if (digest.verdict or digest.round > here) and self._may(digest.task, source, "ahead"):
+            if digest.round > here and self._may(digest.task, source, "ahead"):
                 self.digest_to(live, source)
-            if not digest.verdict:
-                prefixes = _prefixes(digest.held)
-                for message in live.task.lacking(digest.round, prefixes):
-                    self._runner.send(source, message.envelope, live)
+            for message in live.task.lacking(digest.round, _prefixes(digest.held)):
+                self._runner.send(source, message.envelope, live)
         elif not digest.verdict:
             self._start(self._push_past(source, digest))
         elif not self._runner.archive.knows(digest.task):
-            self.stranger(digest.task, source)
+            self.missed.heard(digest.task, source)
+            self.read_up()
 
     async def _push_past(self, source: bytes, digest: Digest) -> None:
         past = await self._runner.archive.load(digest.task)
@@ -98,6 +117,41 @@ class Sync:
             return
         for envelope in past.lacking(digest.round, _prefixes(digest.held)):
             self._runner.send(source, envelope)
+
+    # -- reading up -------------------------------------------------------------------
+
+    def read_up(self) -> None:
+        """Ask for the TaskOpens of a few missed tasks; what is heard of in one go, in one go."""
+        if not self._reading:
+            self._reading = True
+            asyncio.get_running_loop().call_soon(self._read_up)
+
+    def _read_up(self) -> None:
+        self._reading = False
+        behind = sum(bool(live.over) for live in self._runner.live.values())
+        room = READING_UP - behind
+        for task, member in self.missed.due(room, self._up(), self._runner.now):
+            self._send(member, Frame(wants=(Want(task=task),)))
+
+    def stepped(self, live: Live) -> None:
+        """A task went on: one that is being read up on needs its next round."""
+        if live.over:
+            here = live.task.round.number if live.task.rounds else 0
+            if here != live.pulled:
+                live.pulled = here
+                self._pull(live)
+
+    def _pull(self, live: Live) -> None:
+        """Have the next of those that hold the verdict push what is lacking of this round."""
+        up = self._up()
+        there = [member for member in live.over if member in up]
+        if there:
+            self.digest_to(live, there[live.pulls % len(there)])
+            live.pulls += 1
+
+    def _surely_over(self, live: Live) -> bool:
+        """Whether an honest member holds the verdict: one of t that say so (S6)."""
+        return len(live.over) >= live.task.quorum.t
 
     # -- asking -----------------------------------------------------------------------
 
@@ -219,9 +273,12 @@ class Sync:
         return Frame(envelopes=tuple(small), offers=tuple(offers))
 
     def _others(self, live: Live) -> list[bytes]:
-        peers = self._runner.peers
-        up = set(peers.up) if peers is not None else set()
+        up = self._up()
         return [member for member in live.task.committee.members if member in up]
+
+    def _up(self) -> frozenset[bytes]:
+        peers = self._runner.peers
+        return frozenset(peers.up) if peers is not None else frozenset()
 
     def _send(self, member: bytes, frame: Frame) -> None:
         if self._runner.peers is not None:

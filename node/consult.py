@@ -1,0 +1,72 @@
+"""Asking the model: bounded calls, deadlines, and one kind of answer back to the core.
+
+A provider's failure is named here: in full in this node's log, and in words fit for others
+in the abstention that goes out instead of a draft or a ballot (rule R0).
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from consensus.deliberation.effects import Draft, Drafted, Judge, Judged
+
+from .live import Live
+from .log import get_logger
+from .models.base import Model, ModelError
+
+log = get_logger("model")
+
+Answer = Callable[[bytes, Drafted | Judged], None]
+"""Takes a task's id and the model's answer, or its failure, as an event."""
+
+
+class Consultant:
+    """One node's model with its bound on calls at a time."""
+
+    def __init__(self, model: Model, calls: int, answer: Answer) -> None:
+        self._model = model
+        self._room = asyncio.Semaphore(calls)
+        self._answer = answer
+
+    def ask(self, live: Live, effect: Draft | Judge) -> None:
+        """Call the model in the background; the answer comes back as an event."""
+        work = self._draft(live, effect) if isinstance(effect, Draft) else self._judge(live, effect)
+        call = asyncio.get_running_loop().create_task(work)
+        live.calls.add(call)
+        call.add_done_callback(live.calls.discard)
+
+    async def _draft(self, live: Live, effect: Draft) -> None:
+        request, proposal, failure = effect.request, None, ""
+        try:
+            async with asyncio.timeout(request.deadline_ms / 1_000), self._room:
+                proposal = await self._model.draft(request)
+        except Exception as error:  # noqa: BLE001  whatever a third party's model raises
+            failure = self._failed(live, "draft", error)
+        self._answer(live.task.id, Drafted(round=request.round, proposal=proposal, failure=failure))
+
+    async def _judge(self, live: Live, effect: Judge) -> None:
+        request, judgment, failure = effect.request, None, ""
+        try:
+            async with asyncio.timeout(request.deadline_ms / 1_000), self._room:
+                judgment = await self._model.judge(request)
+        except Exception as error:  # noqa: BLE001  whatever a third party's model raises
+            failure = self._failed(live, "judge", error)
+        self._answer(live.task.id, Judged(round=request.round, judgment=judgment, failure=failure))
+
+    def _failed(self, live: Live, doing: str, error: Exception) -> str:
+        """The reason an abstention carries; the full cause goes to this node's own log."""
+        match error:
+            case TimeoutError():
+                reason = cause = "the model gave no answer in time"
+            case ModelError():
+                reason, cause = error.public, error.cause
+            case _:
+                reason, cause = "the model failed", f"{type(error).__name__}: {error}"
+        log.warning(
+            "model failed",
+            task=live.task.id.hex()[:8],
+            round=live.task.round.number,
+            doing=doing,
+            model=self._model.describe().name,
+            cause=cause,
+        )
+        return reason

@@ -1,0 +1,245 @@
+"""Tasks coming in and going: asked here, offered by others, resumed, expired, followed (S7)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from typing import TYPE_CHECKING
+
+from consensus.bodies import Acceptance, TaskOpen
+from consensus.deliberation.scribe import Kept, Scribe
+from consensus.deliberation.task import Task
+from consensus.envelope import ZERO, Ctx, Kind, Stage, TaskId
+from consensus.ports import Message, Reader, Writer
+
+from .clock import Clock
+from .entropy import Entropy
+from .live import Live
+from .log import get_logger
+from .store.contract import Store
+from .store.records import Closed, Role, TaskRow, TaskState
+from .watchers import opening
+from .wire.admission import Refusal
+from .wire.watch import Event, WatchRequest
+
+if TYPE_CHECKING:
+    from .runner import Runner
+
+log = get_logger("entrance")
+
+GRACE_MS = 10_000
+"""How long past its not-after an undecided task is still followed: a verdict may be near."""
+
+
+class RefusedTask(Exception):  # noqa: N818  named for what happened
+    """This node does not take the task; the text is the reason."""
+
+
+class Entrance:
+    """Where the runner's tasks come from and where they end without a verdict."""
+
+    def __init__(
+        self,
+        runner: "Runner",
+        *,
+        reader: Reader,
+        writer: Writer,
+        store: Store,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        self._runner = runner
+        self._reader = reader
+        self._writer = writer
+        self._store = store
+        self._clock = clock
+        self._entropy = entropy
+        self._work: set[asyncio.Task[None]] = set()
+
+    def ask(self, spec: TaskOpen) -> Live:
+        """Open a task of this node's own (S7). Raises `RefusedTask` with the reason."""
+        r = self._runner
+        ctx = Ctx(
+            network=spec.committee.network,
+            committee=spec.committee.hash,
+            task=ZERO,
+            round=0,
+            stage=Stage.OPEN,
+        )
+        scribe = Scribe(writer=self._writer, base=ctx, secret=bytes(32))
+        opened = scribe.sign(0, Stage.OPEN, Kind.TASK_OPEN, spec)
+        admitted = r.gate.admit(opened.envelope)
+        if isinstance(admitted, Refusal):
+            raise RefusedTask(admitted.text)
+        problem = r.intake.problem(opened, running=len(r.live), wall_ms=self._clock.wall_ms())
+        if problem:
+            raise RefusedTask(problem)
+        live = self._enter(opened, role=Role.OPENER, refusal="")
+        r.tick.acts.append(lambda: r.send_all(live, opened.envelope))
+        return live
+
+    def offered(self, opened: Message, source: bytes | None) -> None:
+        """A TaskOpen came in: take part, refuse with a reason, or only follow (S7, A13)."""
+        r = self._runner
+        spec = opened.body
+        assert isinstance(spec, TaskOpen)
+        if opened.id in r.live or r.archive.knows(opened.id):
+            return  # S7: a task seen before is not taken again
+        if spec.committee.position(r.me) is None:
+            log.info("not a member of the task's committee", task=opened.id.hex()[:8])
+            return
+        if self._clock.wall_ms() > spec.not_after_ms:
+            self._start(self._follow_late(opened, source))
+            return
+        if r.archive.full:
+            log.error("no room to remember another task", task=opened.id.hex()[:8])
+            return
+        follow = not r.intake.may_sign(spec)
+        problem = (
+            ""
+            if follow
+            else r.intake.problem(opened, running=len(r.live), wall_ms=self._clock.wall_ms())
+        )
+        if problem:
+            log.warning("task refused", task=opened.id.hex()[:8], reason=problem)
+        live = self._enter(opened, role=Role.MEMBER, refusal=problem, active=not follow)
+        if source is not None:
+            r.tick.acts.append(lambda: r.sync.digest_to(live, source))
+
+    async def _follow_late(self, opened: Message, source: bytes | None) -> None:
+        """S7: nobody starts on an expired task, but a member may still learn its verdict."""
+        r = self._runner
+        if await self._store.task(TaskId(opened.id)) is None and opened.id not in r.live:
+            live = self._enter(opened, role=Role.MEMBER, refusal="", active=False)
+            if source is not None:
+                r.tick.acts.append(lambda: r.sync.digest_to(live, source))
+
+    def resume(self, row: TaskRow, opened: Message, kept: tuple[Kept, ...]) -> None:
+        """Take up an undecided task after a restart (A13)."""
+        r = self._runner
+        spec = opened.body
+        assert isinstance(spec, TaskOpen)
+        self._enter(
+            opened,
+            role=row.role,
+            refusal=_refused_before(kept),
+            active=r.intake.may_sign(spec),
+            row=row,
+            kept=kept,
+        )
+
+    def _enter(
+        self,
+        opened: Message,
+        *,
+        role: Role,
+        refusal: str,
+        active: bool = True,
+        row: TaskRow | None = None,
+        kept: tuple[Kept, ...] = (),
+    ) -> Live:
+        r = self._runner
+        spec = opened.body
+        assert isinstance(spec, TaskOpen)
+        if row is None:
+            row = TaskRow(
+                opening=opened.envelope,
+                secret=self._entropy.draw(32),
+                role=role,
+                opened_at_ms=spec.opened_at_ms,
+                not_after_ms=spec.not_after_ms,
+            )
+            r.tick.tasks.append(row)
+        task = Task(
+            opened=opened,
+            reader=self._reader,
+            writer=self._writer,
+            secret=row.secret,
+            refusal=refusal,
+            active=active,
+            kept=kept,
+        )
+        live = Live(task=task, row=row, began_ms=r.now, news_ms=r.now)
+        r.live[opened.id] = live
+        r.archive.note(opened.id, spec.not_after_ms)
+        live.watchers.tell(opening(opened.envelope, spec))
+        r.begin(opened.id)
+        r.step(opened.id, r.links(task.committee))
+        return live
+
+    def expire(self, live: Live) -> None:
+        """Give up an undecided task whose not-after has passed for good."""
+        self.close(live, TaskState.EXPIRED, "expired")
+
+    def close(self, live: Live, state: TaskState, word: str) -> None:
+        """End a task that will have no verdict."""
+        r = self._runner
+        r.tick.closed.append(Closed(task=TaskId(live.task.id), state=state))
+        live.cancel()
+        r.live.pop(live.task.id, None)
+        round_ = live.task.round.number if live.task.rounds else 0
+        detail = {"phase": live.task.phase.name.lower()}
+        r.tick.acts.append(
+            lambda: live.watchers.tell(
+                Event(task=live.task.id, round=round_, kind=word, detail=detail)
+            )
+        )
+        log.warning(word, task=live.task.id.hex()[:8], **detail)
+        r.wake()
+
+    def drop(self, live: Live) -> None:
+        """Stop a task that went wrong here; a restart takes it up again from its slots."""
+        live.cancel()
+        self._runner.live.pop(live.task.id, None)
+        reason = "internal error; see this node's log"
+        live.watchers.tell(
+            Event(task=live.task.id, round=0, kind="abandoned", detail={"reason": reason})
+        )
+
+    def overdue(self, live: Live) -> bool:
+        """Whether an undecided task is past its not-after, and past the time that a member
+        which has just come back gets to learn what became of it."""
+        r = self._runner
+        late = self._clock.wall_ms() > live.task.spec.not_after_ms + GRACE_MS
+        return late and r.now > live.began_ms + GRACE_MS
+
+    async def watch(self, request: WatchRequest) -> AsyncIterator[Event]:
+        """Follow a task from its first event on; a TaskOpen that comes along is taken up.
+
+        A task that cannot be followed gets one last event that says why.
+        """
+        r = self._runner
+        if request.open is not None and request.task not in r.live:
+            admitted = r.gate.admit(request.open)
+            if isinstance(admitted, Refusal):
+                yield _nothing(request.task, admitted.text)
+                return
+            if admitted.id != request.task:
+                yield _nothing(request.task, "the TaskOpen that came along is of another task")
+                return
+            if await r.archive.load(request.task) is None:
+                self.offered(admitted, None)
+        live = r.live.get(request.task)
+        if live is not None:
+            async for event in live.watchers.follow():
+                yield event
+            return
+        told = await r.archive.events(request.task)
+        for event in told or [_nothing(request.task, "the task is not known here")]:
+            yield event
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+
+def _nothing(task: bytes, reason: str) -> Event:
+    """The only event of a task that cannot be followed here."""
+    return Event(task=task, round=0, kind="unknown", detail={"reason": reason})
+
+
+def _refused_before(kept: Iterable[Kept]) -> str:
+    """The reason with which this node refused a task before a restart, or ""."""
+    for item in kept:
+        if isinstance(item.message.body, Acceptance):
+            return item.message.body.refusal
+    return ""

@@ -22,7 +22,10 @@ KNOWN = 200_000
 """Tasks remembered by id until their not-after, so that none is taken up twice. Past it no new
 one is taken: forgetting one that can still be played again would be worse."""
 TOLD = 64
-"""Finished tasks told to a member whose link comes up: what a short absence can have missed."""
+"""Finished tasks told to a member whose link comes up, at least: what it may have missed while
+nobody noticed its absence."""
+TOLD_MOST = 4_096
+"""Finished tasks told at most: what its link's absence was long enough for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +43,12 @@ class Past:
         index = max(round_, 1) - 1
         if index >= len(self.bundle.rounds):
             return []
-        envelopes = self.bundle.rounds[index].envelopes()
-        return [item for item in envelopes if item.id[:ID_PREFIX] not in prefixes]
+        return [
+            item
+            for item in self.bundle.rounds[index].envelopes()
+            # A proposal is taken by those alone who ask for it by id.
+            if item.kind != Kind.PROPOSAL and item.id[:ID_PREFIX] not in prefixes
+        ]
 
     def find(self, item: bytes) -> Envelope | None:
         """An envelope of the verdict by id."""
@@ -72,6 +79,8 @@ class Archive:
         self._store = store
         self._kept: OrderedDict[bytes, Past] = OrderedDict()
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self.finished = 0
+        """Tasks finished since this process began."""
 
     async def open(self, wall_ms: int) -> None:
         """Remember the tasks that could be played again, and the last verdicts."""
@@ -95,7 +104,11 @@ class Archive:
         past = Past(bundle=bundle, committee=spec.committee)
         self._kept[bundle.task] = past
         self._kept.move_to_end(bundle.task)
-        self._known[bundle.task] = _Known(verdict=bundle.id, not_after_ms=spec.not_after_ms)
+        known = _Known(verdict=bundle.id, not_after_ms=spec.not_after_ms)
+        if not self.verdict(bundle.task):
+            self.finished += 1
+            self._known.pop(bundle.task, None)  # ordered by when they were finished
+        self._known[bundle.task] = known
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return past
@@ -157,9 +170,11 @@ class Archive:
         told.append(Event(task=task, round=len(bundle.rounds), kind="verdict", detail=detail))
         return told
 
-    def recent(self) -> list[Digest]:
-        """The last finished tasks, newest first, as a returning member is told of them."""
+    def recent(self, since: int) -> list[Digest]:
+        """The last finished tasks, oldest first, as a returning member is told of them.
+
+        `since` is what `finished` was when the member's link was last seen up.
+        """
+        count = min(max(self.finished - since, TOLD), TOLD_MOST)
         last = [(task, known.verdict) for task, known in self._known.items() if known.verdict]
-        return [
-            Digest(task=task, round=0, verdict=verdict) for task, verdict in reversed(last[-TOLD:])
-        ]
+        return [Digest(task=task, round=0, verdict=verdict) for task, verdict in last[-count:]]

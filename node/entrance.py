@@ -92,7 +92,9 @@ class Entrance:
         if r.archive.full:
             log.error("no room to remember another task", task=opened.id.hex()[:8])
             return
-        follow = not r.intake.may_sign(spec)
+        over = self._finished_at(opened.id, spec)
+        # Of t members one is honest: where so many hold the verdict, nobody needs this node's.
+        follow = len(over) >= spec.committee.quorum.t or not r.intake.may_sign(spec)
         problem = (
             ""
             if follow
@@ -101,15 +103,23 @@ class Entrance:
         if problem:
             log.warning("task refused", task=opened.id.hex()[:8], reason=problem)
         live = self._enter(opened, role=Role.MEMBER, refusal=problem, active=not follow)
-        if source is not None:
+        live.over += over
+        if source is not None and not over:
             r.tick.acts.append(lambda: r.sync.digest_to(live, source))
+
+    def _finished_at(self, task: bytes, spec: TaskOpen) -> list[bytes]:
+        """The members of the committee that said that they hold the task's verdict."""
+        said = self._runner.sync.missed.take(task)
+        return [member for member in said if spec.committee.position(member) is not None]
 
     async def _follow_late(self, opened: Message, source: bytes | None) -> None:
         """S7: nobody starts on an expired task, but a member may still learn its verdict."""
         r = self._runner
         if await self._store.task(TaskId(opened.id)) is None and opened.id not in r.live:
             live = self._enter(opened, role=Role.MEMBER, refusal="", active=False)
-            if source is not None:
+            assert isinstance(opened.body, TaskOpen)
+            live.over += self._finished_at(opened.id, opened.body)
+            if source is not None and not live.over:
                 r.tick.acts.append(lambda: r.sync.digest_to(live, source))
 
     def resume(self, row: TaskRow, opened: Message, kept: tuple[Kept, ...]) -> None:

@@ -44,6 +44,11 @@ class Live:
     seeking: bool = False
     synced_ms: int = 0
     asked: int = 0
+    over: list[bytes] = field(default_factory=list)
+    """Members that say they hold the verdict: this node is behind, and reads up from them."""
+    pulled: int = -1
+    """The round for which one of them was last asked."""
+    pulls: int = 0
 
     def cancel(self) -> None:
         """Stop timers and pending model calls."""

@@ -167,6 +167,7 @@ class Runner:
     def _advance(self, live: Live, step: Callable[[Live], list[Effect]]) -> None:
         try:
             self._collect(live, step(live))
+            self.sync.stepped(live)
         except Exception:
             # A fault of ours in one task must not stop the others, and this one signs no more.
             log.exception("internal error; the task is dropped", task=live.task.id.hex()[:8])

@@ -232,19 +232,27 @@ class Runner:
 
     def send_all(self, live: Live, envelope: Envelope) -> None:
         """Send an envelope of a task to every other member of its committee."""
+        up = self.up
         for member in live.task.committee.members:
-            if member != self.me:
-                self.send(member, envelope, live)
+            if member in up:
+                self._post(member, envelope, live)
 
     def send(self, member: bytes, envelope: Envelope, live: Live | None = None) -> None:
-        """Put an envelope into the frame that this turn sends to `member`."""
-        if self.federation.member(member) is None:
-            return  # a refused task may name strangers
+        """Put an envelope into the frame that this turn sends to `member`, if it has a link."""
+        if member in self.up:
+            self._post(member, envelope, live)
+
+    def _post(self, member: bytes, envelope: Envelope, live: Live | None) -> None:
         self._out.setdefault(member, []).append(envelope)
         if live is not None:
             live.traffic.sent += 1
             live.traffic.sent_bytes += envelope_size(envelope)
         self._wake.set()
+
+    @property
+    def up(self) -> frozenset[bytes]:
+        """The members whose link is up; none other is ever sent anything."""
+        return frozenset(self.peers.up if self.peers is not None else ())
 
     def _flush(self) -> None:
         out, self._out = self._out, {}
@@ -386,7 +394,7 @@ class Runner:
 
     def links(self, committee: Committee) -> Links:
         """Who can be reached, and the q-th smallest round trip, one's own of 0 included (A10)."""
-        up = frozenset(self.peers.up if self.peers is not None else ())
+        up = self.up
         trips = sorted([0, *(self._rtt[member] for member in up if member in self._rtt)])
         q = committee.quorum.q
         return Links(up=up, rtt_ms=trips[q - 1] if len(trips) >= q else None)

@@ -53,7 +53,7 @@ class Sync:
         """Until cancelled: digests for tasks that have gone quiet, expiry for dead ones."""
         while True:
             await asyncio.sleep(SYNC_MS / 1_000)
-            for member in self._up():
+            for member in self._runner.up:
                 self._seen_up[member] = self._runner.archive.finished
             self.read_up()
             for live in list(self._runner.live.values()):
@@ -130,7 +130,7 @@ class Sync:
         self._reading = False
         behind = sum(bool(live.over) for live in self._runner.live.values())
         room = READING_UP - behind
-        for task, member in self.missed.due(room, self._up(), self._runner.now):
+        for task, member in self.missed.due(room, self._runner.up, self._runner.now):
             self._send(member, Frame(wants=(Want(task=task),)))
 
     def stepped(self, live: Live) -> None:
@@ -143,7 +143,7 @@ class Sync:
 
     def _pull(self, live: Live) -> None:
         """Have the next of those that hold the verdict push what is lacking of this round."""
-        up = self._up()
+        up = self._runner.up
         there = [member for member in live.over if member in up]
         if there:
             self.digest_to(live, there[live.pulls % len(there)])
@@ -273,12 +273,8 @@ class Sync:
         return Frame(envelopes=tuple(small), offers=tuple(offers))
 
     def _others(self, live: Live) -> list[bytes]:
-        up = self._up()
+        up = self._runner.up
         return [member for member in live.task.committee.members if member in up]
-
-    def _up(self) -> frozenset[bytes]:
-        peers = self._runner.peers
-        return frozenset(peers.up) if peers is not None else frozenset()
 
     def _send(self, member: bytes, frame: Frame) -> None:
         if self._runner.peers is not None:

@@ -156,6 +156,16 @@ class Instance:
         """Whether the PROPOSE or vote with this message id is kept."""
         return self._votes.holds(item) or item in self._kept_proposals
 
+    def validity(self, value: bytes) -> Validity:
+        """Whether `value` is valid: a yes or no is remembered, for it never changes."""
+        known = self._validity.get(value_id(value))
+        if known is not None:
+            return known
+        answer = self._check(value)
+        if not isinstance(answer, Pending):
+            self._validity[value_id(value)] = answer
+        return answer
+
     def certificate(self) -> tuple[Message, ...]:
         """The decided value's PROPOSE and its q precommits (A14); empty if undecided."""
         if self.decided is None:
@@ -387,14 +397,10 @@ class Instance:
 
     def _validity_of(self, value: bytes) -> Valid | Invalid | None:
         """The remembered answer of `check`; None while bytes are missing (A11)."""
-        known = self._validity.get(value_id(value))
-        if known is not None:
-            return known
-        answer = self._check(value)
+        answer = self.validity(value)
         if isinstance(answer, Pending):
             self._out.append(Want(ids=answer.ids))
             return None
-        self._validity[value_id(value)] = answer
         return answer
 
     def _proposer(self, view: int) -> bytes:

@@ -122,15 +122,44 @@ class Deciding:
         state.points[stage] = PointRecord(
             stage=stage, value=decided.value, carrier=carrier, precommits=decided.precommits
         )
-        value = PointValue.decode(decided.value, stage=stage, round_=state.number)
-        state.values[stage] = value
         state.decided_at[stage] = task.now
+        try:
+            value = PointValue.decode(decided.value, stage=stage, round_=state.number)
+        except ValueError as error:
+            self._broken(stage, str(error))
+            return
+        state.values[stage] = value
         task.report("decided", point=POINT_NAME[stage], view=decided.view, count=len(value.ids))
         if value.figures is not None:
             task.report("outcome", figures=value.figures)
         absent = state.absent(stage)
         if absent:
             self.seek(state, absent)
+
+    def settle(self, stage: Stage) -> bool:
+        """Whether a point is decided with all that it names in hand, and the next may begin.
+
+        An honest quorum decides nothing that is not valid. Where others did, more than f of
+        them are faulty, and no verdict of theirs would verify.
+        """
+        state = self._task.round
+        if stage not in state.values or state.absent(stage):
+            return False
+        match state.instances[stage].validity(state.points[stage].value):
+            case Pending(ids=ids):
+                self.seek(state, ids)
+                return False
+            case Invalid(rule=rule, text=text):
+                self._broken(stage, f"{rule}: {text}")
+                return False
+            case _:
+                state.settled.add(stage)
+                return True
+
+    def _broken(self, stage: Stage, text: str) -> None:
+        article = "an" if stage is Stage.OUTCOME else "a"
+        what = f"{article} {POINT_NAME[stage]} that is not valid"
+        self._task.give_up(f"a quorum decided {what}: {text}")
 
     def seek(self, state: RoundState, ids: tuple[MessageId, ...]) -> None:
         """Something held names `ids`: keep them when they come, and ask for them once (A11)."""

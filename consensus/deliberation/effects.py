@@ -135,7 +135,10 @@ class Finish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveUp:
-    """So many members refused that q ACCEPTs cannot come together any more (S7)."""
+    """No verdict can come of the task here: so many refused that q ACCEPTs cannot come
+    together any more (S7), or a quorum signed what is not valid: more than f are faulty."""
+
+    reason: str
 
 
 Effect = (

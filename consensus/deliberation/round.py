@@ -32,6 +32,7 @@ class RoundState:
         self.values: dict[Stage, PointValue] = {}
         self.expired: set[tuple[Stage, str]] = set()
         self.decided_at: dict[Stage, int] = {}
+        self.settled: set[Stage] = set()
         self._slots: dict[tuple[Kind, Stage, bytes], list[Message]] = {}
         self._held: dict[MessageId, Message] = {}
         self._parts: dict[MessageId, Message] = {}

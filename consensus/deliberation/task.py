@@ -121,7 +121,7 @@ class Task:
     def step(self, event: Event, now_ms: int) -> list[Effect]:
         """Handle one event and say what is to be done, in order."""
         self.now = now_ms
-        if self.phase is not Phase.DONE:
+        if not self.over:
             match event:
                 case Receive():
                     self._receive(event.message, event.source)
@@ -138,6 +138,11 @@ class Task:
         return self._flush()
 
     # -- what the surroundings may ask ------------------------------------------------
+
+    @property
+    def over(self) -> bool:
+        """Whether the task has ended here, with a verdict (`finished`) or without."""
+        return self.phase is Phase.DONE
 
     @property
     def round(self) -> RoundState:
@@ -234,7 +239,7 @@ class Task:
             what = "refused" if body.refusal else "accepted"
             self.report(what, member=message.signer.hex(), reason=body.refusal)
             if self._answers(refusing=True) > self.quorum.n - self.quorum.q:
-                self.out.append(GiveUp())
+                self.give_up("more members refused than a quorum can miss")
 
     def _expire(self, key: TimerKey) -> None:
         if not self.rounds:
@@ -277,8 +282,10 @@ class Task:
 
     def _flush(self) -> list[Effect]:
         """Go through every phase that has closed, and hand over the effects."""
-        while self.phase is not Phase.DONE:
+        while not self.over:
             target = self._skip() if self.rounds else None
+            if self.over:  # given up
+                break
             if target is None and PHASES[self.phase].closed(self):
                 target = Phase(self.phase + 1)
             if target is None:
@@ -295,7 +302,7 @@ class Task:
         """R0: a decided point closes every earlier stage, once all it names is in hand."""
         state, target = self.round, None
         for stage, phase in AFTER.items():
-            if stage not in state.values or state.absent(stage):
+            if stage not in state.settled and not self.deciding.settle(stage):
                 break
             if self.phase < phase:
                 target = phase
@@ -314,6 +321,11 @@ class Task:
             opened=self.opened, rounds=tuple(_record(state) for state in self.rounds)
         )
         self.out.append(self.finished)
+
+    def give_up(self, reason: str) -> None:
+        """End without a verdict."""
+        self.phase = Phase.DONE
+        self.out += [Release(), GiveUp(reason=reason)]
 
     def enter_round(self, number: int) -> None:
         """Begin round `number` with its three instances, restored where there were votes."""

@@ -1,6 +1,5 @@
 """What a message costs: signatures, the codec, the gate."""
 
-from collections.abc import Callable
 from functools import partial
 
 from consensus.envelope import Envelope, Kind
@@ -10,9 +9,17 @@ from node.wire.admission import Gate
 from tests.harness import cast
 from tests.vectors import examples
 
+from . import calls
+from .tables import Table
 
-def cases() -> dict[str, Callable[[], object]]:
-    """Named calls; the envelopes are those of the golden vectors."""
+
+async def table() -> Table:
+    """Signatures, the codec and the gate, on envelopes of the golden vectors."""
+    return calls.table("What a message costs", cases())
+
+
+def cases() -> calls.Cases:
+    """Named calls; admitting is everything from an envelope's bytes to a typed message."""
     envelopes = examples.envelopes()
     gate = Gate(network=cast.NETWORK, task=lambda _: examples.COMMITTEE, reader=codec.reader())
     vote = envelopes["prevote"]
@@ -23,7 +30,7 @@ def cases() -> dict[str, Callable[[], object]]:
             codec.decode, Kind.OPENING, envelopes["opening"].payload
         ),
         **{
-            f"admit a {name.upper()}": partial(_admit, gate, envelopes[name])
+            f"admit {name.upper()}": partial(_admit, gate, envelopes[name])
             for name in ("prevote", "report", "opening", "batch", "task_open")
         },
     }

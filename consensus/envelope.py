@@ -108,7 +108,7 @@ class Ctx:
 
 def length_prefixed(*parts: bytes) -> bytes:
     """Concatenation of `parts`, each behind its length in 4 big-endian bytes."""
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return b"".join([len(part).to_bytes(4, "big") + part for part in parts])
 
 
 def tagged_hash(tag: str, *parts: bytes) -> bytes:

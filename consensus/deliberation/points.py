@@ -60,7 +60,7 @@ class PointValue:
     @classmethod
     def decode(cls, data: bytes, *, stage: Stage, round_: int) -> "PointValue":
         """The value behind canonical bytes. Raises `ValueError` if it is not this point's."""
-        raw = canonical.decode(data)
+        raw = canonical.read(data)  # its form is checked below, by writing it again
         try:
             value = cls(
                 stage=stage,

@@ -128,7 +128,7 @@ class Bundle:
         if not data.startswith(_OPENING_WORDS):
             raise BundleError("this is not a verdict file: it does not begin like one")
         try:
-            plain = canonical.decode(data)
+            plain = canonical.read(data)  # its form is checked below, by writing it again
             bundle = cls(
                 opened=from_plain(plain["opened"]),
                 rounds=tuple(
@@ -148,7 +148,8 @@ class Bundle:
         except (canonical.CanonicalError, KeyError, TypeError, ValueError) as error:
             raise BundleError(f"the verdict file is damaged: {error}", damaged=True) from None
         if bundle.encode() != data:
-            raise BundleError("the verdict file holds more than a verdict", damaged=True)
+            text = "the verdict file is not in canonical form, or holds more than a verdict"
+            raise BundleError(text, damaged=True)
         return bundle
 
 

@@ -6,9 +6,9 @@ import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -129,27 +129,23 @@ def _tell(report: "Report") -> None:
 
 
 def _checks(report: "Report") -> Iterator[str]:
-    """What was seen to hold, before any figure (E3)."""
+    """What was seen to hold, and what verdicts warn of, before any figure (E3)."""
     decided, verified, drill = len(report.decided), report.verification, report.drill
+    for name, meaning in MEANINGS.items():
+        if count := report.warned.get(name):
+            yield f"{count} of {decided} verdicts are {name.replace('_', ' ')}: {meaning}."
+    yield f"{decided} of {report.asked} cases were decided."
     yield (
-        f"{decided} of {report.asked} cases decided. {verified.valid} of {decided} verdicts "
-        f"valid, said {verified.processes} fresh processes in {verified.ms / 1e3:.1f} s."
+        f"{verified.valid} of {decided} verdicts are valid, said {verified.processes} fresh "
+        f"processes in {verified.ms / 1e3:.1f} s."
     )
-    counts = [
-        f"{report.warned[name]} {name.replace('_', ' ')} ({meaning})"
-        for name, meaning in MEANINGS.items()
-        if report.warned.get(name)
-    ]
-    yield f"Warnings in verdicts: {', '.join(counts) or 'none'}."
     if drill.caught_up_ms is not None and drill.back_ms is not None:
+        yield f"{drill.member} was killed while case {drill.case}, which it opened, was decided."
         yield (
-            f"{drill.member} was killed during case {drill.case}, which it had opened. "
-            f"{len(drill.away)} cases were decided without it."
+            f"Started again it was up in {drill.back_ms / 1e3:.1f} s; {drill.caught_up_ms / 1e3:.1f} s "
+            f"later it held the same verdicts"
         )
-        yield (
-            f"It was up again in {drill.back_ms / 1e3:.1f} s, and {drill.caught_up_ms / 1e3:.1f} s "
-            "later it held the same verdicts on them all."
-        )
+        yield f"on all {len(drill.away)} cases that it missed."
 
 
 def _table(report: "Report") -> "Table":
@@ -170,43 +166,43 @@ def _table(report: "Report") -> "Table":
 
 
 def _figures(row: "Row") -> tuple[str, str, str]:
-    low, high = row.interval
+    low, high = (100 * end for end in row.interval)
     right = f"{row.right:.1f}".removesuffix(".0")
-    return (
-        f"{right} of {row.asked}",
-        f"{row.share:.1%}".replace("%", " %"),
-        f"{low:.1%} to {high:.1%}".replace("%", " %"),
-    )
+    return f"{right} of {row.asked}", f"{100 * row.share:.1f} %", f"{low:.1f} to {high:.1f} %"
 
 
 def _account(report: "Report") -> Iterator[str]:
     """What was measured, what it cost, and where everything is."""
-    cost = report.cost
-    yield "Alone, majority and mean count the drafts of round 1, made before anybody had"
-    yield "read another's; Wilson's intervals; a tied majority is right by its share."
-    yield "* needs a coordinator that sees every member's probabilities; here nobody is one."
+    from ..demo.run import REPORT, VERDICTS
+
+    cost, seconds = report.cost, report.decided_in_ms / 1e3
+    verdicts = report.folder / VERDICTS
+    yield "Alone, majority and mean: drafts of round 1, made before anybody read another's."
+    yield "A tied majority is right by its share. Intervals: Wilson."
+    yield "* Needs a coordinator that sees all members' probabilities; the swarm has none."
     yield ""
-    yield (
-        f"A case took {cost.rounds:.1f} rounds and {cost.ms_median / 1e3:.2f} s (median; 95th "
-        f"percentile {cost.ms_p95 / 1e3:.2f} s), {report.concurrency} at a time;"
-    )
-    yield (
-        f"{cost.messages:.0f} messages of {cost.bytes / 1e3:.0f} kB in all went between the "
-        f"members; its verdict takes {cost.verdict_bytes / 1e3:.0f} kB."
-    )
-    changed = ", ".join(f"{name} {value}" for name, value in report.policy.items())
-    yield f"Policy, apart from the defaults: {changed}."
-    yield (
-        f"{report.asked} cases in {report.decided_in_ms / 1e3:.0f} s, everything in "
-        f"{report.ms / 1e3:.0f} s."
-    )
+    yield f"A case, of {report.asked} in {seconds:.0f} s, {report.concurrency} at a time:"
+    yield f"  {cost.ms_median / 1e3:.2f} s median, {cost.ms_p95 / 1e3:.2f} s 95th percentile"
+    yield f"  {cost.rounds:.2f} rounds"
+    yield f"  {cost.messages:.0f} messages of {cost.bytes / 1e3:.0f} kB in all between the members"
+    yield f"  {cost.verdict_bytes / 1e3:.0f} kB of verdict"
     yield ""
-    yield f"The verdicts are in {_shown(report.folder / 'verdicts')}. Check one by hand:"
+    yield from _policy(report.policy)
+    yield ""
+    yield f"The verdicts are in {_shown(verdicts)}, all figures in {_shown(report.folder / REPORT)}."
     if report.decided:
-        yield (
-            f"  {_program()} verify --federation {_shown(report.federation)} "
-            f"{_shown(report.decided[0].path)}"
-        )
+        file = report.decided[0].path
+        yield "Verify a verdict by hand:"
+        yield f"  {_program()} verify --federation {_shown(report.federation)} \\"
+        yield f"    {_shown(file)}"
+
+
+def _policy(policy: Mapping[str, Any]) -> Iterator[str]:
+    """The demonstration's own choices; the rest are defaults."""
+    seconds = {name[:-3]: value / 1e3 for name, value in policy.items() if name.endswith("_ms")}
+    stages = ", ".join(f"{name} {value:g}" for name, value in seconds.items())
+    yield f"Policy: at most {policy['rounds']} rounds, else the defaults, but for the deadlines in"
+    yield f"seconds: {stages}."
 
 
 def _shown(path: Path) -> str:

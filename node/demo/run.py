@@ -66,13 +66,14 @@ async def _carry_out(
     settings: Settings, witness: Witness, clock: Clock, processes: Processes
 ) -> Report:
     began = monotonic_ms(clock)
+    witness.say(f"setting up five organisations in {settings.folder}")
     stage = await build(
         settings.folder, seed=settings.seed, cases=settings.cases, processes=processes
     )
     for place in stage.places:
         kind, shard = place.shard.organisation.kind, place.shard
         witness.say(
-            f"{place.name} trains {kind} on {shard.rows} rows of the digits "
+            f"{place.name} trains {kind.replace('_', ' ')} on {shard.rows} images of "
             f"{' '.join(shard.labels)}"
         )
     nodes = [Node(place, processes, clock) for place in stage.places]

@@ -75,6 +75,6 @@ def _figures(progress: Progress) -> str:
     if not progress.done:
         return "none decided yet"
     return (
-        f"swarm {progress.swarm:.1%}, majority {progress.majority:.1%}; "
+        f"swarm {100 * progress.swarm:.1f} %, majority {100 * progress.majority:.1f} %; "
         f"{progress.rounds:.1f} rounds and {progress.ms / 1000:.1f} s a case"
     )

@@ -11,6 +11,7 @@ from consensus.bodies import AnswerKind, AnswerSpec, Budget, Content
 
 from .. import follow
 from ..clock import Clock, monotonic_ms
+from ..watchers import LAST
 from ..wire.control import Ask, ControlError, ControlUnreachable, NotFound
 from ..wire.limits import Limits
 from .deal import LABELS, HeldOut
@@ -22,12 +23,12 @@ DOMAIN: Final = "digits"
 
 POLICY: Final[dict[str, Any]] = {
     "rounds": 3,
-    "deadline_ms": 30_000,
     "accept_ms": 2_000,
     "draft_ms": 5_000,
     "exchange_ms": 2_000,
     "judge_ms": 5_000,
     "open_ms": 2_000,
+    "deadline_ms": 30_000,
 }
 """What a task asks for: three rounds, and deadlines for one machine and small models; the
 rest is the default policy. A stage ends when all have spoken; its deadline is for the silent."""
@@ -228,8 +229,9 @@ class Session:
                         self._witness.say(f"whoever asked goes on with {moved[-1]}, by task id")
                 case "verdict":
                     return event.task.hex(), moved
-                case "expired":
-                    raise CaseError(f"it expired, {event.detail['phase']} in round {event.round}")
+                case _ if event.kind in LAST:
+                    reason = ", ".join(str(value) for value in event.detail.values())
+                    raise CaseError(f"{event.kind} in round {event.round} ({reason})")
         raise CaseError("its events ended")
 
     async def _export(self, number: int, task: str) -> tuple[Node, bytes]:
@@ -259,8 +261,8 @@ class Session:
         node.kill()
         self.drill.member, self.drill.task = node.name, task
         self._witness.say(
-            f"{node.name} killed (SIGKILL) while case {self.drill.case}, which it had opened, "
-            "was being decided"
+            f"{node.name} killed (SIGKILL) while case {self.drill.case}, which it opened, "
+            "is being decided"
         )
 
     def _note(self, decision: Decision) -> None:
@@ -279,13 +281,16 @@ class Session:
         """Start the dead member again, and see that it catches up."""
         drill = self.drill
         node = next(node for node in self._nodes if node.name == drill.member)
-        self._witness.say(f"{node.name} started again; {len(drill.away)} cases decided without it")
+        count = len(drill.away)
+        self._witness.say(
+            f"{node.name} started again, {count} case{'s' if count > 1 else ''} later"
+        )
         began = self._now
         try:
             node.start()
             await node.ready(len(self._nodes) - 1)
             drill.back_ms = self._now - began
-            self._witness.say(f"{node.name} is back after {drill.back_ms / 1000:.1f} s")
+            self._witness.say(f"{node.name} is up and linked after {drill.back_ms / 1000:.1f} s")
             began = self._now
             problem = await self._holds(node, drill.away)
         except NodeError as error:
@@ -296,8 +301,8 @@ class Session:
             return
         drill.caught_up_ms = self._now - began
         self._witness.say(
-            f"{node.name} caught up in {drill.caught_up_ms / 1000:.1f} s: it holds the same "
-            f"verdicts on all {len(drill.away)} cases that it missed"
+            f"{node.name} holds the same verdicts on the {len(drill.away)} cases it missed, "
+            f"{drill.caught_up_ms / 1000:.1f} s later"
         )
 
     async def _all_hold(self) -> None:

@@ -23,6 +23,7 @@ from consensus.deliberation.requests import (
     LetteredProposal,
 )
 from node.cli.main import app
+from node.demo.deal import HELD_OUT, ORGANISATIONS
 from node.models import registry
 from tests.harness import namespaces
 from tests.harness.namespaces import Machine, Machines, Running
@@ -176,16 +177,24 @@ def test_paths_that_are_named_exist() -> None:
                 assert (ROOT / code).exists(), f"{page.path.name}: {code}"
 
 
-def only_file(name: str) -> Block:
-    (found,) = [block for block in README.blocks if (block.word, block.of) == ("file", name)]
+def only(word: str, of: str = "") -> Block:
+    (found,) = [block for block in README.blocks if (block.word, block.of) == (word, of)]
     return found
+
+
+def test_the_demos_output_is_of_this_demo() -> None:
+    said = only("demo output").text
+    for organisation in ORGANISATIONS:
+        kind = organisation.kind.replace("_", " ")
+        assert f"{organisation.name} alone, {kind} " in said
+    assert f"{HELD_OUT} of {HELD_OUT} verdicts valid" in said
 
 
 async def test_the_models_example_is_a_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = tomllib.loads(only_file("pyproject.toml").text)["project"]
-    (tmp_path / "counting.py").write_text(only_file("counting.py").text, encoding="utf-8")
+    project = tomllib.loads(only("file", "pyproject.toml").text)["project"]
+    (tmp_path / "counting.py").write_text(only("file", "counting.py").text, encoding="utf-8")
     info = tmp_path / "quorate_counting-1.dist-info"  # as pip would leave it
     info.mkdir()
     (info / "METADATA").write_text(f"Name: {project['name']}\nVersion: {project['version']}\n")

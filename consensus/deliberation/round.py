@@ -4,7 +4,7 @@ Only verified messages of this round come in. Everything here is bounded: two en
 slot (the second makes the evidence), and the instances bound their own votes (A9, A12).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..agreement.instance import Instance
 from ..bodies import Report
@@ -33,7 +33,7 @@ class RoundState:
         self.expired: set[tuple[Stage, str]] = set()
         self.decided_at: dict[Stage, int] = {}
         self.settled: set[Stage] = set()
-        self._slots: dict[tuple[Kind, Stage, bytes], list[Message]] = {}
+        self._slots: dict[tuple[Kind, Stage], dict[bytes, list[Message]]] = {}
         self._held: dict[MessageId, Message] = {}
         self._parts: dict[MessageId, Message] = {}
         self._pen: dict[MessageId, Message] = {}
@@ -50,8 +50,8 @@ class RoundState:
 
     def keep(self, message: Message) -> tuple[bool, Message | None]:
         """Hold a content message or REPORT. Returns (is new, earlier one of its slot)."""
-        slot = (message.kind, message.ctx.stage, message.signer)
-        earlier = self._slots.setdefault(slot, [])
+        slots = self._slots.setdefault((message.kind, message.ctx.stage), {})
+        earlier = slots.setdefault(message.signer, [])
         if any(other.id == message.id for other in earlier):
             return False, None
         if len(earlier) >= SLOT_CAP and message.id not in self._needed:
@@ -118,13 +118,9 @@ class RoundState:
         known = item in self._held or item in self._parts or item in self._pen
         return known or any(instance.holds(item) for instance in self.instances.values())
 
-    def content(self, kind: Kind, stage: Stage) -> dict[bytes, list[Message]]:
+    def content(self, kind: Kind, stage: Stage) -> Mapping[bytes, list[Message]]:
         """Member to the envelopes held in its slot, first arrival first."""
-        return {
-            signer: messages
-            for (its_kind, its_stage, signer), messages in self._slots.items()
-            if its_kind is kind and its_stage is stage
-        }
+        return self._slots.get((kind, stage), {})
 
     def reports(self, stage: Stage) -> list[Message]:
         """REPORTs of a point that are out of the pen, by signer and arrival."""

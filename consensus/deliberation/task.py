@@ -173,9 +173,9 @@ class Task:
 
     def holds(self, item: MessageId) -> bool:
         """Whether a message is kept already, so that another copy need not be looked at."""
-        if any(message.id == item for message in self._acceptances.values()):
+        if self.rounds and self.round.holds(item):
             return True
-        return bool(self.rounds) and self.round.holds(item)
+        return any(message.id == item for message in self._acceptances.values())
 
     def wanted(self) -> tuple[MessageId, ...]:
         """Ids that are named here and not held: to be asked for again until they come."""
@@ -226,8 +226,9 @@ class Task:
             elif new:
                 self._announce(message)
         state.unpen()
-        for point in POINTS:
-            self.deciding.absorb(state.instances[point].recheck())
+        # What passes in the exchange is named by outcomes, everything else by its own point.
+        point = Stage.OUTCOME if stage is Stage.EXCHANGE else stage
+        self.deciding.absorb(state.instances[point].recheck())
 
     def _accepted(self, message: Message) -> None:
         body = message.body

@@ -6,6 +6,7 @@ none of their point. Nobody in a simulation can sign for a key whose secret it w
 
 import hashlib
 import hmac
+from functools import lru_cache
 
 from consensus.envelope import Member
 from consensus.ports import AliasKey, Reader, Writer
@@ -18,14 +19,15 @@ class KeyRing:
 
     def __init__(self) -> None:
         self._secrets: dict[bytes, bytes] = {}
+        self._reader = Reader(decode=lru_cache(maxsize=4_096)(codec.decode), verify=self.verify)
 
     def identity(self, name: str) -> Member:
         """The public key that stands for `name`."""
         return Member(self._grow(b"identity", name.encode()))
 
     def reader(self) -> Reader:
-        """Reads messages of anybody in the simulation."""
-        return Reader(decode=codec.decode, verify=self.verify)
+        """Reads messages of anybody in the simulation, each payload once."""
+        return self._reader
 
     def writer(self, member: bytes) -> Writer:
         """Writes messages of `member`."""

@@ -7,7 +7,7 @@ thing write the same bytes, and any JSON reader can show what was agreed.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 MAX_INT = 2**53
@@ -55,22 +55,28 @@ def _no_float(text: str) -> Any:
 
 
 def _check(value: Any, depth: int) -> None:
-    if value is None or isinstance(value, (bool, str)):
+    if _is_plain(value):
         return
     if isinstance(value, int):
-        if abs(value) > MAX_INT:
-            raise CanonicalError("integer beyond 2**53")
-    elif not isinstance(value, (Mapping, list, tuple)):
+        raise CanonicalError("integer beyond 2**53")
+    if not isinstance(value, (Mapping, list, tuple)):
         raise CanonicalError(f"no canonical form for {type(value).__name__}")
-    elif value and depth == 0:
+    if value and depth == 0:
         raise CanonicalError(f"nested deeper than {MAX_DEPTH}")
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
+    items: Iterable[Any] = value
+    if isinstance(value, Mapping):
+        for key in value:
             if not isinstance(key, str) or not (key and key.isascii() and key.isprintable()):
                 raise CanonicalError(f"key is not printable ASCII: {key!r}")
-            if type(item) is not str:  # most are, and any text will do
-                _check(item, depth - 1)
-    else:
-        for item in value:
-            if type(item) is not str:
-                _check(item, depth - 1)
+        items = value.values()
+    for item in items:
+        if not _is_plain(item):  # most are: figures and ids
+            _check(item, depth - 1)
+
+
+def _is_plain(value: Any) -> bool:
+    return (
+        isinstance(value, str)
+        or (isinstance(value, int) and -MAX_INT <= value <= MAX_INT)
+        or value is None
+    )

@@ -3,7 +3,7 @@
 import heapq
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,34 +22,26 @@ class Weather:
     calm_delay: tuple[int, int] = (1, 20)
 
 
-@dataclass(order=True, slots=True)
-class _Due:
-    at: int
-    number: int
-    act: Callable[[], None] = field(compare=False)
-
-
 class Clock:
     """Virtual milliseconds; things happen in order of time, then of scheduling."""
 
     def __init__(self) -> None:
         self.now = 0
-        self._heap: list[_Due] = []
+        self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
 
     def after(self, delay: int, act: Callable[[], None]) -> None:
         """Have `act` happen `delay` ms from now."""
         self._count += 1
-        heapq.heappush(self._heap, _Due(self.now + delay, self._count, act))
+        heapq.heappush(self._heap, (self.now + delay, self._count, act))
 
     def run(self, until: Callable[[], bool], limit: int) -> bool:
         """Let time pass until `until` holds; False if `limit` (ms) comes first."""
         while not until():
-            if not self._heap or self._heap[0].at > limit:
+            if not self._heap or self._heap[0][0] > limit:
                 return False
-            due = heapq.heappop(self._heap)
-            self.now = due.at
-            due.act()
+            self.now, _, act = heapq.heappop(self._heap)
+            act()
         return True
 
 

@@ -49,6 +49,7 @@ HABITS = (
     "two_values",
     "odd_reports",  # the same to all, but leaves ids out or adds what does not belong
     "odd_values",  # proposes what cannot be valid
+    "no_values",  # proposes nothing
     "withholds",  # some members get nothing of some kinds
     "late",
     "replays",
@@ -182,6 +183,8 @@ class Mallory(SimNode):
     def send(self, message: Message) -> None:
         """Send an own message, or what it is made into for each member."""
         if self.feels("unopened") and message.kind is Kind.OPENING:
+            return
+        if self.feels("no_values") and message.kind is Kind.PROPOSE:
             return
         forms = [message]
         if self.feels(VARIANT_OF[message.kind]):

@@ -12,7 +12,7 @@ from functools import partial
 from consensus.agreement.effects import Convict, Persist
 from consensus.bodies import AnswerKind, AnswerSpec
 from consensus.committee import FaultMode
-from consensus.deliberation.effects import Progress
+from consensus.deliberation.effects import Links, Progress
 from consensus.policy import Policy
 from consensus.ports import Message
 from consensus.verdict import Bundle, evidence_problem, verify
@@ -44,6 +44,16 @@ class Crash:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flap:
+    """At `at_ms` one member believes that only the members at `up` can be reached."""
+
+    position: int
+    at_ms: int
+    up: tuple[int, ...]
+    rtt_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """What a seed stands for. `mallories` maps positions to habits."""
 
@@ -56,6 +66,7 @@ class Schedule:
     one_alias: bool
     crashes: tuple[Crash, ...]
     hangs: tuple[int, ...]
+    flaps: tuple[Flap, ...]
 
     @classmethod
     def drawn(cls, seed: int) -> "Schedule":
@@ -85,7 +96,16 @@ class Schedule:
                 at_ms=rng.randint(1, 4_000),
                 away_ms=rng.choice((10, 300, 2_000, 9_000)),
             )
-            for at in rng.sample(good, k=1 if rng.random() < 0.4 else 0)
+            for at in rng.sample(good, k=rng.choices((0, 1, 2), weights=(60, 30, 10))[0])
+        )
+        flaps = tuple(
+            Flap(
+                position=rng.choice(good),
+                at_ms=rng.randint(0, 6_000),
+                up=tuple(rng.sample(range(members), k=rng.randint(0, members))),
+                rtt_ms=rng.choice((None, 1, 90, 2_000)),
+            )
+            for _ in range(rng.choice((0, 0, 0, 4)))
         )
         return cls(
             seed=seed,
@@ -97,6 +117,7 @@ class Schedule:
             one_alias=f > 1 and rng.random() < 0.7,
             crashes=crashes,
             hangs=tuple(rng.sample(good, k=1 if rng.random() < 0.1 else 0)),
+            flaps=flaps,
         )
 
     def describe(self) -> str:
@@ -105,7 +126,7 @@ class Schedule:
         return (
             f"seed {self.seed}: {self.members} members, {self.rounds} rounds, {self.mode}, "
             f"{self.weather}, Byzantine {{{bad}}}, crashes {list(self.crashes)}, "
-            f"hanging models {list(self.hangs)}"
+            f"hanging models {list(self.hangs)}, flaps {list(self.flaps)}"
         )
 
 
@@ -147,6 +168,9 @@ class Trial(Swarm):
             if crash.persist is None:
                 node = self.nodes[crash.position]
                 self.clock.after(crash.at_ms, partial(self._fall, node, crash))
+
+        for flap in schedule.flaps:
+            self.clock.after(flap.at_ms, partial(self._flap, flap))
 
     def make_node(self, position: int, mind: Mind) -> SimNode:
         """An honest member, or mallory."""
@@ -226,6 +250,13 @@ class Trial(Swarm):
         """Add a line to the transcript, if one is kept."""
         if self._write is not None:
             self._write(f"{self.clock.now:>7} ms  {node.name:<8} {line}")
+
+    def _flap(self, flap: Flap) -> None:
+        """Mislead a member for two seconds about who can be reached."""
+        members = self.committee.members
+        up = frozenset(members[at] for at in flap.up if at != flap.position)
+        self.nodes[flap.position].step(Links(up=up, rtt_ms=flap.rtt_ms))
+        self.clock.after(2_000, self.links_changed)
 
     def _fall(self, node: SimNode, crash: Crash) -> None:
         if crash in self._pending and node.up:

@@ -91,7 +91,8 @@ def demo(
         raise CliError(str(error)) from None
     except (DemoError, NodeError) as error:
         raise CliError(str(error), NEGATIVE) from None
-    except asyncio.CancelledError:  # SIGTERM or SIGHUP; Ctrl-C comes as KeyboardInterrupt
+    except (KeyboardInterrupt, asyncio.CancelledError):  # Ctrl-C; SIGTERM and SIGHUP
+        note("quorate: interrupted; every node that was started has been ended")
         return INTERRUPTED
     if as_json:
         from ..demo.report import plain
@@ -142,10 +143,10 @@ def _checks(report: "Report") -> Iterator[str]:
     if drill.caught_up_ms is not None and drill.back_ms is not None:
         yield f"{drill.member} was killed while case {drill.case}, which it opened, was decided."
         yield (
-            f"Started again it was up in {drill.back_ms / 1e3:.1f} s; {drill.caught_up_ms / 1e3:.1f} s "
-            f"later it held the same verdicts"
+            f"Started again it was up in {drill.back_ms / 1e3:.1f} s, and "
+            f"{drill.caught_up_ms / 1e3:.1f} s later it held"
         )
-        yield f"on all {len(drill.away)} cases that it missed."
+        yield f"the same verdicts on all {len(drill.away)} cases that it missed."
 
 
 def _table(report: "Report") -> "Table":
@@ -176,7 +177,6 @@ def _account(report: "Report") -> Iterator[str]:
     from ..demo.run import REPORT, VERDICTS
 
     cost, seconds = report.cost, report.decided_in_ms / 1e3
-    verdicts = report.folder / VERDICTS
     yield "Alone, majority and mean: drafts of round 1, made before anybody read another's."
     yield "A tied majority is right by its share. Intervals: Wilson."
     yield "* Needs a coordinator that sees all members' probabilities; the swarm has none."
@@ -189,7 +189,8 @@ def _account(report: "Report") -> Iterator[str]:
     yield ""
     yield from _policy(report.policy)
     yield ""
-    yield f"The verdicts are in {_shown(verdicts)}, all figures in {_shown(report.folder / REPORT)}."
+    figures, verdicts = report.folder / REPORT, report.folder / VERDICTS
+    yield f"All figures are in {_shown(figures)}, the verdicts in {_shown(verdicts)}."
     if report.decided:
         file = report.decided[0].path
         yield "Verify a verdict by hand:"

@@ -187,7 +187,7 @@ def test_the_demos_output_is_of_this_demo() -> None:
     for organisation in ORGANISATIONS:
         kind = organisation.kind.replace("_", " ")
         assert f"{organisation.name} alone, {kind} " in said
-    assert f"{HELD_OUT} of {HELD_OUT} verdicts valid" in said
+    assert f"{HELD_OUT} of {HELD_OUT} verdicts are valid" in said
 
 
 async def test_the_models_example_is_a_model(

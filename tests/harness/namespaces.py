@@ -10,11 +10,10 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
+from typing import IO
 
 STOP_S = 15.0
 """Seconds that a process has to end after SIGINT; a daemon's own grace is ten."""
@@ -103,12 +102,13 @@ class Machine:
 
     def stop(self) -> None:
         """End whatever was started here, and whatever that started."""
-        for running in self._running:
-            running.stop()
-        left = _ip("netns", "pids", self.namespace, check=False)
-        for number in left.split():  # processes that left their parents' group
-            with suppress(ProcessLookupError):
-                os.kill(int(number), signal.SIGKILL)
+        try:
+            for running in self._running:
+                running.stop()
+        finally:  # processes that left their parents' group
+            for number in _ip("netns", "pids", self.namespace).split():
+                with suppress(ProcessLookupError):
+                    os.kill(int(number), signal.SIGKILL)
 
     def _start(self, script: str, *, out: int, errors: int | IO[bytes]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -123,38 +123,25 @@ class Machine:
         )
 
 
-class Machines:
+class Machines(ExitStack):
     """The machines of one test. Leaving the block ends their processes and removes them."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        super().__init__()
         self._folder = folder
         self._environment = environment
-        self._made: list[Machine] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            for machine in self._made:
-                machine.stop()
-        finally:
-            for machine in self._made:
-                _ip("netns", "delete", machine.namespace, check=False)
+        self._count = 0
 
     def add(self, home: str) -> Machine:
         """A machine without any network but its own loopback; `home` is its directory's name."""
-        namespace = f"quorate-{os.getpid()}-{len(self._made)}"
+        namespace = f"quorate-{os.getpid()}-{self._count}"
+        self._count += 1
         path = self._folder / home
         path.mkdir()
         _ip("netns", "add", namespace)
+        self.callback(_ip, "netns", "delete", namespace)
         machine = Machine(namespace=namespace, home=path, environment=self._environment)
-        self._made.append(machine)
+        self.callback(machine.stop)
         _ip("-n", namespace, "link", "set", "lo", "up")
         return machine
 
@@ -168,9 +155,9 @@ class Machines:
             _ip("-n", machine.namespace, "link", "set", "wire0", "up")
 
 
-def _ip(*arguments: str, check: bool = True) -> str:
+def _ip(*arguments: str) -> str:
     ran = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
-    if check and ran.returncode:
+    if ran.returncode:
         raise OSError(f"ip {' '.join(arguments)}: {ran.stderr.strip()}")
     return ran.stdout
 

@@ -222,10 +222,10 @@ class Instance:
         kept = self._proposals.setdefault(body.view, [])
         if any(other.id == message.id for other in kept):
             return
-        if kept:  # S4: one evidence pair is enough, and a third value is not kept
+        if len(kept) > 1 and not self._supported(value_id(body.value)):
+            return  # one evidence pair is enough, and a third value is not kept
+        if kept:  # S4
             self._out.append(Convict(first=kept[0], second=message))
-            if len(kept) > 1 and not self._supported(value_id(body.value)):
-                return
         kept.append(message)
         self._kept_proposals.add(message.id)
         self._values.setdefault(value_id(body.value), message)

@@ -106,6 +106,7 @@ class Task:
         self.up: frozenset[bytes] = frozenset()
         self.timing = Timing(policy=self.policy)
         self._acceptances: dict[bytes, Message] = {}
+        self._two_faced: set[bytes] = set()
         self._answered: dict[tuple[bytes, int, Stage], int] = {}
         self._ahead: set[bytes] = set()
         self._later: set[bytes] = set()
@@ -235,7 +236,9 @@ class Task:
         assert isinstance(body, Acceptance)
         earlier = self._acceptances.setdefault(message.signer, message)
         if earlier.id != message.id:
-            self._convict(earlier, message)
+            if message.signer not in self._two_faced:  # others relay it again and again
+                self._two_faced.add(message.signer)
+                self._convict(earlier, message)
         elif earlier is message:
             what = "refused" if body.refusal else "accepted"
             self.report(what, member=message.signer.hex(), reason=body.refusal)

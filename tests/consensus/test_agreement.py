@@ -563,6 +563,7 @@ def test_third_proposal_of_a_view_is_kept_only_once_t_members_support_it() -> No
     chamber.propose(b"blue")
     chamber.propose(b"red")
     chamber.propose(b"green")
+    assert chamber.convicts() == []  # it is convicted already, and this one comes again
     chamber.precommits(b"green", "alice", "bob", "carol")
     assert chamber.decided is None
     chamber.propose(b"green")

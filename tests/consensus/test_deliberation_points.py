@@ -91,3 +91,11 @@ def test_task_that_more_refuse_than_a_quorum_can_miss_is_given_up() -> None:
     assert not seat.task.over
     seat.receive(table.accept(2, "expired"))
     assert "more members refused" in given_up(seat)
+
+
+def test_two_answers_to_one_task_are_evidence_once() -> None:
+    table = Table()
+    seat = table.make().begin()
+    seat.receive(table.accept(1), table.accept(1, "no"), table.accept(1, "never"))
+    (found,) = seat.convicts()
+    assert found.first.signer == found.second.signer == table.committee.members[1]

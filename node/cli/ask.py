@@ -188,7 +188,7 @@ async def _follow(
 ) -> int:
     """Show events as they come, then what they came to; the exit code."""
     from ..follow import FollowError
-    from ..wire.control import ControlError
+    from ..wire.control import ControlError, ControlUnreachable
     from .progress import Progress
 
     event: Event | None = None
@@ -196,6 +196,8 @@ async def _follow(
         with Progress(console(stderr=True), federation, config.name) as progress:
             async for event in events:
                 progress.tell(event)
+    except ControlUnreachable as error:
+        raise CliError(f"{error}; start it with `quorate serve {config.directory}`") from None
     except (ControlError, FollowError) as error:
         raise CliError(tame(str(error))) from None
     except asyncio.CancelledError:

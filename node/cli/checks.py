@@ -6,12 +6,13 @@ same code.
 """
 
 import asyncio
-import os
 import shutil
 import socket
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Final
 
 from consensus.committee import Quorum
@@ -164,10 +165,12 @@ def port(config: Config, *, running: bool) -> Check:
 async def store(config: Config, me: Identity | None, *, running: bool) -> list[Check]:
     """Whether the store can be written, is of this version, and is this identity's."""
     path = config.store
+    place = next(folder for folder in path.parents if folder.exists())
+    if not place.is_dir():
+        return [fail("store", f"{place} is no directory", "set `store` to another path")]
+    if problem := _unwritable(place):
+        return [fail("store", problem, "make it writable for the user who runs the node")]
     if not path.exists():
-        parent = next(folder for folder in path.parents if folder.exists())
-        if not os.access(parent, os.W_OK | os.X_OK):
-            return [fail("store", f"{parent} is not writable", "make it so for this user")]
         if me is not None and me.database:
             text = f"{path} is missing, and the identity's past votes with it"
             todo = "put it back; else the node signs only for tasks opened after its next start"
@@ -179,10 +182,9 @@ async def store(config: Config, me: Identity | None, *, running: bool) -> list[C
     except StoreError as error:
         return [fail("store", str(error))]
     checks = []
-    unwritable = [item for item in (path.parent, path) if not os.access(item, os.W_OK)]
     process = holder(path.with_name(path.name + ".lock"))
-    if unwritable:
-        checks.append(fail("store", f"{unwritable[0]} is not writable", "make it so for this user"))
+    if problem := _unwritable(path):
+        checks.append(fail("store", problem, "make it writable for the user who runs the node"))
     elif process is not None and not running:
         text = f"process {process} has the store open, and answers no commands"
         checks.append(fail("store", text, f"end it: kill {process}"))
@@ -294,6 +296,18 @@ def _together(up: int, skews: Iterable[int], federation: Federation, limits: Lim
     else:
         checks.append(ok("clock", text))
     return checks
+
+
+def _unwritable(path: Path) -> str:
+    """Why a file or a directory cannot be written, or "". It is tried: rights are not all."""
+    try:
+        if path.is_dir():
+            with TemporaryFile(dir=path):
+                return ""
+        with path.open("r+b"):
+            return ""
+    except OSError as error:
+        return f"{path} cannot be written: {error.strerror}"
 
 
 async def _status(config: Config) -> dict[str, Any] | None:

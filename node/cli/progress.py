@@ -105,7 +105,8 @@ class Progress:
             case "waiting":
                 self._say(f"still waiting for {self._roll.listed(detail['members'])} to accept")
             case "model_failed":
-                self._say(f"the model of {self._teller} gave no {detail['stage']}", event.round)
+                what = "judgment" if detail["stage"] == "judge" else "draft"
+                self._say(f"the model of {self._teller} gave no {what}", event.round)
             case "view":
                 problem = f"the {detail['point']} was not agreed on in view {detail['view'] - 1}"
                 self._say(f"{problem}; the next member proposes", event.round)

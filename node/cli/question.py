@@ -13,8 +13,8 @@ from consensus.policy import Policy
 from .. import files
 from .exits import CliError
 
-CASE_MAX: Final = 8_388_608
-"""Most bytes of a case file: a TaskOpen of the largest size, spelled in decimals."""
+CASE_MAX: Final = 16_777_216
+"""Most bytes of a case file: the half million doubles of the largest task, in decimals."""
 
 LABELS_MAX: Final = 1_048_576
 """Most bytes of a file of labels."""

@@ -33,7 +33,7 @@ def status(
     if as_json:
         emit(found)
     else:
-        _show(found)
+        show(found)
 
 
 async def _status(config: "Config") -> dict[str, Any]:
@@ -46,7 +46,8 @@ async def _status(config: "Config") -> dict[str, Any]:
         raise CliError(f"{error}; start it with `quorate serve {config.directory}`") from None
 
 
-def _show(found: dict[str, Any]) -> None:
+def show(found: dict[str, Any]) -> None:
+    """What a node says of itself, for people."""
     from rich.table import Table
     from rich.text import Text
 

@@ -247,6 +247,8 @@ def _explain(error: Any, path: Path) -> ControlError:
         return NotFound(error.details())
     if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
         return ControlError(error.details())
+    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return ControlError(f"the case is too large: a task takes at most {TASK_OPEN_MAX} bytes")
     return ControlUnreachable(f"no node answers at {path} ({error.code().name.lower()})")
 
 

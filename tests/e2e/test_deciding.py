@@ -88,6 +88,17 @@ def test_what_a_node_refuses_to_ask_is_said_in_one_line(orchard: RealSwarm) -> N
     assert ran.err == "quorate: a task lives 1 to 86400 s, not 90000\n"
 
 
+def test_a_case_that_no_task_can_hold_is_refused(orchard: RealSwarm, tmp_path: Path) -> None:
+    case = tmp_path / "case.json"
+    for parts in (30, 10):  # past what the socket takes, and past what a TaskOpen takes
+        message = {"vector": [0.5] * 60_000}
+        case.write_text(json.dumps({"messages": [message] * parts}))
+        ran = quorate("ask", orchard["alice"].home, "--options", "a,b", "--case", case)
+        assert (ran.code, ran.out) == (exits.UNUSABLE, "")
+        assert ran.err.count("\n") == 1
+        assert "4194304" in ran.err
+
+
 def test_status_and_doctor_tell_how_a_running_node_is(orchard: RealSwarm) -> None:
     home = orchard["alice"].home
     shown = quorate("status", home, "--json")

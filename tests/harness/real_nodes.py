@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -26,6 +25,7 @@ from node.identity import Identity
 from node.wire.control import Ask, ControlClient
 from node.wire.watch import Event, WatchRequest
 
+from .command import Ran
 from .federations import entry, federation, free_address
 
 ROOT: Final = Path(__file__).parents[2]
@@ -37,20 +37,6 @@ WAIT_S: Final = 60.0
 
 class NodeError(AssertionError):
     """A node did not do what was waited for. The text ends with what it said last."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ran:
-    """What a command that has ended came to."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> Any:
-        """The one JSON document on standard output."""
-        return json.loads(self.out)
 
 
 def quorate(*arguments: object) -> Ran:

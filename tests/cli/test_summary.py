@@ -1,0 +1,111 @@
+"""What a decision says in words, warnings first."""
+
+from typing import Any
+
+import pytest
+
+from node.cli.summary import Summary, cautions
+from node.cli.tables import Roll, size, tame
+
+KEYS = tuple(f"{place}" * 64 for place in (1, 2, 3))
+ROLL = Roll(keys=KEYS, names=("carol", "bob", "alice"))
+
+
+def figures(**decision: Any) -> dict[str, Any]:
+    """Figures of an outcome of two answers, yes by alice and carol, no by bob."""
+    shown = {"strength": 5_000, "support": 0}
+    return {
+        "proposals": ["aa", "bb", "cc"],
+        "authors": [0, 1, 2],
+        "strikes": [],
+        "tally": {
+            "classes": [
+                {"answer": "no", "candidates": ["bb"], "belief": 3_000, **shown},
+                {"answer": "yes", "candidates": ["aa", "cc"], "belief": 7_000, **shown},
+            ],
+            "baselines": {"majority": "yes", "majority_tied": decision.pop("majority_tied", [])},
+            "tied": decision.pop("tied", False),
+            "ballots": 3,
+        },
+        "decision": {
+            "answer": "yes",
+            "probability": 7_000,
+            "reason": "rounds",
+            "status": "decided",
+            "warnings": [],
+            **decision,
+        },
+    }
+
+
+def test_the_answer_comes_with_belief_majority_and_dissent() -> None:
+    found = Summary.of(figures(), 2, ROLL)
+    assert found.headline == "Answer     yes, believed 70.0 %"
+    assert found.lines == (
+        "Majority   would have said yes",
+        "Dissent    no, by bob, believed 30.0 %",
+        "Ended      after 2 rounds: the policy allows no more rounds",
+    )
+
+
+def test_a_lot_and_a_tied_majority_are_named() -> None:
+    found = Summary.of(figures(tied=True, majority_tied=["no", "yes"]), 1, ROLL)
+    assert found.headline.endswith("; a tie, drawn by lot")
+    assert found.lines[0] == "Majority   would have said a tie of no, yes"
+    assert found.lines[-1].startswith("Ended      after 1 round: ")
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("undecided", "No answer: the two members disagree"),
+        ("degraded", "No answer: too few members took part, as the warning says"),
+    ],
+)
+def test_no_answer_says_why(status: str, said: str) -> None:
+    found = Summary.of(figures(answer=None, probability=0, status=status), 1, ROLL)
+    assert found.headline == said
+    assert found.last.runner_up is None
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "line"),
+    [
+        ("degraded", "11111111: no show", "warning: degraded: carol: no show"),
+        (
+            "fragile",
+            "1 of 3 members",
+            "warning: fragile: 1 of 3 members could have changed the winner",
+        ),
+        ("unmasked", "for now", "warning: unmasked: for now"),
+        ("crash_mode", "one can fork it", "warning: crash mode: one can fork it"),
+        ("unsure", "believed little", "warning: unsure: believed little"),
+    ],
+)
+def test_each_warning_is_put_into_words(code: str, text: str, line: str) -> None:
+    (caution,) = cautions([[code, text]], ROLL)
+    assert caution.line == line
+    assert caution.plain()["code"] == code
+
+
+def test_for_programs_the_warnings_are_first_and_shares_are_of_one() -> None:
+    plain = Summary.of(figures(warnings=[["unmasked", "x"]]), 3, ROLL).plain()
+    assert next(iter(plain)) == "warnings"
+    assert (plain["probability"], plain["rounds"]) == (0.7, 3)
+
+
+def test_members_without_a_federation_file_are_named_by_their_keys() -> None:
+    roll = Roll.of(KEYS, None)
+    assert roll.names == ("11111111", "22222222", "33333333")
+    assert roll.name("4" * 64) == "44444444"
+    assert ROLL.naming("11111111, 22222222 and 44444444") == "carol, bob and 44444444"
+
+
+def test_long_and_unprintable_words_are_made_tame() -> None:
+    assert tame("a\tb\nc") == "a b c"
+    assert tame("\x1b[31mred\u202e") == "\N{REPLACEMENT CHARACTER}[31mred\N{REPLACEMENT CHARACTER}"
+    assert tame("x" * 301) == "x" * 300 + "... (301 characters)"
+
+
+def test_sizes_have_fitting_units() -> None:
+    assert [size(999), size(1_000), size(2_345_678)] == ["999 bytes", "1.0 kB", "2.3 MB"]

@@ -182,8 +182,6 @@ class Mallory(SimNode):
 
     def send(self, message: Message) -> None:
         """Send an own message, or what it is made into for each member."""
-        if self.feels("unopened") and message.kind is Kind.OPENING:
-            return
         if self.feels("no_values") and message.kind is Kind.PROPOSE:
             return
         forms = [message]
@@ -207,7 +205,10 @@ class Mallory(SimNode):
         self._sent += 1
         if self._sent > self._silent_from:
             return
-        if message.signer == self.member:
+        own = message.signer == self.member
+        if own and message.kind is Kind.OPENING and self.feels("unopened"):
+            return
+        if own:
             self.swarm.sent(self, goal, message)
         if self.feels("late"):
             wait = self.rng.choice((0, 50, 700, 3_000))

@@ -283,12 +283,15 @@ class Desk:
         spec = self._task.spec.answer
         return [
             message
-            for message in state.proposals().values()
+            for message in self._tabled(state).values()
             if not proposal_problem(spec, _proposal(message))
         ]
 
     def _held(self, state: RoundState) -> tuple[MessageId, ...]:
-        return tuple(sorted(state.proposals()))
+        return tuple(sorted(self._tabled(state)))
+
+    def _tabled(self, state: RoundState) -> dict[MessageId, Message]:
+        return state.proposals(self._task.exchange.senders(self.authors(state)))
 
     def _own_proposal(self, state: RoundState) -> Message | None:
         """The own alias-signed proposal, grown again from what its commit stored."""

@@ -16,7 +16,7 @@ from .points import CONTENT, PointValue, closure
 SLOT_CAP = 2
 """Envelopes kept of one slot unasked: two different ids are evidence. A third is kept only
 where a REPORT or a proposed value names it, else an equivocator could fill the slot here and
-have others' honest REPORTs wait in the pen for ever."""
+have others' honest REPORTs wait in the pen for ever. No value names a BATCH."""
 
 PREFIX = 8
 """Bytes of a message id in a digest: 64 bits tell the few thousand ids of a round apart."""
@@ -54,7 +54,8 @@ class RoundState:
         earlier = slots.setdefault(message.signer, [])
         if any(other.id == message.id for other in earlier):
             return False, None
-        if len(earlier) >= SLOT_CAP and message.id not in self._needed:
+        named = message.id in self._needed and message.kind is not Kind.BATCH
+        if len(earlier) >= SLOT_CAP and not named:
             return False, None
         earlier.append(message)
         if message.kind is Kind.REPORT and self.absent_of(message):
@@ -131,9 +132,19 @@ class RoundState:
             if report.id in self._held
         ]
 
-    def proposals(self) -> dict[MessageId, Message]:
-        """Every alias-signed proposal held, by id."""
-        return dict(self._parts)
+    def proposals(self, senders: Iterable[bytes]) -> dict[MessageId, Message]:
+        """The proposals on the table, by id: those in the first BATCH of each of `senders`.
+
+        A second BATCH would give an equivocator's model two voices here, and what came alone
+        was asked for to check a value (V4): whoever is named in a REPORT is not on the table.
+        """
+        batches = self.content(Kind.BATCH, Stage.EXCHANGE)
+        return {
+            part.id: part
+            for sender in senders
+            for batch in batches.get(sender, ())[:1]
+            for part in batch.parts
+        }
 
     def relayed(self) -> list[Message]:
         """What may be pushed to others: all of it, conflicting votes included (T2)."""

@@ -5,11 +5,13 @@ import pytest
 from consensus.bodies import (
     COUNT_CAP,
     MAX_REASON,
+    MAX_REPORT_IDS,
     Ballot,
     Commit,
     Opening,
     Preference,
     Proposal,
+    Report,
     Seal,
     Usage,
 )
@@ -232,6 +234,44 @@ def test_ballot_lists_the_own_proposal_as_held() -> None:
     assert len(ballot.marks) == 1
 
 
+def test_proposals_that_a_report_names_are_not_put_before_the_model() -> None:
+    seat = drafting()
+    table = seat.table
+    seat.draft("a")
+    (mine,) = seat.sent(Kind.COMMIT)
+    ghosts = [
+        table.scribes[3].proposal(1, Proposal(answer="c", rationale=str(number)))
+        for number in range(MAX_REPORT_IDS)
+    ]
+    named = Report(ids=tuple(sorted(ghost.id for ghost in ghosts)))
+    seat.receive(table.sign(3, 1, Stage.SLATE, Kind.REPORT, named))
+    assert seat.wanted() == set(named.ids)
+    seat.receive(*ghosts)
+    commits = [table.commit(1, "b"), table.commit(2, "c"), table.abstain(3)]
+    seat.receive(*decide(table, Stage.SLATE, [mine, *commits]), *commits)
+    seat.receive(table.batch(1), table.batch(2))
+    assert len(request(seat).request.candidates) == 2
+    seat.judge(None, "rate limited")
+    assert len(opened(seat).held) == 3
+
+
+def test_an_author_has_one_proposal_on_the_table_however_many_batches_it_signs() -> None:
+    seat = drafting()
+    table = seat.table
+    seat.draft("a")
+    commits = [table.commit(1, "b"), table.commit(2, "c"), table.abstain(3)]
+    seat.receive(*decide(table, Stage.SLATE, [*seat.sent(Kind.COMMIT), *commits]), *commits)
+    second, third = (table.batch_of(1, table.proposal(1, answer)) for answer in "ac")
+    stray = table.batch_of(3, table.proposal(3, "c"))
+    named = Report(ids=tuple(sorted((second.id, third.id))))
+    seat.receive(table.sign(1, 1, Stage.FREEZE, Kind.REPORT, named))
+    seat.receive(table.batch(1), second, third, stray, table.batch(2))
+    answers = [item.proposal.answer for item in request(seat).request.candidates]
+    assert sorted(answers) == ["b", "c"]
+    held = seat.task.round.content(Kind.BATCH, Stage.EXCHANGE)
+    assert len(held[table.committee.members[1]]) == 2
+
+
 def test_judgment_in_letters_becomes_a_ballot_about_the_same_proposals() -> None:
     seat = judging("b", "c", "b")
     letters = {item.proposal.answer: item.letter for item in request(seat).request.candidates}
@@ -249,7 +289,8 @@ def test_judgment_in_letters_becomes_a_ballot_about_the_same_proposals() -> None
     )
     ballot = opened(seat)
     (pair,) = ballot.pairs
-    found = {item: message.body for item, message in seat.task.round.proposals().items()}
+    tabled = seat.task.round.proposals(seat.task.committee.members)
+    found = {item: message.body for item, message in tabled.items()}
     named = [found[ballot.held[at]] for at in (pair.first, pair.second)]
     assert [body.answer for body in named if isinstance(body, Proposal)] == ["c", "b"]
 

@@ -147,7 +147,10 @@ class Table:
 
     def batch(self, who: int, round_: int = 1) -> Message:
         """The batch with what the member committed to."""
-        draft = self._drafts[who, round_]
+        return self.batch_of(who, self._drafts[who, round_], round_)
+
+    def batch_of(self, who: int, draft: Message, round_: int = 1) -> Message:
+        """A member's batch with any one proposal."""
         body = Batch(entries=(draft.envelope,))
         return replace(self.sign(who, round_, Stage.EXCHANGE, Kind.BATCH, body), parts=(draft,))
 

@@ -45,6 +45,8 @@ class Quorum:
 
     def tolerates(self) -> str:
         """One sentence for people: what this committee survives."""
+        if self.n == 1:
+            return "a committee of one: nobody judges, and no fault is tolerated"
         if self.f == 0:
             return f"all {self.n} members must take part; no fault is tolerated"
         return f"any {self.f} of {self.n} members may fail"

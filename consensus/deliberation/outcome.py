@@ -277,13 +277,16 @@ def _claims(value: PointValue, facts: Facts) -> Claims:
 def _decision(result: Tally, plateau: Plateau, opened: _Opened, facts: Facts) -> dict[str, Any]:
     """R10: continue or finish, and what a verdict says first (E3)."""
     committee = facts.spec.committee
-    missing = _missing(opened, facts)
+    alone = committee.quorum.n == 1
+    missing = [] if alone else _missing(opened, facts)
     status = str(result.status)
     if result.status in (Status.NO_QUORUM, Status.NO_CANDIDATES):  # R9a
         missing.insert(0, f"no winner: {status.replace('_', ' ')}")
     if missing and result.status is not Status.UNJUDGED:
         status = DEGRADED
     warnings = []
+    if alone:
+        warnings.append(["unjudged", "a committee of one: nobody else judged the answer"])
     if missing:
         warnings.append(["degraded", "; ".join(missing)])
     if result.robustness.fragile:

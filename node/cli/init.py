@@ -33,7 +33,7 @@ def init(
     family: Annotated[
         str,
         typer.Option(
-            help="The family of its model, such as gpt or random-forest: models of one family "
+            help="The family of its model, such as gpt or random_forest: models of one family "
             "tend to err together."
         ),
     ],
@@ -158,10 +158,11 @@ def _next_steps(made: dict[str, str]) -> str:
     return f"""Made the node {made["name"]} in {made["directory"]}; its key is {made["key"]}.
 
 Next:
-  1. Add its card to the federation file:
+  1. Have its card added to the federation file. If you keep that file (the first member
+     makes it with: quorate federation create {federation} --name NAME):
          quorate federation add {federation} {card}
-     If somebody else keeps that file, send them the card (it is no secret), and put the
-     file they send back at {federation}.
+     If somebody else does, send them the card (it is no secret), and put the file they
+     send back at {federation}.
   2. See that the settings are right:
          quorate config show {home}
   3. Start the node:

@@ -10,7 +10,9 @@ from .log import get_logger
 log = get_logger("evidence")
 
 FILES = 1_000
-"""Most evidence files kept: one convicts, and an equivocator must not fill the disk."""
+"""Most evidence files kept: an equivocator must not fill the disk."""
+OF_ONE = 8
+"""Most files about one member: one convicts, and it must not take the place of others'."""
 
 
 class EvidenceShelf:
@@ -20,14 +22,17 @@ class EvidenceShelf:
         self._directory = directory
 
     def keep(self, first: Envelope, second: Envelope) -> str:
-        """Write a pair; returns the file's name, or "" if it could not be kept."""
+        """Write a pair; returns the file's name, or "" if it is not kept."""
         low, high = sorted((first.id.hex()[:8], second.id.hex()[:8]))
-        kind = Kind(first.kind).name.lower()
-        name = f"{first.signer.hex()[:8]}-{kind}-{low}-{high}.json"
+        whose = f"{first.signer.hex()[:16]}-"
+        name = f"{whose}{Kind(first.kind).name.lower()}-{low}-{high}.json"
+        path = self._directory / name
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = self._directory / name
-            if not path.exists() and sum(1 for _ in self._directory.iterdir()) < FILES:
+            if not path.exists():
+                kept = [item.name for item in self._directory.iterdir()]
+                if len(kept) >= FILES or sum(one.startswith(whose) for one in kept) >= OF_ONE:
+                    return ""
                 path.write_bytes(encode_evidence(first, second))
         except OSError as error:
             log.warning("evidence not written", file=name, reason=str(error))

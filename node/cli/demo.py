@@ -76,9 +76,10 @@ def demo(
         from ..demo.run import DemoError, Settings
         from ..demo.stage import StageError
     except ModuleNotFoundError as error:
-        if error.name not in EXTRA:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRA:
             raise
-        raise CliError(f"{error.name} is missing: pip install 'quorate[classifier]'") from None
+        raise CliError(f"{package} is missing: pip install 'quorate[classifier]'") from None
     settings = Settings(
         folder=keep.expanduser(),
         cases=cases,

@@ -160,6 +160,8 @@ class Session:
             self._bring_back()
             assert self._return is not None
             await self._return
+        else:
+            self.failures.append(f"nobody was killed: case {self.drill.case} did not get that far")
         await self._all_hold()
 
     # -- one case ---------------------------------------------------------------------

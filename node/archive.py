@@ -1,7 +1,9 @@
 """Finished tasks: what late and restarted members are caught up from (rules A14, T2)."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from consensus.bodies import TaskOpen
 from consensus.committee import Committee
@@ -20,7 +22,8 @@ KEPT = 32
 """Verdicts kept decoded: those that stragglers ask about, seconds after they were reached."""
 KNOWN = 200_000
 """Tasks remembered by id until their not-after, so that none is taken up twice. Past it no new
-one is taken: forgetting one that can still be played again would be worse."""
+one is taken: forgetting one that can still be played again would be worse. Those on one
+member's account may be half of what others' leave, so that nobody fills it for all."""
 TOLD = 64
 """Finished tasks told to a member whose link comes up, at least: what it may have missed while
 nobody noticed its absence."""
@@ -50,15 +53,12 @@ class Past:
             if item.kind != Kind.PROPOSAL and item.id[:ID_PREFIX] not in prefixes
         ]
 
-    def find(self, item: bytes) -> Envelope | None:
-        """An envelope of the verdict by id."""
-        if item == self.bundle.task:
-            return self.bundle.opened
+    def find(self, items: Iterable[bytes]) -> list[Envelope]:
+        """Those envelopes of the verdict that have these ids."""
+        known: dict[bytes, Envelope] = {self.bundle.task: self.bundle.opened}
         for part in self.bundle.rounds:
-            for envelope in part.envelopes():
-                if envelope.id == item:
-                    return envelope
-        return None
+            known.update((envelope.id, envelope) for envelope in part.envelopes())
+        return [known[item] for item in dict.fromkeys(items) if item in known]
 
     def digest(self) -> Digest:
         """What is told of the task: it has this verdict."""
@@ -70,54 +70,82 @@ class Past:
 class _Known:
     verdict: bytes
     not_after_ms: int
+    account: bytes
+    committee: Committee | None = None
 
 
 class Archive:
     """Finished tasks over the store, the latest in memory."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, known: int = KNOWN) -> None:
         self._store = store
+        self._most = known
         self._kept: OrderedDict[bytes, Past] = OrderedDict()
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._by: Counter[bytes] = Counter()
         self.finished = 0
         """Tasks finished since this process began."""
 
     async def open(self, wall_ms: int) -> None:
         """Remember the tasks that could be played again, and the last verdicts."""
-        for place, brief in enumerate(await self._store.recent(KNOWN)):
+        for place, brief in enumerate(await self._store.recent(self._most)):
             if brief.not_after_ms >= wall_ms or place < TOLD:
-                known = _Known(verdict=brief.verdict, not_after_ms=brief.not_after_ms)
-                self._known[brief.task] = known
+                known = _Known(
+                    verdict=brief.verdict, not_after_ms=brief.not_after_ms, account=brief.opener
+                )
+                self._remember(brief.task, known)
                 self._known.move_to_end(brief.task, last=False)
 
-    @property
-    def full(self) -> bool:
-        """Whether no further task can be remembered."""
-        return len(self._known) >= KNOWN
+    def room(self, account: bytes) -> bool:
+        """Whether another task can be remembered on the account of this member."""
+        return self._by[account] < self._most - len(self._known)
 
-    def note(self, task: bytes, not_after_ms: int) -> None:
+    def note(self, task: bytes, not_after_ms: int, account: bytes) -> None:
         """Remember that a task was seen, whatever becomes of it (S7)."""
-        self._known.setdefault(task, _Known(verdict=b"", not_after_ms=not_after_ms))
+        if task not in self._known:
+            known = _Known(verdict=b"", not_after_ms=not_after_ms, account=account)
+            self._remember(task, known)
 
-    def keep(self, bundle: Bundle, spec: TaskOpen) -> Past:
-        """Add a finished task."""
-        past = Past(bundle=bundle, committee=spec.committee)
-        self._kept[bundle.task] = past
-        self._kept.move_to_end(bundle.task)
-        known = _Known(verdict=bundle.id, not_after_ms=spec.not_after_ms)
-        if not self.verdict(bundle.task):
-            self.finished += 1
-            self._known.pop(bundle.task, None)  # ordered by when they were finished
-        self._known[bundle.task] = known
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        return past
+    def keep(self, bundle: Bundle, spec: TaskOpen) -> None:
+        """Add a task that has just finished."""
+        self._hold(bundle, spec)
+        self.finished += 1
+        known = self._known.get(bundle.task)
+        account = bundle.opened.signer if known is None else known.account
+        self._drop(bundle.task)  # ordered by when they were finished
+        self._remember(
+            bundle.task,
+            _Known(
+                verdict=bundle.id,
+                not_after_ms=spec.not_after_ms,
+                account=account,
+                committee=spec.committee,
+            ),
+        )
 
     def forget(self, wall_ms: int) -> None:
         """Let go of tasks that their not-after protects by now, but for the last ones."""
         for task in list(self._known)[:-TOLD]:
             if self._known[task].not_after_ms < wall_ms:
-                del self._known[task]
+                self._drop(task)
+
+    def _remember(self, task: bytes, known: _Known) -> None:
+        self._known[task] = known
+        self._by[known.account] += 1
+
+    def _drop(self, task: bytes) -> None:
+        known = self._known.pop(task, None)
+        if known is not None:
+            self._by[known.account] -= 1
+            if not self._by[known.account]:
+                del self._by[known.account]
+
+    def _hold(self, bundle: Bundle, spec: TaskOpen) -> Past:
+        past = self._kept[bundle.task] = Past(bundle=bundle, committee=spec.committee)
+        self._kept.move_to_end(bundle.task)
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return past
 
     def knows(self, task: bytes) -> bool:
         """Whether a task was seen here, as far as is remembered."""
@@ -147,7 +175,7 @@ class Archive:
         bundle = Bundle.decode(row.bundle)
         spec = codec.decode(Kind.TASK_OPEN, bundle.opened.payload)
         assert isinstance(spec, TaskOpen)
-        return self.keep(bundle, spec)
+        return self._hold(bundle, spec)
 
     async def events(self, task: bytes) -> list[Event]:
         """What one who follows a finished task is told; nothing if it is not finished.
@@ -170,11 +198,20 @@ class Archive:
         told.append(Event(task=task, round=len(bundle.rounds), kind="verdict", detail=detail))
         return told
 
-    def recent(self, since: int) -> list[Digest]:
+    def recent(self, since: int, member: bytes) -> list[Digest]:
         """The last finished tasks, oldest first, as a returning member is told of them.
 
-        `since` is what `finished` was when the member's link was last seen up.
+        `since` is what `finished` was when the member's link was last seen up. Tasks of which
+        it is known that it is not in their committee are left out.
         """
         count = min(max(self.finished - since, TOLD), TOLD_MOST)
-        last = [(task, known.verdict) for task, known in self._known.items() if known.verdict]
-        return [Digest(task=task, round=0, verdict=verdict) for task, verdict in last[-count:]]
+        last = (
+            (task, known.verdict)
+            for task, known in reversed(self._known.items())
+            if known.verdict
+            and (known.committee is None or known.committee.position(member) is not None)
+        )
+        told = [
+            Digest(task=task, round=0, verdict=verdict) for task, verdict in islice(last, count)
+        ]
+        return told[::-1]

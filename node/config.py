@@ -82,7 +82,12 @@ class LimitsConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     tasks: Annotated[
         int,
-        _meta("most undecided tasks at a time", unit="tasks", ge=1, le=100_000),
+        _meta(
+            "most undecided tasks at a time; one opener's may be half of what others' leave",
+            unit="tasks",
+            ge=1,
+            le=100_000,
+        ),
     ] = 64
     opener_tasks_per_minute: Annotated[
         int,

@@ -231,7 +231,7 @@ class Daemon:
 
     async def _resume(self) -> None:
         """Take up undecided tasks where the stored slots left them (A13)."""
-        await self.runner.archive.open(self._clock.wall_ms())
+        await self.runner.archive.open(self._forgotten_ms())
         for row in await self._store.tasks(undecided=True):
             opened = self.runner.gate.admit(row.opening)
             if isinstance(opened, Refusal):
@@ -244,9 +244,14 @@ class Daemon:
     async def _forget(self) -> None:
         while True:
             await asyncio.sleep(FORGET_EVERY_S)
-            self.runner.archive.forget(self._clock.wall_ms())
-            while await self._store.forget(before_ms=self._clock.wall_ms()):
+            self.runner.archive.forget(self._forgotten_ms())
+            while await self._store.forget(before_ms=self._forgotten_ms()):
                 pass
+
+    def _forgotten_ms(self) -> int:
+        """The not-after of tasks that may be forgotten: no clock that is set back by as much as
+        clocks may differ makes one of them playable again."""
+        return self._clock.wall_ms() - self.runner.intake.skew_ms
 
     # -- what the mesh tells ----------------------------------------------------------
 
@@ -279,9 +284,9 @@ class Daemon:
         """Envelopes for a member."""
         return self.runner.sync.serve_fetch(member, request)
 
-    def serve_watch(self, member: bytes, request: WatchRequest) -> AsyncIterator[Event]:  # noqa: ARG002
+    def serve_watch(self, member: bytes, request: WatchRequest) -> AsyncIterator[Event]:
         """A member's command line follows a task here; every member may."""
-        return self.runner.entrance.watch(request)
+        return self.runner.entrance.watch(request, member)
 
     # -- what the operator asks -------------------------------------------------------
 

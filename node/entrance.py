@@ -1,7 +1,8 @@
 """Tasks coming in and going: asked here, offered by others, resumed, expired, followed (S7)."""
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from consensus.bodies import Acceptance, TaskOpen
@@ -12,18 +13,21 @@ from consensus.ports import Message, Reader, Writer
 
 from .clock import Clock
 from .entropy import Entropy
+from .intake import FOLLOWED, Load
 from .live import Live
 from .log import get_logger
 from .store.contract import Store
 from .store.records import Closed, Role, TaskRow, TaskState
 from .watchers import opening
-from .wire.admission import Refusal
+from .wire.admission import Code, Refusal
 from .wire.watch import Event, WatchRequest
 
 if TYPE_CHECKING:
     from .runner import Runner
 
 log = get_logger("entrance")
+
+NO_ROOM = "no further task can be remembered here until others expire"
 
 GRACE_MS = 10_000
 """How long past its not-after an undecided task is still followed: a verdict may be near."""
@@ -52,7 +56,6 @@ class Entrance:
         self._store = store
         self._clock = clock
         self._entropy = entropy
-        self._work: set[asyncio.Task[None]] = set()
 
     def ask(self, spec: TaskOpen) -> Live:
         """Open a task of this node's own (S7). Raises `RefusedTask` with the reason."""
@@ -69,9 +72,13 @@ class Entrance:
         admitted = r.gate.admit(opened.envelope)
         if isinstance(admitted, Refusal):
             raise RefusedTask(admitted.text)
-        problem = r.intake.problem(opened, running=len(r.live), wall_ms=self._clock.wall_ms())
+        now = self._clock.wall_ms()
+        problem = r.intake.problem(opened, self._load(), now)
+        if not problem and not r.archive.room(r.me):
+            problem = NO_ROOM
         if problem:
             raise RefusedTask(problem)
+        r.intake.took(opened, now)
         live = self._enter(opened, role=Role.OPENER, refusal="")
         r.tick.acts.append(lambda: r.send_all(live, opened.envelope))
         return live
@@ -84,43 +91,59 @@ class Entrance:
         if opened.id in r.live or r.archive.knows(opened.id):
             return  # S7: a task seen before is not taken again
         if spec.committee.position(r.me) is None:
-            log.info("not a member of the task's committee", task=opened.id.hex()[:8])
+            r.complain(source or opened.signer, "not_our_task", "its committee lacks this node")
             return
-        if self._clock.wall_ms() > spec.not_after_ms:
-            self._start(self._follow_late(opened, source))
+        now, load = self._clock.wall_ms(), self._load()
+        if now > spec.not_after_ms:
+            r.sync.lookups.run(source or r.me, partial(self._follow_late, opened, source))
             return
-        if r.archive.full:
-            log.error("no room to remember another task", task=opened.id.hex()[:8])
-            return
-        over = self._finished_at(opened.id, spec)
+        said = r.sync.missed.said(opened.id)
+        over = [member for member in said if spec.committee.position(member) is not None]
         # Of t members one is honest: where so many hold the verdict, nobody needs this node's.
         follow = len(over) >= spec.committee.quorum.t or not r.intake.may_sign(spec)
-        problem = (
-            ""
-            if follow
-            else r.intake.problem(opened, running=len(r.live), wall_ms=self._clock.wall_ms())
-        )
+        problem = "" if follow else r.intake.problem(opened, load, now)
+        ignored = r.intake.ignored(opened, load, now) if follow or problem else ""
+        if not ignored and not r.archive.room(opened.signer):
+            ignored = NO_ROOM
+        if ignored:
+            r.gate.refusals[Code.OVER_QUOTA] += 1
+            r.complain(opened.signer, Code.OVER_QUOTA, f"a task gets no answer: {ignored}")
+            return
         if problem:
-            log.warning("task refused", task=opened.id.hex()[:8], reason=problem)
+            r.complain(opened.signer, "task_refused", problem)
+        r.intake.took(opened, now)
         live = self._enter(opened, role=Role.MEMBER, refusal=problem, active=not follow)
-        live.over += over
-        if source is not None and not over:
-            r.tick.acts.append(lambda: r.sync.digest_to(live, source))
-
-    def _finished_at(self, task: bytes, spec: TaskOpen) -> list[bytes]:
-        """The members of the committee that said that they hold the task's verdict."""
-        said = self._runner.sync.missed.take(task)
-        return [member for member in said if spec.committee.position(member) is not None]
+        self._read_up(live, over, source)
 
     async def _follow_late(self, opened: Message, source: bytes | None) -> None:
         """S7: nobody starts on an expired task, but a member may still learn its verdict."""
         r = self._runner
-        if await self._store.task(TaskId(opened.id)) is None and opened.id not in r.live:
-            live = self._enter(opened, role=Role.MEMBER, refusal="", active=False)
-            assert isinstance(opened.body, TaskOpen)
-            live.over += self._finished_at(opened.id, opened.body)
-            if source is not None and not live.over:
-                r.tick.acts.append(lambda: r.sync.digest_to(live, source))
+        account = source or r.me
+        known = await self._store.task(TaskId(opened.id)) is not None or opened.id in r.live
+        full = self._load().followed[account] >= FOLLOWED or not r.archive.room(account)
+        if known or full:
+            return
+        live = self._enter(opened, role=Role.MEMBER, refusal="", active=False, account=account)
+        said = r.sync.missed.said(opened.id)
+        over = [member for member in said if live.task.committee.position(member) is not None]
+        self._read_up(live, over, source)
+
+    def _read_up(self, live: Live, over: list[bytes], source: bytes | None) -> None:
+        """Where to learn what was missed of a task: from those that finished it, or its sender."""
+        self._runner.sync.missed.found(live.task.id)
+        live.over += over
+        if over:
+            live.reader = source
+        elif source is not None:
+            self._runner.tick.acts.append(lambda: self._runner.sync.digest_to(live, source))
+
+    def _load(self) -> Load:
+        """The undecided tasks here, by whose account they are on."""
+        running: Counter[bytes] = Counter()
+        followed: Counter[bytes] = Counter()
+        for live in self._runner.live.values():
+            (running if live.task.active else followed)[live.account] += 1
+        return Load(running=running, followed=followed)
 
     def resume(self, row: TaskRow, opened: Message, kept: tuple[Kept, ...]) -> None:
         """Take up an undecided task after a restart (A13)."""
@@ -145,10 +168,12 @@ class Entrance:
         active: bool = True,
         row: TaskRow | None = None,
         kept: tuple[Kept, ...] = (),
+        account: bytes = b"",
     ) -> Live:
         r = self._runner
         spec = opened.body
         assert isinstance(spec, TaskOpen)
+        stored = True
         if row is None:
             row = TaskRow(
                 opening=opened.envelope,
@@ -157,7 +182,9 @@ class Entrance:
                 opened_at_ms=spec.opened_at_ms,
                 not_after_ms=spec.not_after_ms,
             )
-            r.tick.tasks.append(row)
+            stored = active  # a refusal is signed too
+            if stored:
+                r.tick.tasks.append(row)
         task = Task(
             opened=opened,
             reader=self._reader,
@@ -167,9 +194,12 @@ class Entrance:
             active=active,
             kept=kept,
         )
-        live = Live(task=task, row=row, began_ms=r.now, news_ms=r.now)
+        account = account or opened.signer
+        live = Live(
+            task=task, row=row, stored=stored, account=account, began_ms=r.now, news_ms=r.now
+        )
         r.live[opened.id] = live
-        r.archive.note(opened.id, spec.not_after_ms)
+        r.archive.note(opened.id, spec.not_after_ms, account)
         live.watchers.tell(opening(opened.envelope, spec))
         r.begin(opened.id)
         r.step(opened.id, r.links(task.committee))
@@ -211,10 +241,13 @@ class Entrance:
         late = self._clock.wall_ms() > live.task.spec.not_after_ms + GRACE_MS
         return late and r.now > live.began_ms + GRACE_MS
 
-    async def watch(self, request: WatchRequest) -> AsyncIterator[Event]:
+    async def watch(
+        self, request: WatchRequest, source: bytes | None = None
+    ) -> AsyncIterator[Event]:
         """Follow a task from its first event on; a TaskOpen that comes along is taken up.
 
-        A task that cannot be followed gets one last event that says why.
+        `source` is the member that asks, None for this node's own operator. A task that cannot
+        be followed gets one last event that says why.
         """
         r = self._runner
         if request.open is not None and request.task not in r.live:
@@ -226,7 +259,7 @@ class Entrance:
                 yield _nothing(request.task, "the TaskOpen that came along is of another task")
                 return
             if await r.archive.load(request.task) is None:
-                self.offered(admitted, None)
+                self.offered(admitted, source)
         live = r.live.get(request.task)
         if live is not None:
             async for event in live.watchers.follow():
@@ -235,11 +268,6 @@ class Entrance:
         told = await r.archive.events(request.task)
         for event in told or [_nothing(request.task, "the task is not known here")]:
             yield event
-
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
 
 
 def _nothing(task: bytes, reason: str) -> Event:

@@ -1,7 +1,13 @@
-"""Whether this node takes part in a task (rule S7): a reason to refuse, or none."""
+"""Whether this node takes part in a task (rule S7): a reason to refuse, or none.
 
-from collections import deque
+A refusal is signed and remembered like an acceptance, so refusals cost something too. What one
+member opens is therefore bounded twice: past the first bound its tasks are refused, past the
+second they get no answer. Neither takes a place that another's tasks need.
+"""
+
+from collections import Counter, deque
 from dataclasses import dataclass, field
+from typing import Final
 
 from consensus.bodies import TaskOpen
 from consensus.ports import Message
@@ -10,6 +16,22 @@ from .config import LimitsConfig
 from .federation import Federation
 
 MINUTE_MS = 60_000
+
+FOLLOWED: Final = 64
+"""Undecided tasks that are followed without taking part on one member's account: refused ones
+on their opener's, those that came after their not-after on that of who brought them."""
+
+REFUSALS: Final = 2
+"""How many times its quota an opener's tasks are answered in a minute, refusals included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """Undecided tasks here: those taken part in by opener, those only followed by whose
+    account they are on."""
+
+    running: Counter[bytes]
+    followed: Counter[bytes]
 
 
 @dataclass(kw_only=True)
@@ -31,10 +53,25 @@ class Intake:
         """A13: False for a task opened before this node's memory begins."""
         return spec.opened_at_ms >= self.signs_after_ms
 
-    def problem(self, opened: Message, *, running: int, wall_ms: int) -> str:
+    def ignored(self, opened: Message, load: Load, wall_ms: int) -> str:
+        """Why `opened`, which is not taken part in, gets no answer at all, or "" if it does."""
+        if self.federation.member(opened.signer) is None:
+            return f"its opener {opened.signer.hex()[:16]} is not a member of the federation"
+        if load.followed[opened.signer] >= FOLLOWED:
+            return f"{FOLLOWED} tasks of its opener are followed here already"
+        most = REFUSALS * self.limits.opener_tasks_per_minute
+        if self._recent(opened.signer, wall_ms) >= most:
+            return f"{most} tasks of its opener were answered in the last minute"
+        return ""
+
+    def took(self, opened: Message, wall_ms: int) -> None:
+        """Count `opened` as answered, or as opened here."""
+        self._openings.setdefault(opened.signer, deque()).append(wall_ms)
+
+    def problem(self, opened: Message, load: Load, wall_ms: int) -> str:
         """The signed reason to refuse `opened`, or "" to accept it.
 
-        `running` counts undecided tasks here, `wall_ms` is this node's wall clock.
+        `wall_ms` is this node's wall clock.
         """
         spec = opened.body
         assert isinstance(spec, TaskOpen)
@@ -48,12 +85,19 @@ class Intake:
         life = spec.not_after_ms - spec.opened_at_ms
         if life > self.limits.task_life_s * 1_000:
             return f"the task lives {life} ms; this member keeps votes {self.limits.task_life_s} s"
+        running, own = load.running.total(), load.running[opened.signer]
         if running >= self.limits.tasks:
             return f"over quota: {running} tasks are undecided here"
-        recent = self._openings.setdefault(opened.signer, deque())
-        while recent and recent[0] < wall_ms - MINUTE_MS:
-            recent.popleft()
-        if len(recent) >= self.limits.opener_tasks_per_minute:
-            return f"over quota: {len(recent)} tasks of this opener in the last minute"
-        recent.append(wall_ms)
+        if own >= self.limits.tasks - running:  # half of what the others leave
+            return f"over quota: {own} tasks of this opener are undecided here"
+        recent = self._recent(opened.signer, wall_ms)
+        if recent >= self.limits.opener_tasks_per_minute:
+            return f"over quota: {recent} tasks of this opener in the last minute"
         return ""
+
+    def _recent(self, opener: bytes, wall_ms: int) -> int:
+        """How many tasks of `opener` were answered in the last minute."""
+        answered = self._openings.get(opener, deque())
+        while answered and answered[0] < wall_ms - MINUTE_MS:
+            answered.popleft()
+        return len(answered)

@@ -35,23 +35,32 @@ class Live:
 
     task: Task
     row: TaskRow
+    stored: bool
+    """Whether the task has its row in the store: one that is only followed gets it at its end."""
+    account: bytes
+    """The member on whose account this task takes a place here (`Intake`)."""
     began_ms: int
     news_ms: int
     watchers: Watchers = field(default_factory=Watchers)
     traffic: Traffic = field(default_factory=Traffic)
     timers: dict[TimerKey, asyncio.TimerHandle] = field(default_factory=dict)
     calls: set[asyncio.Task[None]] = field(default_factory=set)
-    seeking: bool = False
+    seeking: asyncio.TimerHandle | None = None
+    """The next time that this node asks for what is named and missing."""
     synced_ms: int = 0
     asked: int = 0
     over: list[bytes] = field(default_factory=list)
     """Members that say they hold the verdict: this node is behind, and reads up from them."""
+    reader: bytes | None = None
+    """The member from which a task that was missed is read up on, and whose share it takes."""
     pulled: int = -1
     """The round for which one of them was last asked."""
     pulls: int = 0
 
     def cancel(self) -> None:
-        """Stop timers and pending model calls."""
+        """Stop timers and pending model calls, and ask for nothing more."""
+        if self.seeking is not None:
+            self.seeking.cancel()
         for handle in self.timers.values():
             handle.cancel()
         self.timers.clear()

@@ -37,6 +37,7 @@ from consensus.verdict import Bundle
 
 from .archive import Archive
 from .clock import Clock, monotonic_ms
+from .complaints import Complaints
 from .consult import Consultant
 from .entrance import Entrance
 from .entropy import Entropy
@@ -130,6 +131,7 @@ class Runner:
         self._wake = asyncio.Event()
         self._out: dict[bytes, list[Envelope]] = {}
         self._rtt: dict[bytes, int] = {}
+        self._complaints = Complaints(lambda: self.now)
 
     # -- the loop ---------------------------------------------------------------------
 
@@ -147,6 +149,8 @@ class Runner:
             raise
         finally:
             sync.cancel()
+            self.sync.lookups.cancel()
+            self.sync.fetches.cancel()
             for live in self.live.values():
                 live.cancel()
 
@@ -321,6 +325,8 @@ class Runner:
             decided_at_ms=self._clock.wall_ms(),
             summary=summary,
         )
+        if not live.stored:
+            self.tick.tasks.append(live.row)
         self.tick.verdicts.append(row)
 
         def settle() -> None:
@@ -351,6 +357,10 @@ class Runner:
         """An envelope from a peer: through the gate, then to its task."""
         task_id = envelope.ctx[64:96]
         live = self.live.get(task_id)
+        if live is not None and live.task.committee.position(source) is None:
+            self.gate.refusals[Code.NOT_A_MEMBER] += 1
+            self.complain(source, Code.NOT_A_MEMBER, "it sends messages of others' task")
+            return
         if live is not None and envelope.kind <= max(Kind):
             if live.task.holds(envelope.id):
                 return
@@ -366,12 +376,7 @@ class Runner:
             if admitted.code is Code.UNKNOWN_TASK:
                 self.sync.stranger(task_id, source)
             else:
-                log.info(
-                    "message refused",
-                    member=self.federation.label(source),
-                    code=str(admitted.code),
-                    reason=admitted.text,
-                )
+                self.complain(source, admitted.code, admitted.text)
         elif admitted.kind is Kind.TASK_OPEN:
             self.entrance.offered(admitted, source)
         elif live is not None:
@@ -402,6 +407,10 @@ class Runner:
     def _committee(self, task: TaskId) -> Committee | None:
         live = self.live.get(task)
         return live.task.committee if live is not None else self.archive.committee(task)
+
+    def complain(self, member: bytes, code: str, reason: str) -> None:
+        """Log what a member did amiss, unless the log has just said so."""
+        self._complaints.about(self.federation.label(member), str(code), reason)
 
     def wake(self) -> None:
         """There is something to send or to store."""

@@ -5,21 +5,22 @@ undecided task, third parties' and conflicting votes included, every honest memb
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from consensus.envelope import Envelope, MessageId
 
+from .errands import Errands
 from .live import Live
-from .log import get_logger
 from .missed import Missed
+from .wire.client import PeerError
 from .wire.frames import Digest, FetchRequest, Frame, Offer, Want, envelope_size, is_inline
 from .wire.limits import ID_PREFIX, Limits
 
 if TYPE_CHECKING:
     from .runner import Runner
-
-log = get_logger("sync")
 
 SYNC_MS = 500
 """Quiet time after which an undecided task sends digests (T2)."""
@@ -27,13 +28,20 @@ SYNC_MOST_MS = 2_000
 """Longest time between two digests of an undecided task, however much comes in: a flood of
 messages must not keep members from telling each other what they hold."""
 SEEK_MS = 30
-"""How long a named id may still be on its way by itself before it is asked for."""
+"""How long a named id may still be on its way by itself before it is asked for. Each further
+time it takes twice as long, up to `SYNC_MS`: what a liar named exists nowhere."""
 ANSWER_MS = 100
 """Least time between two digests to one member about one task."""
 HELD_MAX = Limits().held_ids
 """Most ids in a digest; what is left out is pushed here again and known by its id."""
+FETCHES = Limits().fetches
+"""Fetches under way with one member: what it allows us at a time."""
+WAITING = 256
+"""Fetches and looks into the store that wait for their turn, for each member: more than a
+member asks for that comes back to a full house, and past it whoever still lacks it asks again."""
 READING_UP = 8
-"""Tasks finished without this node that it reads up on at a time: what is undecided comes first."""
+"""Tasks finished without this node that it reads up on at a time, shared by the members it
+learns them from, but one of each at least: what is undecided comes first."""
 RATES = 4_096
 """Entries of the rate table; past it the oldest half goes, which costs a repeated digest."""
 
@@ -47,7 +55,8 @@ class Sync:
         self._last: dict[tuple[bytes, bytes, str], int] = {}
         self._seen_up: dict[bytes, int] = {}
         self._reading = False
-        self._work: set[asyncio.Task[None]] = set()
+        self.lookups = Errands("lookup", at_once=1, waiting=WAITING)
+        self.fetches = Errands("fetch", at_once=FETCHES, waiting=WAITING)
 
     async def run(self) -> None:
         """Until cancelled: digests for tasks that have gone quiet, expiry for dead ones."""
@@ -84,13 +93,15 @@ class Sync:
         for live in self._runner.live.values():
             if live.task.committee.position(member) is not None:
                 self.digest_to(live, member)
-        past = self._runner.archive.recent(self._seen_up.get(member, 0))
+        past = self._runner.archive.recent(self._seen_up.get(member, 0), member)
         if past:
             self._send(member, Frame(digests=tuple(past)))
 
     def digested(self, source: bytes, digest: Digest) -> None:
         """A member said what it holds: push what it lacks, or learn that one is behind."""
         live = self._runner.live.get(digest.task)
+        if live is not None and live.task.committee.position(source) is None:
+            return  # what is undecided concerns its committee alone
         if live is not None and digest.verdict:
             if source not in live.over:
                 live.over.append(source)
@@ -100,10 +111,11 @@ class Sync:
             here, _ = live.task.held()
             if digest.round > here and self._may(digest.task, source, "ahead"):
                 self.digest_to(live, source)
-            for message in live.task.lacking(digest.round, _prefixes(digest.held)):
-                self._runner.send(source, message.envelope, live)
+            if self._may(digest.task, source, f"push {digest.round}"):
+                for message in live.task.lacking(digest.round, _prefixes(digest.held)):
+                    self._runner.send(source, message.envelope, live)
         elif not digest.verdict:
-            self._start(self._push_past(source, digest))
+            self.lookups.run(source, partial(self._push_past, source, digest))
         elif not self._runner.archive.knows(digest.task):
             self.missed.heard(digest.task, source)
             self.read_up()
@@ -128,9 +140,9 @@ class Sync:
 
     def _read_up(self) -> None:
         self._reading = False
-        behind = sum(bool(live.over) for live in self._runner.live.values())
-        room = READING_UP - behind
-        for task, member in self.missed.due(room, self._runner.up, self._runner.now):
+        readers = (live.reader for live in self._runner.live.values())
+        busy = Counter(reader for reader in readers if reader is not None)
+        for task, member in self.missed.due(READING_UP, busy, self._runner.up, self._runner.now):
             self._send(member, Frame(wants=(Want(task=task),)))
 
     def stepped(self, live: Live) -> None:
@@ -157,26 +169,31 @@ class Sync:
 
     def seek(self, live: Live, ids: Iterable[MessageId]) -> None:
         """Something held names `ids`: ask for those that do not come by themselves (A11)."""
-        if live.seeking or not tuple(ids):
-            return
-        live.seeking = True
+        if tuple(ids):
+            self._ask_in(live, SEEK_MS)
 
+    def _ask_in(self, live: Live, delay_ms: int) -> None:
         def ask() -> None:
-            live.seeking = False
-            self._ask(live)
+            live.seeking = None
+            if live.task.id in self._runner.live and self._ask(live):
+                self._ask_in(live, min(2 * delay_ms, SYNC_MS))
 
-        asyncio.get_running_loop().call_later(SEEK_MS / 1_000, ask)
+        loop = asyncio.get_running_loop()
+        due = loop.time() + delay_ms / 1_000
+        if live.seeking is None or due < live.seeking.when():
+            if live.seeking is not None:
+                live.seeking.cancel()
+            live.seeking = loop.call_at(due, ask)
 
-    def _ask(self, live: Live) -> None:
-        """Ask the next member in turn for everything that is still missing."""
+    def _ask(self, live: Live) -> bool:
+        """Ask the next member in turn for what is still missing; whether anything is."""
         ids = live.task.wanted()
         others = self._others(live)
-        if not ids or not others:
-            return
-        member = others[live.asked % len(others)]
-        live.asked += 1
-        self._send(member, Frame(wants=(Want(task=live.task.id, ids=ids),)))
-        self.seek(live, ids)
+        if ids and others:
+            member = others[live.asked % len(others)]
+            live.asked += 1
+            self._send(member, Frame(wants=(Want(task=live.task.id, ids=ids),)))
+        return bool(ids)
 
     def stranger(self, task: bytes, source: bytes) -> None:
         """A message of a task that is not running here: ask what it is, or say it is over."""
@@ -193,7 +210,9 @@ class Sync:
         """Answer a Want from a running task, or from the archive."""
         live = self._runner.live.get(want.task)
         if live is None:
-            self._start(self._answer_past(source, want))
+            self.lookups.run(source, partial(self._answer_past, source, want))
+        elif live.task.committee.position(source) is None:
+            return  # a case concerns its committee alone
         elif not want.ids:
             self._runner.send(source, live.row.opening, live)
         else:
@@ -206,10 +225,8 @@ class Sync:
         past = await self._runner.archive.load(want.task)
         if past is None or past.committee.position(source) is None:
             return
-        for item in want.ids or (want.task,):
-            envelope = past.find(item)
-            if envelope is not None:
-                self._runner.send(source, envelope)
+        for envelope in past.find(want.ids or (want.task,)):
+            self._runner.send(source, envelope)
 
     def offered(self, source: bytes, offer: Offer) -> None:
         """Fetch an envelope that is too large for the link, unless it is held."""
@@ -220,7 +237,7 @@ class Sync:
         )
         if not known and not stranger and self._may(offer.id, source, "fetch"):
             request = FetchRequest(task=offer.task, round=0, ids=(offer.id,))
-            self._start(self._fetch(source, request))
+            self.fetches.run(source, partial(self._fetch, source, request))
 
     async def _fetch(self, source: bytes, request: FetchRequest) -> None:
         peers = self._runner.peers
@@ -228,9 +245,8 @@ class Sync:
         try:
             async for envelope in peers.fetch(source, request):
                 self._runner.receive(envelope, source)
-        except Exception as error:  # noqa: BLE001  a peer's failure is named, and asked again
-            label = self._runner.federation.label(source)
-            log.warning("fetch failed", member=label, reason=str(error))
+        except PeerError as error:  # what is still missing is asked for again
+            self._runner.complain(source, "fetch_failed", str(error.reason))
 
     async def serve_fetch(self, member: bytes, request: FetchRequest) -> AsyncIterator[Envelope]:
         """Envelopes of a task by id, for a member of its committee."""
@@ -248,10 +264,8 @@ class Sync:
             return
         past = await self._runner.archive.load(request.task)
         if past is not None and past.committee.position(member) is not None:
-            for item in request.ids:
-                envelope = past.find(item)
-                if envelope is not None:
-                    yield envelope
+            for envelope in past.find(request.ids):
+                yield envelope
 
     # -- small things -----------------------------------------------------------------
 
@@ -290,11 +304,6 @@ class Sync:
             for old in sorted(self._last, key=self._last.__getitem__)[: RATES // 2]:
                 del self._last[old]
         return True
-
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
 
 
 def _prefixes(held: bytes) -> frozenset[bytes]:

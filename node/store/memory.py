@@ -144,6 +144,7 @@ class MemoryStore:
         return [
             TaskBrief(
                 task=row.task,
+                opener=row.opening.signer,
                 state=row.state,
                 not_after_ms=row.not_after_ms,
                 verdict=row.verdict,

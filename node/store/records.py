@@ -155,6 +155,7 @@ class TaskBrief:
     """A task in short: `verdict` is empty while there is none."""
 
     task: TaskId
+    opener: bytes
     state: TaskState
     not_after_ms: int
     verdict: bytes

@@ -271,16 +271,18 @@ class SqliteStore:
     async def recent(self, limit: int) -> list[TaskBrief]:
         """`Store.recent`."""
         found = await self._select(
-            "SELECT id, state, not_after_ms, verdict FROM tasks ORDER BY seq DESC LIMIT ?", limit
+            "SELECT id, signer, state, not_after_ms, verdict FROM tasks ORDER BY seq DESC LIMIT ?",
+            limit,
         )
         return [
             TaskBrief(
                 task=TaskId(task),
+                opener=opener,
                 state=TaskState(state),
                 not_after_ms=not_after_ms,
                 verdict=verdict,
             )
-            for task, state, not_after_ms, verdict in found
+            for task, opener, state, not_after_ms, verdict in found
         ]
 
     async def _select(self, sql: str, *parameters: Any) -> list[Any]:

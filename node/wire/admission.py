@@ -41,6 +41,7 @@ class Code(StrEnum):
     BAD_SIGNATURE = "bad_signature"
     BAD_BODY = "bad_body"
     BAD_ENTRY = "bad_entry"
+    OVER_QUOTA = "over_quota"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -237,12 +237,14 @@ async def test_recent_tasks_are_the_last_to_arrive_and_say_their_verdict(store: 
     assert await store.recent(2) == [
         TaskBrief(
             task=THIRD.task,
+            opener=THIRD.opening.signer,
             state=TaskState.UNDECIDED,
             not_after_ms=THIRD.not_after_ms,
             verdict=b"",
         ),
         TaskBrief(
             task=SECOND.task,
+            opener=SECOND.opening.signer,
             state=TaskState.DECIDED,
             not_after_ms=SECOND.not_after_ms,
             verdict=verdict(SECOND).verdict,

@@ -168,6 +168,8 @@ def _table(report: "Report") -> "Table":
 
 
 def _figures(row: "Row") -> tuple[str, str, str]:
+    if not row.asked:
+        return "no draft", "", ""
     low, high = (100 * end for end in row.interval)
     right = f"{row.right:.1f}".removesuffix(".0")
     return f"{right} of {row.asked}", f"{100 * row.share:.1f} %", f"{low:.1f} to {high:.1f} %"

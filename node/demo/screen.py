@@ -29,8 +29,6 @@ class Screen:
         self._told_ms = 0
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -47,9 +45,11 @@ class Screen:
             self._began_ms = self._told_ms = now
         over = progress.done == progress.total
         if self._console.is_terminal:
-            self._live.update(
-                Text("") if over else _drawn(progress, (now - self._began_ms) // 1000)
-            )
+            self._live.update(_drawn(progress, (now - self._began_ms) // 1000))
+            if over:
+                self._live.stop()
+            elif not self._live.is_started:
+                self._live.start()
         elif over or now - self._told_ms >= EVERY_MS:
             self._told_ms = now
             seconds = (now - self._began_ms) / 1000

@@ -60,6 +60,10 @@ class Limits:
     fetch_ms: int = 60_000
     """Milliseconds that a fetch may take in all; what came by then is kept."""
 
+    links: int = 8
+    """Link calls that one member may have under way here: one is the link, and those before it
+    may take seconds to be refused or found dead."""
+
     watches: int = 64
     """Tasks that one member may follow here at once."""
 

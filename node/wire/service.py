@@ -109,7 +109,8 @@ class PeerService:
             self._refused(context.peer(), member)
             await part(stream, LinkEndedError.refusing(member), self._limits)
         else:
-            await self._link(member, stream)
+            with await self._slot("links", member, self._limits.links, context):
+                await self._link(member, stream)
 
     async def _serve_fetch(self, data: bytes, context: Any) -> None:
         member = await self._identified(context)

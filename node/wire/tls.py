@@ -116,7 +116,7 @@ def server_options(limits: Limits) -> _Options:
         ("grpc.so_reuseport", 0),
         ("grpc.max_receive_message_length", 2 * limits.frame_bytes + TRANSPORT_SLACK),
         ("grpc.max_send_message_length", limits.envelope_bytes + TRANSPORT_SLACK),
-        ("grpc.max_concurrent_streams", limits.fetches + limits.watches + 16),
+        ("grpc.max_concurrent_streams", limits.links + limits.fetches + limits.watches + 8),
         ("grpc.server_handshake_timeout_ms", limits.hello_ms),
         ("grpc.max_connection_idle_ms", limits.idle_ms),
         ("grpc.http2.max_ping_strikes", 0),

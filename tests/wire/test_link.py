@@ -195,6 +195,28 @@ async def test_a_dialler_that_says_nothing_is_told_so_and_let_go(tmp_path: Path)
         )
 
 
+async def test_one_call_more_than_the_bound_is_told_to_wait(tmp_path: Path) -> None:
+    async with rude_dialler(tmp_path, replace(QUICK, links=2)) as (first, orchard, who, honest):
+        second, third = Rude(orchard, who, honest), Rude(orchard, who, honest)
+        async with second, third:  # none of the three says a word: any may be the last
+            calls = {asyncio.create_task(one.hear()): one for one in (first, second, third)}
+            done, waiting = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+            (told,) = done
+            with pytest.raises(LinkEndedError) as error:
+                await told
+            assert error.value.end.reason == LinkRefusal(
+                code=LinkCode.BUSY, text="2 links of yours are under way here; wait for one to end"
+            )
+            one, other = waiting
+            await calls[one].say(Packet(hello=calls[one].hello))  # who has a place gets a link
+            heard = await one
+            assert heard is not None
+            assert heard.hello is not None
+            await orchard.heard[honest].until(lambda: orchard.meshes[honest].up)
+            other.cancel()
+            await asyncio.gather(other, return_exceptions=True)
+
+
 async def test_the_answer_to_a_refused_hello_carries_our_own(tmp_path: Path) -> None:
     async with rude_dialler(tmp_path) as (rude, orchard, _, _):
         await rude.say(Packet(hello=replace(rude.hello, network=bytes(32))))

@@ -1,12 +1,16 @@
 """A task's policy: everything about how a committee decides that its opener chose (rule S3).
 
 The policy is hashed into every message of the task. All figures are integers: shares and
-probabilities in basis points (10,000 = 1), times in milliseconds. A federation pins floors
-(`floor_violation`), so an opener cannot weaken what its members insist on.
+probabilities in basis points (10,000 = 1), times in milliseconds. A federation pins floors,
+so an opener cannot weaken what its members insist on.
 """
 
 from dataclasses import dataclass, field, fields
 from typing import Any
+
+STEP_MS = 100
+"""Least that a view's timers grow by. Every vote is kept (A12), so a member that lets view after
+view go by fills the memory of others; with this it takes a day to get through 3,000."""
 
 ONE = 10_000
 """One, in basis points."""
@@ -73,9 +77,9 @@ class Policy:
     judge_ms: int = _figure(60_000, 10, 3_600_000, "ms", "deadline of the judge stage (R0)")
     open_ms: int = _figure(10_000, 10, 3_600_000, "ms", "deadline of the opening stage (R0)")
     propose_ms: int = _figure(3_000, 10, 600_000, "ms", "propose timer of view 0 (A10)")
-    propose_step_ms: int = _figure(1_000, 0, 600_000, "ms", "added to it for each view (A10)")
+    propose_step_ms: int = _figure(1_000, STEP_MS, 600_000, "ms", "added to it for each view (A10)")
     vote_ms: int = _figure(1_000, 10, 600_000, "ms", "vote timers of view 0 (A10)")
-    vote_step_ms: int = _figure(500, 0, 600_000, "ms", "added to them for each view (A10)")
+    vote_step_ms: int = _figure(500, STEP_MS, 600_000, "ms", "added to them for each view (A10)")
     proposal_bytes: int = _figure(
         65_536, 256, 1_048_576, "bytes", "largest payload of one proposal (R3)"
     )

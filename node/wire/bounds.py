@@ -47,6 +47,7 @@ _TEXT = 6  # a tag and a length
 _USAGE = 4 * _NUMBER + 2
 _PAIR = 12  # two indices, preference and confidence, with their tags and the entry's
 _MARK = MAX_CRITIQUE * _UTF8 + 24
+_VALUE = 16 * KIB
 
 
 def ballot_max(members: int) -> int:
@@ -77,10 +78,20 @@ def payload_max(
         case Kind.REPORT:
             return min(2 * members, MAX_REPORT_IDS) * _ID + 2 + 3 * _NUMBER
         case Kind.PROPOSE:
-            return 8 + MAX_VALUE
+            return 8 + value_max(members)
         case Kind.PREVOTE | Kind.PRECOMMIT:
             return 36
     assert_never(kind)
+
+
+def value_max(members: int) -> int:
+    """Largest agreed value of a committee of `members`: an outcome whose answers and reasons
+    are as long as they may be, each letter spelled in six, and over twice that.
+
+    A proposer keeps its place in every view, and what it proposes is kept: without a bound of
+    its own size a small committee's could fill a member's memory.
+    """
+    return min(MAX_VALUE, (2 + members) * _VALUE)
 
 
 def batch_max(members: int, proposal_bytes: int) -> int:

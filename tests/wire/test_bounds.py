@@ -13,6 +13,8 @@ from consensus.bodies import (
     MAX_VALUE,
     VIEW_CAP,
     Acceptance,
+    AnswerKind,
+    AnswerSpec,
     Ballot,
     Batch,
     Body,
@@ -30,8 +32,10 @@ from consensus.bodies import (
 from consensus.committee import MAX_MEMBERS
 from consensus.envelope import Envelope, Kind, MessageId, Stage
 from consensus.policy import ONE, Policy
+from node.sim.minds import opinionated
 from node.wire import bounds, codec, pairs
 from tests.harness import cast
+from tests.harness.swarms import SmallSwarm, decided
 
 WIDE = "\U0010ffff"
 """A character of four bytes."""
@@ -103,7 +107,7 @@ def fullest(kind: Kind, members: int) -> list[Body]:
                 )
             ]
         case Kind.PROPOSE:
-            return [Propose(view=VIEW_CAP, valid_view=0, value=bytes(MAX_VALUE))]
+            return [Propose(view=VIEW_CAP, valid_view=0, value=bytes(bounds.value_max(members)))]
         case Kind.PREVOTE | Kind.PRECOMMIT:
             return [Vote(view=VIEW_CAP, value=hash_)]
         case _:
@@ -124,6 +128,27 @@ def test_bounds_are_not_slack_by_more_than_a_tenth() -> None:
         sizes = [len(codec.encode(body)) for body in fullest(kind, MAX_MEMBERS)]
         if sizes:
             assert bounds.payload_max(kind) <= max(sizes) * 1.1
+
+
+def test_an_outcome_of_the_longest_answers_and_reasons_fits_with_room_to_spare() -> None:
+    spelled_in_six = [f"{number}".rjust(MAX_LABEL, "\x01") for number in range(4)]
+    spec = AnswerSpec(kind=AnswerKind.LABEL, options=tuple(spelled_in_six))
+    minds = [
+        opinionated(spelled_in_six[at:] + spelled_in_six[:at], confidence=10_000) for at in range(4)
+    ]
+    swarm = SmallSwarm(4, minds=minds, spec=spec)
+    decided(swarm)
+    finish = swarm.nodes[0].finish
+    assert finish is not None
+    largest = max(len(point.value) for point in finish.rounds[0].points)
+    assert largest > 6 * MAX_LABEL * 8
+    reasons = 2 * 4 * 6 * MAX_REASON  # as if all had abstained from both as well
+    assert largest + reasons < bounds.value_max(4)
+
+
+def test_a_value_of_the_largest_committee_is_bound_by_its_body() -> None:
+    assert bounds.value_max(MAX_MEMBERS) == MAX_VALUE
+    assert bounds.value_max(2) == 64 * bounds.KIB
 
 
 def test_a_batch_of_every_members_largest_proposal_fits() -> None:

@@ -124,7 +124,7 @@ def test_what_has_no_canonical_form_is_refused(data: bytes) -> None:
         {"a\x7f": 1},
         "\ud800",
         {"\ud800": 1},
-        object(),
+        pytest.param(object(), id="an object"),
         {1, 2},
         MAX_INT + 1,
         -MAX_INT - 1,

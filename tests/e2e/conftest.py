@@ -1,5 +1,6 @@
 """One swarm of real nodes for the tests here: processes of their own, on loopback."""
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -27,7 +28,8 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSwarm]:
 
 
 @pytest.fixture
-def orchard(nodes: RealSwarm) -> RealSwarm:
+def orchard(nodes: RealSwarm) -> Iterator[RealSwarm]:
     """Alice, bob, carol and dave, all running and linked, whatever a test before did to them."""
     nodes.all_up()
-    return nodes
+    yield nodes
+    sys.stdout.write(nodes.last_words())  # pytest shows it with a failure, and only then

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from node.cli import exits
-from tests.harness.real_nodes import Command, RealSwarm, quorate
+from tests.harness.real_nodes import Command, RealSwarm, quorate, told
 
 QUESTION = ("Which of the two?", "--options", "a,b", "--policy", "rounds=1")
 
@@ -34,7 +34,7 @@ def test_four_nodes_decide_and_a_fresh_process_verifies_the_exported_verdict(
 
 
 def test_every_member_holds_the_same_verdict_and_shows_it(orchard: RealSwarm) -> None:
-    asked = quorate("ask", orchard["carol"].home, *QUESTION, "--json").data
+    asked = told(quorate("ask", orchard["carol"].home, *QUESTION, "--json"))
     for node in orchard.nodes.values():
         shown = quorate("verdict", "show", node.home, asked["task"][:16], "--json")
         assert shown.code == exits.OK, shown.err
@@ -59,19 +59,19 @@ def test_asking_goes_on_with_another_member_when_the_opener_is_killed(orchard: R
         node.thaw()
     asked = asking.end()
     assert asked.code == exits.OK, asked.err
-    told = json.loads(asked.out)
-    assert told["told_by"] != "alice"
+    verdict = told(asked)
+    assert verdict["told_by"] != "alice"
     alice.start()
     alice.ready()
     alice.linked({"bob", "carol", "dave"})
-    again = quorate("ask", alice.home, "--task", told["task"], "--json")
+    again = quorate("ask", alice.home, "--task", verdict["task"], "--json")
     assert again.code == exits.OK, again.err
-    assert (again.data["told_by"], again.data["verdict"]) == ("alice", told["verdict"])
+    assert (again.data["told_by"], again.data["verdict"]) == ("alice", verdict["verdict"])
 
 
 def test_a_finished_task_is_told_by_others_while_its_node_is_down(orchard: RealSwarm) -> None:
     bob = orchard["bob"]
-    asked = quorate("ask", bob.home, *QUESTION, "--json").data
+    asked = told(quorate("ask", bob.home, *QUESTION, "--json"))
     bob.kill()
     joined = quorate("ask", bob.home, "--task", asked["task"][:12])
     assert joined.code == exits.OK, joined.err

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.harness.real_nodes import RealSwarm, quorate
+from tests.harness.real_nodes import RealSwarm, quorate, told
 
 QUICK = {"draft_ms": 1_000, "judge_ms": 1_000, "open_ms": 1_000}
 """Deadlines of seconds: in these tests somebody lets one pass."""
@@ -20,7 +20,7 @@ async def test_a_member_that_never_opens_costs_only_itself(orchard: RealSwarm) -
     verdicts.append(await carol.decided(opened))
     assert len({event.detail["verdict"] for event in verdicts}) == 1
     assert verdicts[0].detail["answer"] is not None
-    shown = quorate("verdict", "show", orchard["alice"].home, opened.task.hex(), "--json").data
+    shown = told(quorate("verdict", "show", orchard["alice"].home, opened.task.hex(), "--json"))
     (round_,) = shown["rounds"]
     assert round_["strikes"] == [{"member": "carol", "reason": "unopened"}]
     assert shown["warnings"][0] == {"code": "degraded", "text": "carol: unopened"}

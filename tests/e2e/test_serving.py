@@ -9,7 +9,7 @@ import pytest
 
 from node.cli import exits
 from node.config import control_socket
-from tests.harness.real_nodes import RealNode, RealSwarm, quorate
+from tests.harness.real_nodes import RealNode, RealSwarm, quorate, told
 
 ASK = ("Alone?", "--options", "a,b", "--json")
 
@@ -40,19 +40,19 @@ def test_a_second_daemon_on_one_store_is_refused_and_the_first_goes_on(alice: Re
     assert (second.code, second.out) == (exits.UNUSABLE, "")
     assert second.err.startswith("quorate: ")
     assert f"is in use by process {alice.serving.process.pid}" in second.err
-    assert quorate("ask", alice.home, *ASK).data["answer"] == "a"
+    assert told(quorate("ask", alice.home, *ASK))["answer"] == "a"
 
 
 def test_a_killed_node_starts_again_where_its_socket_was_left_behind(alice: RealNode) -> None:
     alice.start()
     alice.ready()
-    first = quorate("ask", alice.home, *ASK).data["verdict"]
+    first = told(quorate("ask", alice.home, *ASK))["verdict"]
     alice.kill()
     assert control_socket(alice.config).exists()
     alice.start()
     alice.ready()
-    second = quorate("ask", alice.home, *ASK).data["verdict"]
-    listed = quorate("verdict", "list", alice.home, "--json").data
+    second = told(quorate("ask", alice.home, *ASK))["verdict"]
+    listed = told(quorate("verdict", "list", alice.home, "--json"))
     assert [entry["verdict"] for entry in listed] == [second, first]
 
 
@@ -84,7 +84,7 @@ async def test_what_is_under_way_may_finish_when_a_node_is_stopped(
     decided = await orchard["bob"].decided(opened)
     ended = dave.serving.end()
     assert ended.code == exits.OK, ended.err
-    listed = quorate("verdict", "list", dave.home, "--json").data
+    listed = told(quorate("verdict", "list", dave.home, "--json"))
     assert listed[0]["verdict"] == decided.detail["verdict"]
 
 

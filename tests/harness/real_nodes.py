@@ -52,6 +52,13 @@ def quorate(*arguments: object) -> Ran:
     return Ran(code=done.returncode, out=done.stdout, err=done.stderr)
 
 
+def told(ran: Ran) -> Any:
+    """What a command that has to succeed told programs."""
+    if ran.code:
+        raise NodeError(f"exit code {ran.code}; it said:\n{ran.err}")
+    return ran.data
+
+
 class Command:
     """A command that runs while the test goes on; `until` waits for what it says."""
 
@@ -130,6 +137,11 @@ class RealNode:
         """Its process, or the last one it had."""
         assert self._serving is not None
         return self._serving
+
+    @property
+    def started(self) -> bool:
+        """Whether it ever had a process."""
+        return self._serving is not None
 
     @property
     def running(self) -> bool:
@@ -259,6 +271,15 @@ class RealSwarm:
             node.ready()
         for node in self.nodes.values():
             node.linked(set(self.nodes) - {node.name})
+
+    def last_words(self) -> str:
+        """The end of every node's log, for whoever looks into a failure."""
+        parts = [
+            "\n".join([f"-- {name}", *node.serving.err[-25:]])
+            for name, node in self.nodes.items()
+            if node.started
+        ]
+        return "\n".join(parts)
 
     def but(self, *names: str) -> list[RealNode]:
         """All nodes but these."""

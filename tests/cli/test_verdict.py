@@ -73,7 +73,7 @@ def test_programs_get_each_round_with_who_abstained(quorate: Command, decided: D
 
 def test_one_member_alone_is_said_to_be_unjudged(quorate: Command, decided: Decided) -> None:
     shown = quorate("verdict", "show", decided.home, decided.first)
-    assert "all 1 members must take part; no fault is tolerated" in shown.out
+    assert "a committee of one: nobody judges, and no fault is tolerated" in shown.out
     assert quorate("verdict", "show", decided.home, decided.first, "--json").data["status"] == (
         "unjudged"
     )

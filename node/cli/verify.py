@@ -187,9 +187,13 @@ def _evidence(path: Path, data: bytes, reader: Reader, pinned: "Federation | Non
 
 
 def _stranger(envelope: Envelope, pinned: "Federation | None") -> str | None:
+    try:
+        ctx = Ctx.unpack(envelope.ctx)
+    except ValueError as error:
+        return f"the envelopes name no slot: {error}"
     if pinned is None:
         return None
-    if Ctx.unpack(envelope.ctx).network != pinned.network:
+    if ctx.network != pinned.network:
         return "the envelopes are of another federation's network"
     if pinned.member(envelope.signer) is None:
         return f"{envelope.signer.hex()[:16]} is not a member of {pinned.name}"

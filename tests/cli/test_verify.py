@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from consensus.bodies import Acceptance, Commit, Report
-from consensus.envelope import Ctx, Envelope, Kind, Stage
+from consensus.envelope import Ctx, Kind, Stage
 from consensus.verdict import encode_evidence
 from node import federation_file
 from node.cli import exits
@@ -237,21 +237,19 @@ def test_evidence_about_a_member_is_valid_and_names_it(
     assert ran.out.endswith("bob signed two different acceptance messages for one slot\n")
 
 
-def test_evidence_whose_ctx_is_cut_short_is_invalid(
+def test_evidence_in_no_slot_at_all_is_invalid(
     quorate: Command, decided: Decided, tmp_path: Path
 ) -> None:
-    pair = [
-        Envelope(
-            kind=Kind.COMMIT, ctx=b"short", payload=bytes([n]), signer=bytes(32), signature=b""
-        )
-        for n in (1, 2)
-    ]
+    first, second = (
+        cast.signed(cast.MALLORY, Kind.ACCEPTANCE, b"nowhere", Acceptance(refusal=reason))
+        for reason in ("", "over quota")
+    )
     path = tmp_path / "e.json"
-    path.write_bytes(encode_evidence(*pair))
+    path.write_bytes(encode_evidence(first, second))
     for pin in ((), ("--federation", decided.federation)):
         ran = quorate("verify", path, *pin)
         assert ran.code == exits.NEGATIVE
-        assert "  S4: " in ran.out
+        assert "  S4: the envelopes name no slot: " in ran.out
 
 
 # -- cost ---------------------------------------------------------------------------------

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 TASKS_MAX: Final = 10_000
 """Most tasks among which `--task` looks for the start of an id, the last ones first."""
 
+ID_SHOWN: Final = 16
+"""Hex digits of a task's id that are enough to give it by."""
+
 TIMEOUT_S: Final = 300
 """Longer than the default policy's deadline of two minutes, so that this one decides."""
 
@@ -202,7 +205,8 @@ async def _follow(
         raise CliError(tame(str(error))) from None
     except asyncio.CancelledError:
         if event is not None:
-            note(f"The task goes on without you. See it with --task {event.task.hex()}")
+            again = f"quorate ask {config.directory} --task {event.task.hex()[:ID_SHOWN]}"
+            note(f"The task goes on without you. Follow it again: {again}")
         raise
     assert event is not None
     match event.kind:

@@ -3,6 +3,8 @@
 import os
 import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from node.federation import split_address
 from node.store.lock import StoreLock
 from tests.harness.command import Command
 from tests.harness.federations import federation
-from tests.harness.real_nodes import RealNode, RealSwarm
+from tests.harness.real_nodes import ROOT, RealNode, RealSwarm
 
 
 @pytest.fixture(autouse=True)
@@ -168,3 +170,15 @@ def test_what_was_refused_leaves_no_lock_behind(quorate: Command, alice: RealNod
     refusal(quorate, alice.home)
     path = alice.config.store
     StoreLock(path.with_name(path.name + ".lock")).release()
+
+
+def test_serving_loads_nothing_that_only_other_commands_need() -> None:
+    code = (
+        "import sys, node.cli.main, node.cli.serve, node.daemon, node.models.scripted; "
+        "slow = {'rich', 'numpy', 'sklearn', 'pydantic', 'node.cli.tables', 'node.demo'}; "
+        "print(sorted(slow & sys.modules.keys()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,6 +1,7 @@
 """A question put to real nodes by the command, and the verdict in a stranger's hands."""
 
 import json
+import signal
 from pathlib import Path
 
 from node.cli import exits
@@ -110,3 +111,19 @@ def test_status_and_doctor_tell_how_a_running_node_is(orchard: RealSwarm) -> Non
     assert set(levels.values()) == {"ok"}, checked.out
     assert {"member bob", "quorum", "clock", "port"} <= set(levels)
     assert checked.code == exits.OK
+
+
+def test_leaving_a_question_leaves_the_task_to_its_committee(orchard: RealSwarm) -> None:
+    alice, late = orchard["alice"], (orchard["carol"], orchard["dave"])
+    for node in late:
+        node.freeze()
+    asking = Command("ask", alice.home, *QUESTION)
+    asking.until(lambda: any("is open" in line for line in asking.err))
+    asking.process.send_signal(signal.SIGINT)
+    left = asking.end()
+    for node in late:
+        node.thaw()
+    assert (left.code, left.out) == (exits.INTERRUPTED, "")
+    again = left.err.rpartition("Follow it again: quorate ")[2].split()
+    joined = told(quorate(*again, "--json"))
+    assert joined["answer"] in ("a", "b")

@@ -113,7 +113,7 @@ def ask(
         )
         keys = tuple(federation.find(name).key for name in member or ())
         events = _ask(config, asked, domain, keys, mode, timeout)
-    return asyncio.run(_follow(config, federation, events, as_json))
+    return asyncio.run(report(config, federation, events, as_json))
 
 
 async def _ask(
@@ -186,7 +186,7 @@ async def _known(config: "Config", task: str) -> "WatchRequest":
     return WatchRequest(task=bytes.fromhex(task))
 
 
-async def _follow(
+async def report(
     config: "Config", federation: "Federation", events: AsyncIterator["Event"], as_json: bool
 ) -> int:
     """Show events as they come, then what they came to; the exit code."""

@@ -1,12 +1,18 @@
-"""`quorate ask`: every mistake is named before a task is opened."""
+"""`quorate ask`: every mistake is named before a task is opened, and how a task may end."""
 
+import asyncio
+import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from consensus.bodies import AnswerKind
-from node.cli import exits
+from node.cli import ask, exits
 from node.cli.question import compose
+from node.follow import FollowError
+from node.wire.control import ControlError
+from node.wire.watch import Event
 from tests.cli.conftest import Decided
 from tests.harness.command import Command
 
@@ -146,3 +152,60 @@ def test_where_no_node_runs_it_is_said_how_to_start_one(quorate: Command, decide
     assert (ran.code, ran.out) == (exits.UNUSABLE, "")
     assert "no node is running here" in ran.err
     assert f"quorate serve {decided.home}" in ran.err
+
+
+# -- how it ends --------------------------------------------------------------------------
+
+TASK = bytes([5]) * 32
+OPEN = Event(task=TASK, round=0, kind="open", detail={"members": [], "tolerates": "nothing at all"})
+
+
+def reported(decided: Decided, *events: Event | Exception, as_json: bool = False) -> int:
+    """The exit code of a task that is told by these events."""
+
+    async def told() -> AsyncIterator[Event]:
+        for event in events:
+            if isinstance(event, Exception):
+                raise event
+            yield event
+
+    swarm = decided.swarm
+    config = swarm["alice"].config
+    return asyncio.run(ask.report(config, swarm.federation, told(), as_json))
+
+
+@pytest.mark.parametrize(("round_", "where"), [(0, "before the first round"), (2, "in round 2")])
+def test_a_task_whose_time_ran_out_has_no_answer(
+    decided: Decided, capsys: pytest.CaptureFixture[str], round_: int, where: str
+) -> None:
+    expired = Event(task=TASK, round=round_, kind="expired", detail={"phase": "judge"})
+    assert reported(decided, OPEN, expired) == exits.NEGATIVE
+    out, err = capsys.readouterr()
+    assert out == f"No answer: the time ran out {where} (judge)\nTask       {TASK.hex()}\n"
+    assert f"task {TASK.hex()} is open" in err
+
+
+def test_programs_are_told_of_an_expired_task_as_of_a_verdict(
+    decided: Decided, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expired = Event(task=TASK, round=1, kind="expired", detail={"phase": "judge"})
+    assert reported(decided, OPEN, expired, as_json=True) == exits.NEGATIVE
+    found = json.loads(capsys.readouterr().out)
+    assert (found["warnings"], found["status"], found["answer"]) == ([], "expired", None)
+    assert (found["verdict"], found["task"], found["phase"]) == (None, TASK.hex(), "judge")
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        (Event(task=TASK, round=0, kind="unknown", detail={"reason": "not here"}), "not here"),
+        (FollowError("no other member can be followed"), "no other member can be followed"),
+        (ControlError("the task is refused"), "the task is refused"),
+    ],
+)
+def test_a_task_that_cannot_be_followed_is_said_in_one_line(
+    decided: Decided, last: Event | Exception, said: str
+) -> None:
+    with pytest.raises(exits.CliError, match=said) as raised:
+        reported(decided, last)
+    assert raised.value.code == exits.UNUSABLE

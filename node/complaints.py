@@ -32,4 +32,4 @@ class Complaints:
             return
         unsaid = said.since if said is not None else 0
         self._said[member, code] = _Said(self._now())
-        log.info("refused", member=member, code=code, reason=reason, unsaid=unsaid, **more)
+        log.info("refusal", member=member, code=code, reason=reason, unsaid=unsaid, **more)

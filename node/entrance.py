@@ -90,12 +90,13 @@ class Entrance:
         assert isinstance(spec, TaskOpen)
         if opened.id in r.live or r.archive.knows(opened.id):
             return  # S7: a task seen before is not taken again
+        account = source or r.me  # who brought it: an opener may be anybody
         if spec.committee.position(r.me) is None:
-            r.complain(source or opened.signer, "not_our_task", "its committee lacks this node")
+            r.complain(account, "not_our_task", "its committee lacks this node")
             return
         now, load = self._clock.wall_ms(), self._load()
         if now > spec.not_after_ms:
-            r.sync.lookups.run(source or r.me, partial(self._follow_late, opened, source))
+            r.sync.lookups.run(account, partial(self._follow_late, opened, source))
             return
         said = r.sync.missed.said(opened.id)
         over = [member for member in said if spec.committee.position(member) is not None]
@@ -107,10 +108,10 @@ class Entrance:
             ignored = NO_ROOM
         if ignored:
             r.gate.refusals[Code.OVER_QUOTA] += 1
-            r.complain(opened.signer, Code.OVER_QUOTA, f"a task gets no answer: {ignored}")
+            r.complain(account, Code.OVER_QUOTA, f"a task gets no answer: {ignored}")
             return
         if problem:
-            r.complain(opened.signer, "task_refused", problem)
+            r.complain(account, "task_refused", problem)
         r.intake.took(opened, now)
         live = self._enter(opened, role=Role.MEMBER, refusal=problem, active=not follow)
         self._read_up(live, over, source)

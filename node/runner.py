@@ -409,7 +409,7 @@ class Runner:
         return live.task.committee if live is not None else self.archive.committee(task)
 
     def complain(self, member: bytes, code: str, reason: str) -> None:
-        """Log what a member did amiss, unless the log has just said so."""
+        """Log what a member (never a stranger) did amiss, unless the log has just said so."""
         self._complaints.about(self.federation.label(member), str(code), reason)
 
     def wake(self) -> None:

@@ -83,6 +83,18 @@ class Node(Daemon):
             plain(member, frame)
 
         self.mesh.send = send  # type: ignore[method-assign]
+        self._turning = False
+        turn_once = self.runner._turn
+
+        async def turn() -> None:
+            self._turning = True
+            try:
+                await turn_once()
+            finally:
+                self._turning = False
+                self._news.set()
+
+        self.runner._turn = turn  # type: ignore[method-assign]
 
     def link_up(self, member: bytes, hello: Hello) -> None:
         super().link_up(member, hello)
@@ -102,6 +114,11 @@ class Node(Daemon):
             while not condition():
                 self._news.clear()
                 await self._news.wait()
+
+    async def settled(self) -> None:
+        """Wait until all that came in is handled, stored and answered."""
+        runner = self.runner
+        await self.until(lambda: not (self._turning or runner._queue or runner._wake.is_set()))
 
     def sizes(self) -> dict[str, int]:
         """How much is held of whatever a peer could make grow, by name."""
@@ -229,15 +246,21 @@ class Grove:
             others = {self.key(other) for other in chosen if other != name}
             await self.nodes[name].until(lambda: others <= self.nodes[name].mesh.up)  # noqa: B023
 
-    async def rogue(self, name: str = "mallory") -> Rogue:
+    async def rogue(self, name: str = "mallory", *, clock: Clock | None = None) -> Rogue:
         """Mallory, linked with every running daemon."""
-        rogue = Rogue(self.people[name], self.federation)
+        rogue = Rogue(self.people[name], self.federation, clock or SystemClock())
         self._rogues.append(rogue)
         await rogue.start()
         await rogue.linked(*(node._me.public for node in self.nodes.values()))
         for node in self.nodes.values():
             await node.until(lambda: rogue.public in node.mesh.up)  # noqa: B023
         return rogue
+
+    async def hear_out(self, rogue: Rogue, name: str) -> None:
+        """Wait until `name` has handled all that `rogue` sent, and `rogue` heard the answers."""
+        await rogue.through(self.key(name))
+        await self.nodes[name].settled()
+        await rogue.through(self.key(name))
 
     def ask(self, *members: str, text: str = "?", not_after_s: int = 60, **policy: Any) -> Ask:
         """A question to these members."""

@@ -10,13 +10,14 @@ from consensus.bodies import AnswerKind, AnswerSpec, Body, Budget, Content, Task
 from consensus.committee import Committee, FaultMode
 from consensus.envelope import Ctx, Envelope, Kind, Member, Stage
 from consensus.policy import Policy
+from node.clock import Clock
 from node.federation import Federation
 from node.identity import Identity
 from node.wire.frames import FetchRequest, Frame, Want
 from node.wire.mesh import Mesh
 
 from .cast import ctx, signed
-from .meshes import QUICK, Listener, ShiftedClock
+from .meshes import QUICK, Listener
 
 FLOOD: Final = 500
 """Envelopes that a flood puts into one frame."""
@@ -30,7 +31,7 @@ def wall_ms() -> int:
 class Rogue:
     """A member gone bad: whatever a test gives it to say, it says."""
 
-    def __init__(self, me: Identity, federation: Federation) -> None:
+    def __init__(self, me: Identity, federation: Federation, clock: Clock) -> None:
         self.public = me.public
         self.heard = Listener()
         self._me = me
@@ -39,7 +40,7 @@ class Rogue:
             identity=me,
             federation=federation,
             listen=federation.find(me.directory.name).address,
-            clock=ShiftedClock(),
+            clock=clock,
             handler=self.heard,
             limits=QUICK,
         )

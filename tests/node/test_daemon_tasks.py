@@ -1,0 +1,156 @@
+"""Tasks that a member gone bad opens, replays or floods others with (rules S7, A13, T3)."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from consensus.envelope import Envelope, Kind
+from node import archive
+from node.config import LimitsConfig
+from node.intake import FOLLOWED
+from node.wire.admission import Code
+from tests.harness import cast
+from tests.harness.daemons import Grove, Turned
+from tests.harness.rogue import Rogue, wall_ms
+
+HONEST = ("alice", "bob", "carol")
+
+
+def answers(rogue: Rogue, task: bytes) -> set[bytes]:
+    """The ids of all that mallory heard in answer to a task."""
+    return {
+        one.id
+        for _, frame in rogue.heard.frames
+        for one in frame.envelopes
+        if one.kind == Kind.ACCEPTANCE and one.ctx[64:96] == task
+    }
+
+
+async def played(rogue: Rogue, grove: Grove, *replayed: Envelope) -> dict[str, int]:
+    """Play envelopes to alice three times over; how much she holds then."""
+    for _ in range(3):
+        await rogue.flood(grove.key("alice"), replayed)
+    await grove.hear_out(rogue, "alice")
+    return grove.nodes["alice"].sizes()
+
+
+async def test_a_task_seen_before_is_not_taken_again_whatever_became_of_it(
+    tmp_path: Path,
+) -> None:
+    clock = Turned()
+    async with Grove(tmp_path, *HONEST, rogues=("mallory",)) as grove:
+        await grove.start(*HONEST, clock=clock)
+        await grove.linked()
+        rogue = await grove.rogue()
+        alice = grove.key("alice")
+        pair = rogue.committee(alice)
+        decided = await grove.decide(*HONEST)
+        ours = await grove.decide(*HONEST, "mallory")
+        everything = [one for _, frame in rogue.heard.frames for one in frame.envelopes]
+        expired = rogue.opening(pair, not_after_ms=wall_ms() + 1_000)
+        rogue.say(alice, expired)
+        await grove.hear_out(rogue, "alice")
+        clock.ahead_ms = 20_000  # past its not-after, and past the time a late verdict is given
+        assert (await grove.last("alice", expired)).kind == "expired"
+        undecided = rogue.opening(pair, not_after_ms=clock.wall_ms() + 600_000)
+        refused = rogue.opening(
+            rogue.committee(alice, grove.key("bob"), families=("x", "y", "z")),
+            not_after_ms=clock.wall_ms() + 600_000,
+        )
+        rogue.say(alice, undecided, refused)
+        await grove.hear_out(rogue, "alice")
+        tasks = (decided, ours, expired, undecided, refused)
+        said = {one.id: answers(rogue, one.id) for one in tasks}
+        assert [len(said[one.id]) for one in tasks[2:]] == [1, 1, 1]
+        before = grove.nodes["alice"].sizes()
+        assert before["live"] == 1
+        after = await played(rogue, grove, *tasks, *everything)
+        assert {key: after[key] for key in ("live", "known")} == {
+            key: before[key] for key in ("live", "known")
+        }
+        assert {one.id: answers(rogue, one.id) for one in tasks} == said
+        rows = await grove.nodes["alice"]._store.tasks()
+        await grove.stop("alice")
+        await grove.start("alice", clock=clock)
+        await rogue.linked(alice)
+        await grove.linked()
+        await played(rogue, grove, *tasks, *everything)
+        assert set(grove.nodes["alice"].runner.live) == {undecided.id}
+        assert {one.id: answers(rogue, one.id) for one in tasks} == said
+        assert await grove.nodes["alice"]._store.tasks() == rows
+        await grove.decide(*HONEST)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_forgotten_task_that_comes_again_is_signed_for_no_more(
+    tmp_path: Path, restarted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "TOLD", 1)  # the last ones are remembered in any case
+    clock = Turned()
+    async with Grove(tmp_path, "alice", rogues=("mallory",)) as grove:
+        await grove.start("alice", clock=clock)
+        rogue = await grove.rogue(clock=clock)
+        alice = grove.key("alice")
+        opened, last = (
+            rogue.opening(rogue.committee(alice), not_after_ms=wall_ms() + 1_000) for _ in range(2)
+        )
+        rogue.say(alice, opened, last)
+        await grove.hear_out(rogue, "alice")
+        said = answers(rogue, opened.id)
+        assert len(said) == 1
+        clock.ahead_ms = 20_000
+        assert (await grove.last("alice", last)).kind == "expired"
+        clock.ahead_ms = 3_600_000
+        node = grove.nodes["alice"]
+        node.runner.archive.forget(node._forgotten_ms())
+        assert not node.runner.archive.knows(opened.id)
+        assert await node._store.forget(before_ms=node._forgotten_ms()) == 2
+        assert await node._store.tasks() == []
+        if restarted:
+            await grove.stop("alice")
+            await grove.start("alice", clock=clock)
+            await rogue.linked(alice)
+        await rogue.flood(alice, [opened] * 3)
+        await grove.hear_out(rogue, "alice")
+        assert answers(rogue, opened.id) == said
+        assert await grove.nodes["alice"]._store.tasks() == []
+
+
+async def test_a_flood_of_tasks_takes_no_place_of_others(tmp_path: Path) -> None:
+    limits = LimitsConfig(tasks=8, opener_tasks_per_minute=500, stop_s=1)
+    async with Grove(tmp_path, *HONEST, rogues=("mallory",), limits=limits) as grove:
+        await grove.start(*HONEST)
+        await grove.linked()
+        rogue = await grove.rogue()
+        alice, node = grove.key("alice"), grove.nodes["alice"]
+        pair, now = rogue.committee(alice), wall_ms()
+        far = {"not_after_ms": 2**53}
+        trent, *others = (cast.key(name) for name in ("trent", "trudy", "tony"))
+        with_strangers = rogue.committee(alice, trent.public, *(key.public for key in others))
+        foreign = cast.committee(cast.ALICE, trent)
+        floods = {
+            "for ever": [rogue.opening(pair, **far) for _ in range(100)],
+            "strangers": [rogue.opening(with_strangers, **far) for _ in range(100)],
+            "a stranger's": [rogue.opening(foreign, by=trent) for _ in range(100)],
+            "expired": [
+                rogue.opening(pair, opened_at_ms=now - 9_000, not_after_ms=now - 1)
+                for _ in range(400)
+            ],
+            "plain": [rogue.opening(pair) for _ in range(100)],
+        }
+        for name, flood in floods.items():
+            await rogue.flood(alice, flood)
+            await grove.hear_out(rogue, "alice")
+            sizes = node.sizes()
+            assert sizes["live"] <= FOLLOWED + 4, name
+            assert sizes["errands"] <= 257, name
+        standing = Counter(live.task.active for live in node.runner.live.values())
+        assert standing == {False: FOLLOWED, True: 4}  # half of the places is left for others
+        assert node.runner.gate.refusals[Code.OVER_QUOTA] >= 136
+        (line,) = [line for line in grove.logged("refusal") if line["code"] == "over_quota"]
+        assert (line["member"], line["log_level"]) == ("mallory", "info")
+        refused = [line["reason"] for line in grove.logged("refusal")]
+        assert "the task lives" in refused[0]
+        await grove.decide(*HONEST)
+        await grove.decide(*HONEST, by="bob")

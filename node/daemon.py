@@ -17,8 +17,7 @@ from consensus.ports import Message
 
 from . import federation_file, identity
 from .clock import Clock, SystemClock
-from .config import Config
-from .config import control_socket as control_socket  # the demonstration finds it here
+from .config import Config, control_socket
 from .entrance import RefusedTask
 from .entropy import Entropy, SystemEntropy
 from .evidence import EvidenceShelf

@@ -16,8 +16,7 @@ from typing import Final
 
 from .. import config as node_config
 from .. import federation_file, files
-from ..config import Config, ConfigError
-from ..daemon import control_socket
+from ..config import Config, ConfigError, control_socket
 from ..federation import Federation
 from .deal import HELD_OUT, DealtShard, HeldOut, deal
 from .processes import Processes

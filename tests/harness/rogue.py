@@ -13,6 +13,7 @@ from consensus.policy import Policy
 from node.clock import Clock
 from node.federation import Federation
 from node.identity import Identity
+from node.wire.client import PeerClient, open_client
 from node.wire.frames import FetchRequest, Frame, Want
 from node.wire.mesh import Mesh
 
@@ -35,6 +36,7 @@ class Rogue:
         self.public = me.public
         self.heard = Listener()
         self._me = me
+        self._clock = clock
         self._federation = federation
         self._mesh = Mesh(
             identity=me,
@@ -86,6 +88,10 @@ class Rogue:
     async def fetch(self, member: bytes, request: FetchRequest) -> list[Envelope]:
         """What a member serves."""
         return [envelope async for envelope in self._mesh.fetch(member, request)]
+
+    def client(self, member: bytes) -> PeerClient:
+        """Calls to a member beside the link, over a connection of their own."""
+        return open_client(self._me, self._federation, member, self._clock, QUICK)
 
     # -- what it signs ----------------------------------------------------------------
 

@@ -43,7 +43,7 @@ KINDS = (
 )
 VOID = {Kind.COMMIT: Stage.SLATE, Kind.SEAL: Stage.FREEZE}
 """What is voided for certain, since all hold both before the point begins, and at which."""
-SLOW = 200
+SLOW = 1_500
 """Milliseconds that honest models take: mallory has said both before the stage closes."""
 
 

@@ -53,6 +53,7 @@ HABITS = (
     "withholds",  # some members get nothing of some kinds
     "late",
     "replays",
+    "echoes",  # votes whatever an honest member votes, to some alone
     "storms",  # votes of its own for anything, in any view and round
     "silent",  # from a random moment on
     "deaf",  # answers no digest and no want
@@ -177,6 +178,8 @@ class Mallory(SimNode):
         """Read like everybody else, and remember."""
         self._remember(self._seen, message)
         super().receive(message, source)
+        if message.kind in VOTES and self.running is not None and self.feels("echoes"):
+            self._echo(message)
 
     # -- sending ----------------------------------------------------------------------
 
@@ -367,6 +370,17 @@ class Mallory(SimNode):
             for goal in goals:
                 self.deliver(goal, made)
         self._later(self.rng.randint(1, 400), self._trick)
+
+    def _echo(self, message: Message) -> None:
+        """Say to some what an honest member said: its side gains a voice, there alone."""
+        body, task = message.body, self.task
+        assert isinstance(body, Vote) and task is not None
+        honest = self.swarm.node(message.signer).honest
+        if honest and body.value != ZERO and self._tricks < MOST_TRICKS:
+            self._tricks += 1
+            made = task.scribe.sign(message.ctx.round, message.ctx.stage, message.kind, body)
+            for goal in self.rng.sample(self.others(), k=self.rng.randint(1, 2)):
+                self.deliver(goal, made)
 
     def _old(self) -> Message | None:
         old = self._seen + self._made

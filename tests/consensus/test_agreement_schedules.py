@@ -5,10 +5,19 @@ says anything to anybody. Nothing is lost, but everything may come late and in a
 """
 
 import random
+from collections.abc import Iterable
 
 import pytest
 
-from consensus.agreement.effects import Convict, Decided, Persist, Send, SetTimer, TimerKey
+from consensus.agreement.effects import (
+    AgreementEffect,
+    Convict,
+    Decided,
+    Persist,
+    Send,
+    SetTimer,
+    TimerKey,
+)
 from consensus.agreement.instance import Instance, proposer_order, value_id
 from consensus.agreement.timing import Timing
 from consensus.agreement.validity import Invalid, Valid
@@ -36,33 +45,40 @@ class Arena:
         self.mail: list[tuple[int, Message]] = []
         self.timers: list[tuple[int, TimerKey]] = []
         self.sent: list[Message] = []
+        self.values: set[bytes] = set()
         self.slots: dict[tuple[int, Kind, int], bytes] = {}
-        self.instances = {
-            at: Instance(
-                committee=committee,
-                round_=1,
-                stage=Stage.SLATE,
-                me=committee.members[at],
-                sign=lambda kind, body, at=at: self.sign(at, kind, body),  # type: ignore[misc]
-                check=lambda value: Valid() if value in VALUES else Invalid(rule="V", text="no"),
-                build=lambda at=at: VALUES[at % 3],  # type: ignore[misc]
-                timing=Timing(policy=committee.policy),
-            )
-            for at in self.good
-        }
+        self.stored: dict[int, list[Message]] = {at: [] for at in self.good}
+        self.instances: dict[int, Instance] = {}
         for at in self.good:
-            self.take(at, self.instances[at].start(SEED))
+            self.boot(at)
+
+    def boot(self, at: int) -> None:
+        """Start a member, or start it again from what it stored."""
+        committee = self.table.committee
+        self.instances[at] = Instance(
+            committee=committee,
+            round_=1,
+            stage=Stage.SLATE,
+            me=committee.members[at],
+            sign=lambda kind, body: self.sign(at, kind, body),
+            check=lambda value: Valid() if value in VALUES else Invalid(rule="V", text="no"),
+            build=lambda: VALUES[at % 3],
+            timing=Timing(policy=committee.policy),
+            restored=tuple(self.stored[at]),
+        )
+        self.take(at, self.instances[at].start(SEED))
 
     def sign(self, who: int, kind: Kind, body: Propose | Vote) -> Message:
         return self.table.sign(who, 1, Stage.SLATE, kind, body)
 
-    def take(self, at: int, effects: list[object]) -> None:
+    def take(self, at: int, effects: Iterable[AgreementEffect]) -> None:
         for effect in effects:
             match effect:
                 case Persist():
                     view = effect.message.body.view  # type: ignore[union-attr]
                     key = (at, effect.message.kind, view)
                     assert self.slots.setdefault(key, effect.message.id) == effect.message.id
+                    self.stored[at].append(effect.message)
                 case Send():
                     self.sent.append(effect.message)
                     self.mail += [(goal, effect.message) for goal in self.good if goal != at]
@@ -72,8 +88,8 @@ class Arena:
                 case Convict():
                     assert effect.first.signer == self.table.committee.members[self.bad]
                 case Decided():
-                    values = {one.decided.value for one in self.instances.values() if one.decided}
-                    assert len(values) == 1, values
+                    self.values.add(effect.value)  # what was decided before a restart, too
+                    assert len(self.values) == 1, self.values
                     assert effect.value in VALUES
                 case _:
                     pass
@@ -120,13 +136,15 @@ class Arena:
         roll = self.rng.random()
         if roll < 0.04:
             self.cut = frozenset(self.rng.sample(self.good, k=self.rng.choice((0, 1, 1, 2))))
+        if roll > 0.98:
+            self.boot(self.rng.choice(self.good))
         open_mail = [at for at, (goal, _) in enumerate(self.mail) if goal not in self.cut]
         if open_mail and roll < 0.55:
             at, message = self.mail.pop(self.rng.choice(open_mail))
-            self.take(at, list(self.instances[at].receive(message)))
+            self.take(at, self.instances[at].receive(message))
         elif self.timers and roll < 0.65:
             at, key = self.timers.pop(self.rng.randrange(len(self.timers)))
-            self.take(at, list(self.instances[at].expire(key)))
+            self.take(at, self.instances[at].expire(key))
         elif roll < 0.85:
             self.lie()
         elif self.sent:
@@ -137,12 +155,12 @@ class Arena:
         for _ in range(60):
             for message in list(self.sent):
                 for at in self.good:
-                    self.take(at, list(self.instances[at].receive(message)))
+                    self.take(at, self.instances[at].receive(message))
             if all(one.decided for one in self.instances.values()):
                 return True
             timers, self.timers = self.timers, []
             for at, key in timers:
-                self.take(at, list(self.instances[at].expire(key)))
+                self.take(at, self.instances[at].expire(key))
         return False
 
 
@@ -155,5 +173,4 @@ def test_no_schedule_makes_two_instances_decide_differently_and_calm_makes_all_d
         for _ in range(arena.rng.choice((0, 40, 80, 160, 400))):
             arena.step()
         assert arena.calm(), seed
-        values = {one.decided.value for one in arena.instances.values() if one.decided}
-        assert len(values) == 1, seed
+        assert len(arena.values) == 1, seed

@@ -33,6 +33,10 @@ class Limits:
     """Envelopes, digests, wants and offers of one frame, together: an entry of a few bytes
     costs more to unpack than its bytes suggest."""
 
+    slice_envelopes: int = 32
+    """Envelopes of one frame that are handled before other links have their turn: each may cost
+    a signature check, and a full frame of them half a second in which nobody else is heard."""
+
     want_ids: int = 1_024
     """Ids in one want; a longer one is sent in pieces."""
 

@@ -6,9 +6,9 @@ there is one, so that neither side takes a link for up that the other will not h
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Protocol
@@ -315,8 +315,24 @@ class Link:
             traffic.frames_in += 1
             traffic.bytes_in += len(data)
             traffic.envelopes_in += len(packet.frame.envelopes)
-            self._take(packet)
+            for part in self._slices(packet):
+                if self._ended.done():
+                    break
+                self._take(part)
+                if part is not packet:
+                    await asyncio.sleep(0)
         raise LinkEndedError.lost("the peer closed the stream")
+
+    def _slices(self, packet: Packet) -> Iterator[Packet]:
+        """`packet` in pieces of so many envelopes; what else it holds comes with the last."""
+        envelopes, size = packet.frame.envelopes, self._limits.slice_envelopes
+        while len(envelopes) > size:
+            yield Packet(frame=Frame(envelopes=envelopes[:size]))
+            envelopes = envelopes[size:]
+        if envelopes is packet.frame.envelopes:
+            yield packet
+        else:
+            yield replace(packet, frame=replace(packet.frame, envelopes=envelopes))
 
     def _take(self, packet: Packet) -> None:
         if packet.refusal is not None:

@@ -15,7 +15,7 @@ from node.clock import SystemClock
 from node.wire import frames, tls
 from node.wire.client import open_channel
 from node.wire.dial import DialledStream
-from node.wire.frames import Frame, Hello, LinkCode, LinkRefusal, Packet
+from node.wire.frames import Digest, Frame, Hello, LinkCode, LinkRefusal, Packet
 from node.wire.limits import FRAME_MIN, Limits
 from node.wire.link import LinkEndedError, Stream, check_hello, common_version
 from node.wire.server import Server
@@ -271,6 +271,25 @@ async def test_a_frame_of_exactly_the_bound_is_taken(tmp_path: Path) -> None:
         more = replace(padded, payload=padded.payload + b"\0")
         await rude.say(Packet(frame=Frame(envelopes=(more,))))
         assert (await rude.refused()).code == "frame_too_large"
+
+
+async def test_a_full_frame_is_handled_in_pieces_between_which_others_have_their_turn(
+    tmp_path: Path,
+) -> None:
+    async with rude_dialler(tmp_path) as (rude, orchard, who, honest):
+        await rude.greet()
+        listener, turns = orchard.heard[honest], 0
+        votes = [replace(VOTE, payload=number.to_bytes(36)) for number in range(100)]
+        digest = Digest(task=bytes(32), round=1)
+        await rude.say(Packet(frame=Frame(envelopes=tuple(votes), digests=(digest,))))
+        await listener.until(lambda: listener.frames)
+        while not listener.frames[-1][1].digests:
+            turns += 1
+            await asyncio.sleep(0)
+        assert turns > 0
+        assert [len(frame.envelopes) for _, frame in listener.frames] == [32, 32, 32, 4]
+        assert listener.envelopes(orchard.key(who)) == votes
+        assert [frame.digests for _, frame in listener.frames] == [(), (), (), (digest,)]
 
 
 async def test_a_message_over_the_transports_own_bound_ends_in_the_same_code(

@@ -74,11 +74,11 @@ async def test_what_is_sent_in_one_tick_travels_in_one_frame_and_in_order(tmp_pa
     async with Orchard(tmp_path, "alice", "bob") as orchard:
         await orchard.start()
         await orchard.linked()
-        sent = [vote("alice", number) for number in range(100)]
+        sent = [vote("alice", number) for number in range(QUICK.slice_envelopes)]
         for envelope in sent:
             orchard.meshes["alice"].send(orchard.key("bob"), Frame(envelopes=(envelope,)))
         bob = orchard.heard["bob"]
-        await bob.until(lambda: len(bob.envelopes(orchard.key("alice"))) == 100)
+        await bob.until(lambda: len(bob.envelopes(orchard.key("alice"))) == len(sent))
         assert bob.envelopes(orchard.key("alice")) == sent
         assert len(bob.frames) == 1
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 log = get_logger("entrance")
 
+ENDED = {TaskState.EXPIRED: "expired", TaskState.REFUSED: "abandoned"}
+"""The last event of a task that ends without a verdict."""
+
 NO_ROOM = "no further task can be remembered here until others expire"
 
 GRACE_MS = 10_000
@@ -208,16 +211,16 @@ class Entrance:
 
     def expire(self, live: Live) -> None:
         """Give up an undecided task whose not-after has passed for good."""
-        self.close(live, TaskState.EXPIRED, "expired")
+        self.close(live, TaskState.EXPIRED, "its not-after has passed without a verdict")
 
-    def close(self, live: Live, state: TaskState, word: str) -> None:
+    def close(self, live: Live, state: TaskState, reason: str) -> None:
         """End a task that will have no verdict."""
-        r = self._runner
+        r, word = self._runner, ENDED[state]
         r.tick.closed.append(Closed(task=TaskId(live.task.id), state=state))
         live.cancel()
         r.live.pop(live.task.id, None)
         round_ = live.task.round.number if live.task.rounds else 0
-        detail = {"phase": live.task.phase.name.lower()}
+        detail = {"phase": live.task.phase.name.lower(), "reason": reason}
         r.tick.acts.append(
             lambda: live.watchers.tell(
                 Event(task=live.task.id, round=round_, kind=word, detail=detail)
@@ -266,9 +269,16 @@ class Entrance:
             async for event in live.watchers.follow():
                 yield event
             return
-        told = await r.archive.events(request.task)
-        for event in told or [_nothing(request.task, "the task is not known here")]:
+        for event in await r.archive.events(request.task) or [await self._end(request.task)]:
             yield event
+
+    async def _end(self, task: bytes) -> Event:
+        """What is told of a task that is not running and has no verdict here."""
+        row = await self._store.task(TaskId(task))
+        if row is None or row.state not in ENDED:
+            return _nothing(task, "the task is not known here")
+        detail = {"reason": f"it ended here without a verdict: {row.state.value}"}
+        return Event(task=task, round=0, kind=ENDED[row.state], detail=detail)
 
 
 def _nothing(task: bytes, reason: str) -> Event:

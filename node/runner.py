@@ -230,7 +230,7 @@ class Runner:
             case Convict():
                 self._convict(live, effect)
             case GiveUp():
-                self.entrance.close(live, TaskState.REFUSED, "abandoned")
+                self.entrance.close(live, TaskState.REFUSED, effect.reason)
             case Persist() | Finish():
                 raise AssertionError("sorted out before")
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from node.clock import Clock
 from node.federation import Federation
 from node.identity import Identity
 from node.wire.client import PeerClient, open_client
-from node.wire.frames import FetchRequest, Frame, Want
+from node.wire.frames import FetchRequest, Frame, LinkRefusal, Want
 from node.wire.mesh import Mesh
 
 from .cast import ctx, signed
@@ -58,6 +58,12 @@ class Rogue:
     async def linked(self, *members: bytes) -> None:
         """Wait for links with these members."""
         await self.heard.until(lambda: set(members) <= self._mesh.up)
+
+    def ended(self, member: bytes) -> Callable[[], LinkRefusal | None]:
+        """Asks why the last link with a member, or the last attempt at one, ended."""
+        return lambda: next(
+            peer.last_end for peer in self._mesh.status() if peer.member.key == member
+        )
 
     # -- what it says -----------------------------------------------------------------
 

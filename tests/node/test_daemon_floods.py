@@ -6,6 +6,7 @@ refusal's name.
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -301,6 +302,23 @@ async def test_votes_for_anything_in_any_view_fill_no_memory(tmp_path: Path) -> 
         await attack.tell(*votes)
         for instance in live.task.round.instances.values():
             assert len(instance._votes._ids) <= 100
+        await attack.decided()
+
+
+async def test_signatures_that_do_not_hold_keep_nobody_from_being_heard(tmp_path: Path) -> None:
+    async with Grove(tmp_path, *HONEST, rogues=("mallory",)) as grove:
+        await grove.start(*HONEST)
+        await grove.linked()
+        attack = await inside(grove)
+        vote = attack.sign(Stage.SLATE, Kind.PREVOTE, nil())
+        forged = [replace(vote, payload=number.to_bytes(36)) for number in range(1_500)]
+        flooding = asyncio.create_task(attack.tell(*forged, *forged, *forged))
+        await grove.decide(*HONEST)
+        await flooding
+        node = grove.nodes["alice"]
+        assert node.runner.gate.refusals[Code.BAD_SIGNATURE] > 1_500
+        said = [line for line in grove.logged("refusal") if line["code"] == "bad_signature"]
+        assert 3 <= len(said) < 100  # of thousands at three nodes
         await attack.decided()
 
 

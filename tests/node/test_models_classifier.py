@@ -212,8 +212,9 @@ async def test_many_calls_at_once_leave_the_event_loop_free(alices_shard: Path) 
     proposals = await asyncio.gather(*(model.draft(near_pear()) for _ in range(20)))
     clock.cancel()
     assert len({proposal.belief for proposal in proposals}) == 1
-    # A call that blocked the loop would have let the clock tick once a call at most.
-    assert ticks > len(proposals)
+    # Calls that blocked the loop would all be over in its first turn, and the test be back in
+    # its third; from a thread an answer takes two turns more, however slow or fast it comes.
+    assert ticks > 3
 
 
 async def test_the_numerical_libraries_run_on_one_thread(alices_shard: Path) -> None:

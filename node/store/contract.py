@@ -5,7 +5,17 @@ from typing import Protocol
 
 from consensus.envelope import TaskId
 
-from .records import Batch, Slot, TaskBrief, TaskRow, VerdictEntry, VerdictRow
+from .records import (
+    Batch,
+    Pruned,
+    PruneRule,
+    Slot,
+    TaskBrief,
+    TaskRow,
+    Toll,
+    VerdictEntry,
+    VerdictRow,
+)
 
 
 class StoreError(Exception):
@@ -87,6 +97,20 @@ class Store(Protocol):
     def created_at_ms(self) -> int:
         """When the database was made."""
 
+    @property
+    def since_ms(self) -> int:
+        """When this database became the identity's after another one had been, or 0.
+
+        What was signed for tasks opened before is not all here (A13).
+        """
+
+    @property
+    def signings(self) -> int:
+        """Commits that held a slot: an older copy of the same database has fewer."""
+
+    async def adopt(self, *, fresh_id: bytes, since_ms: int) -> None:
+        """Make this another database, whose memory begins at `since_ms` (A13)."""
+
     async def commit(self, batch: Batch) -> None:
         """Store a batch durably in one transaction, or raise and store nothing of it.
 
@@ -117,7 +141,10 @@ class Store(Protocol):
         """At most `limit` verdicts, the newest first."""
 
     async def recent(self, limit: int) -> list[TaskBrief]:
-        """At most `limit` tasks, the last to arrive first, for catch-up by digests."""
+        """At most `limit` tasks, the last to arrive first, for catch-up by digests.
+
+        Pruned ones are among them, without a verdict: nobody can be caught up from here.
+        """
 
     async def forget(self, *, before_ms: int) -> int:
         """Drop what finished tasks no longer need; how many tasks that were.
@@ -127,6 +154,25 @@ class Store(Protocol):
         expired tasks go with their slots, decided ones stay with their verdicts. One call
         drops a bounded amount: call again until it returns 0.
         """
+
+    async def toll(self, rule: PruneRule) -> Toll:
+        """What `prune` would take out by this rule in all; nothing is changed."""
+
+    async def prune(self, rule: PruneRule, *, now_ms: int) -> Toll:
+        """Take out verdicts and their tasks by `rule`; a tombstone stays of each.
+
+        Only tasks whose slots `forget` has dropped. A bounded number a call: call again until
+        it takes none.
+        """
+
+    async def find_pruned(self, prefix: str) -> Pruned | None:
+        """The tombstone whose task's or verdict's id begins with these hex characters.
+
+        Raises `BadReference` like `find_verdict`.
+        """
+
+    async def shrink(self) -> bool:
+        """Give a bounded amount of unused space back to the file system; whether more is left."""
 
     async def close(self) -> None:
         """Finish what is under way and release the store. A second call does nothing."""

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiosqlite
@@ -12,6 +13,9 @@ from .contract import StoreError
 
 BUSY_MS = 5_000
 """How long to wait for another program's lock, such as a backup's, before failing."""
+
+INCREMENTAL = 2
+"""SQLite's number for the mode in which a file gives free pages back when it is asked to."""
 
 _WRITABLE = "make the file and its directory writable for the user who runs the node"
 _WAYS_OUT = {
@@ -114,6 +118,8 @@ async def connected(path: Path, mode: str) -> AsyncIterator[aiosqlite.Connection
 
 async def settle(connection: aiosqlite.Connection, path: Path) -> None:
     """The settings that durability rests on (rule A13). Raises `StoreError` if one fails."""
+    # Before the first table: from then on only a whole rewrite of the file changes it.
+    await connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     rows = list(await connection.execute_fetchall("PRAGMA journal_mode = WAL"))
     if rows[0][0] != "wal":
         raise StoreError(
@@ -128,9 +134,47 @@ async def settle(connection: aiosqlite.Connection, path: Path) -> None:
     await connection.execute(f"PRAGMA journal_size_limit = {64 * 2**20}")
 
 
-async def identity(connection: aiosqlite.Connection, path: Path) -> tuple[bytes, int]:
-    """Id of the database and when it was made, in milliseconds since 1970."""
-    rows = list(await connection.execute_fetchall("SELECT id, created_at_ms FROM database"))
+async def make_shrinkable(connection: aiosqlite.Connection) -> None:
+    """Rewrite, once, a database of an earlier version that could not give space back.
+
+    The free pages of one that could are untouched. It takes as much disk again for a moment.
+    """
+    [(mode,)] = await connection.execute_fetchall("PRAGMA auto_vacuum")
+    if mode != INCREMENTAL:
+        await connection.execute("VACUUM")  # with the mode that `settle` asked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Which:
+    """Which database this is, and what its memory covers (A13): see `Store`."""
+
+    id: bytes
+    created_at_ms: int
+    since_ms: int
+    signings: int
+
+
+async def which(connection: aiosqlite.Connection, path: Path) -> Which:
+    """What the database says of itself. Raises `StoreError` if it says nothing."""
+    rows = list(
+        await connection.execute_fetchall(
+            "SELECT id, created_at_ms, since_ms, signings FROM database"
+        )
+    )
     if len(rows) != 1:
         raise StoreError(f"the store {path} does not say which database it is: it is damaged")
-    return bytes(rows[0][0]), int(rows[0][1])
+    database, created_at_ms, since_ms, signings = rows[0]
+    return Which(
+        id=bytes(database), created_at_ms=created_at_ms, since_ms=since_ms, signings=signings
+    )
+
+
+def used(path: Path) -> int:
+    """Bytes that the database at `path` takes on the disk, its log included."""
+    total = 0
+    for name in (path.name, f"{path.name}-wal"):
+        try:
+            total += path.with_name(name).stat().st_size
+        except FileNotFoundError:
+            continue
+    return total

@@ -16,11 +16,14 @@ from .contract import (
 )
 from .records import (
     Batch,
+    Pruned,
+    PruneRule,
     Slot,
     SlotKey,
     TaskBrief,
     TaskRow,
     TaskState,
+    Toll,
     VerdictEntry,
     VerdictRow,
 )
@@ -32,18 +35,29 @@ class MemoryStore:
     def __init__(self, *, now_ms: int, fresh_id: bytes) -> None:
         self.database_id = fresh_id
         self.created_at_ms = now_ms
+        self.since_ms = 0
+        self.signings = 0
         self._closed = False
         self._tasks: dict[TaskId, TaskRow] = {}
         self._slots: dict[TaskId, dict[SlotKey, Slot]] = {}
         self._verdicts: dict[TaskId, VerdictRow] = {}
+        self._pruned: dict[TaskId, tuple[int, Pruned]] = {}
+        self._arrived: dict[TaskId, int] = {}
+
+    async def adopt(self, *, fresh_id: bytes, since_ms: int) -> None:
+        """`Store.adopt`."""
+        self._check_open()
+        self.database_id, self.since_ms = fresh_id, since_ms
 
     async def commit(self, batch: Batch) -> None:
         """`Store.commit`."""
         self._check_open()
         verdicts = [replace(row, summary=_plain(row.summary)) for row in batch.verdicts]
         self._check(batch)
+        self.signings += bool(batch.slots)
         for task in batch.tasks:
             self._tasks.setdefault(task.task, task)
+            self._arrived.setdefault(task.task, len(self._arrived))
         for slot in batch.slots:
             self._slots.setdefault(slot.task, {}).setdefault(slot.key, slot)
         for row in verdicts:
@@ -61,6 +75,8 @@ class MemoryStore:
         """Raise the conflict of `batch` with what is stored or with itself, if any."""
         tasks: dict[TaskId, TaskRow] = {}
         for task in batch.tasks:
+            if task.task in self._pruned:
+                raise TaskConflict("a batch names a task that was pruned")
             held = self._tasks.get(task.task) or tasks.setdefault(task.task, task)
             if held.secret != task.secret:
                 raise TaskConflict(
@@ -140,17 +156,25 @@ class MemoryStore:
     async def recent(self, limit: int) -> list[TaskBrief]:
         """`Store.recent`."""
         self._check_open()
-        newest = islice(reversed(self._tasks.values()), limit)
-        return [
-            TaskBrief(
+        briefs = {
+            self._arrived[row.task]: TaskBrief(
                 task=row.task,
                 opener=row.opening.signer,
                 state=row.state,
                 not_after_ms=row.not_after_ms,
                 verdict=row.verdict,
             )
-            for row in newest
-        ]
+            for row in self._tasks.values()
+        }
+        for place, row in self._pruned.values():
+            briefs[place] = TaskBrief(
+                task=row.task,
+                opener=row.opener,
+                state=TaskState.DECIDED,
+                not_after_ms=row.not_after_ms,
+                verdict=b"",
+            )
+        return [briefs[place] for place in islice(sorted(briefs, reverse=True), limit)]
 
     async def forget(self, *, before_ms: int) -> int:
         """`Store.forget`."""
@@ -168,6 +192,72 @@ class MemoryStore:
             else:
                 del self._tasks[task]
         return dropped
+
+    async def toll(self, rule: PruneRule) -> Toll:
+        """`Store.toll`."""
+        self._check_open()
+        old = self._old(rule)
+        over = [row for row in old if self._over(row, rule)]
+        return Toll(
+            tasks=(),
+            verdicts=len(over),
+            size=sum(map(self._size, over)),
+            held_back=len(old) - len(over),
+        )
+
+    async def prune(self, rule: PruneRule, *, now_ms: int) -> Toll:
+        """`Store.prune`."""
+        self._check_open()
+        due = [
+            row
+            for row in self._old(rule)
+            if self._over(row, rule) and not self._tasks[row.task].secret
+        ]
+        size = sum(map(self._size, due))
+        for row in due:
+            task = self._tasks.pop(row.task)
+            del self._verdicts[row.task]
+            tombstone = Pruned(
+                task=row.task,
+                verdict=row.verdict,
+                opener=task.opening.signer,
+                not_after_ms=task.not_after_ms,
+                decided_at_ms=row.decided_at_ms,
+                pruned_at_ms=now_ms,
+            )
+            self._pruned[row.task] = (self._arrived[row.task], tombstone)
+        tasks = tuple(row.task for row in due)
+        return Toll(tasks=tasks, verdicts=len(due), size=size, held_back=0)
+
+    def _old(self, rule: PruneRule) -> list[VerdictRow]:
+        """Verdicts old enough, but for the newest that are kept whatever their age."""
+        rows = sorted(self._verdicts.values(), key=lambda row: row.decided_at_ms)
+        rows = rows[: max(0, len(rows) - rule.keep)]
+        return [row for row in rows if row.decided_at_ms < rule.decided_before_ms]
+
+    def _over(self, row: VerdictRow, rule: PruneRule) -> bool:
+        return self._tasks[row.task].not_after_ms < rule.not_after_before_ms
+
+    def _size(self, row: VerdictRow) -> int:
+        return len(row.bundle) + len(self._tasks[row.task].opening.payload)
+
+    async def find_pruned(self, prefix: str) -> Pruned | None:
+        """`Store.find_pruned`."""
+        self._check_open()
+        lowered = checked_prefix(prefix)
+        found = [
+            row
+            for _, row in self._pruned.values()
+            if row.verdict.hex().startswith(lowered) or row.task.hex().startswith(lowered)
+        ]
+        if len(found) > 1:
+            raise ambiguous(prefix, sorted(row.verdict for row in found))
+        return found[0] if found else None
+
+    async def shrink(self) -> bool:
+        """`Store.shrink`: there is no file."""
+        self._check_open()
+        return False
 
     async def close(self) -> None:
         """`Store.close`."""

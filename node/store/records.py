@@ -152,13 +152,51 @@ class VerdictEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskBrief:
-    """A task in short: `verdict` is empty while there is none."""
+    """A task in short: `verdict` is empty while there is none, and once it is pruned."""
 
     task: TaskId
     opener: bytes
     state: TaskState
     not_after_ms: int
     verdict: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneRule:
+    """Which verdicts to prune: decided before `decided_before_ms`, but for the newest `keep`.
+
+    Of these only tasks whose not-after lies before `not_after_before_ms`: until then a task
+    can be played again, and what was signed for it is kept (rule S7).
+    """
+
+    decided_before_ms: int
+    not_after_before_ms: int
+    keep: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Toll:
+    """What pruning took, or would take: `tasks` are those of one step, `size` is in bytes.
+
+    `held_back` are verdicts old enough whose tasks could still be played again.
+    """
+
+    tasks: tuple[TaskId, ...]
+    verdicts: int
+    size: int
+    held_back: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What is remembered of a decided task whose verdict was pruned."""
+
+    task: TaskId
+    verdict: bytes
+    opener: bytes
+    not_after_ms: int
+    decided_at_ms: int
+    pruned_at_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

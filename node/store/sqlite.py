@@ -6,7 +6,7 @@ on the disk when it returns: write-ahead log, `synchronous=FULL`.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -15,7 +15,7 @@ import aiosqlite
 
 from consensus.envelope import TaskId
 
-from . import database, rows, schema
+from . import database, pruning, rows, schema
 from .contract import (
     SlotConflict,
     StoreConflict,
@@ -26,13 +26,27 @@ from .contract import (
     checked_prefix,
 )
 from .lock import StoreLock
-from .records import Batch, Slot, SlotKey, TaskBrief, TaskRow, TaskState, VerdictEntry, VerdictRow
+from .records import (
+    Batch,
+    Pruned,
+    PruneRule,
+    Slot,
+    SlotKey,
+    TaskBrief,
+    TaskRow,
+    TaskState,
+    Toll,
+    VerdictEntry,
+    VerdictRow,
+)
 
 FORGET_TASKS = 100
 """Most tasks whose slots one call of `forget` drops, so that no commit waits long behind it.
 
 Each has some dozens.
 """
+
+_SIGNED = "UPDATE database SET signings = signings + 1"
 
 _T = TypeVar("_T")
 
@@ -48,8 +62,7 @@ class SqliteStore:
         path: Path,
         connection: aiosqlite.Connection,
         lock: StoreLock | None,
-        database_id: bytes,
-        created_at_ms: int,
+        which: database.Which,
     ) -> None:
         self._path = path
         self._connection = connection
@@ -58,8 +71,13 @@ class SqliteStore:
         self._under_way: set[asyncio.Task[Any]] = set()
         self._closed = False
         self._failure = "" if lock else f"the store {path} was opened for reading only"
-        self.database_id = database_id
-        self.created_at_ms = created_at_ms
+        self.database_id = which.id
+        self.created_at_ms = which.created_at_ms
+        self.since_ms = which.since_ms
+        self.signings = which.signings
+        self.noted: Callable[[int], None] | None = None
+        """Told `signings` after each commit that added to it, once that is on the disk. What it
+        raises as `OSError` is a failure of the store (A13)."""
 
     @classmethod
     async def open(cls, path: Path, *, now_ms: int, fresh_id: bytes) -> Self:
@@ -80,7 +98,8 @@ class SqliteStore:
                     "ON CONFLICT DO NOTHING",
                     (fresh_id, now_ms),
                 )
-                return cls(path, connection, lock, *await database.identity(connection, path))
+                await database.make_shrinkable(connection)
+                return cls(path, connection, lock, await database.which(connection, path))
         except BaseException:
             lock.release()
             raise
@@ -100,7 +119,7 @@ class SqliteStore:
                     f"the store {path} has version {found} and this program needs {known}: "
                     "run `quorate serve` once to upgrade it"
                 )
-            return cls(path, connection, None, *await database.identity(connection, path))
+            return cls(path, connection, None, await database.which(connection, path))
 
     async def __aenter__(self) -> Self:
         return self
@@ -145,12 +164,28 @@ class SqliteStore:
                 await self._connection.execute("BEGIN IMMEDIATE")
                 for sql, parameters in statements:
                     await self._connection.executemany(sql, parameters)
+                if batch.slots:
+                    await self._connection.execute(_SIGNED)
                 await self._connection.execute("COMMIT")
             except sqlite3.Error as error:
                 conflict = await self._undo(batch, error)
                 if conflict is not None:
                     raise conflict from error
                 raise self._fail(error) from error
+            if batch.slots:
+                self.signings += 1
+                self._note()
+
+    def _note(self) -> None:
+        try:
+            if self.noted is not None:
+                self.noted(self.signings)
+        except OSError as error:
+            self._failure = (
+                f"cannot note beside the identity what the store {self._path} holds: "
+                f"{error.strerror or error}"
+            )
+            raise StoreError(self._failure) from error
 
     def _check_writable(self) -> None:
         if self._closed:
@@ -197,27 +232,87 @@ class SqliteStore:
         )
 
     async def _forget(self, before_ms: int) -> int:
+        async with self._writing() as connection:
+            many = connection.executemany
+            over = [
+                (row[0],)
+                for row in await connection.execute_fetchall(
+                    "SELECT id FROM tasks WHERE length(secret) > 0 AND not_after_ms < ? "
+                    "AND state <> 'undecided' ORDER BY not_after_ms LIMIT ?",
+                    (before_ms, FORGET_TASKS),
+                )
+            ]
+            await many("DELETE FROM slots WHERE task = ?", over)
+            await many("UPDATE tasks SET secret = x'' WHERE id = ?", over)
+            await many("DELETE FROM tasks WHERE id = ? AND state <> 'decided'", over)
+        return len(over)
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[aiosqlite.Connection]:
+        """One transaction of house keeping: after an error of it nothing is written any more."""
         async with self._turn:
             self._check_writable()
-            run, many = self._connection.execute, self._connection.executemany
             try:
-                await run("BEGIN IMMEDIATE")
-                over = [
-                    (row[0],)
-                    for row in await self._connection.execute_fetchall(
-                        "SELECT id FROM tasks WHERE length(secret) > 0 AND not_after_ms < ? "
-                        "AND state <> 'undecided' ORDER BY not_after_ms LIMIT ?",
-                        (before_ms, FORGET_TASKS),
-                    )
-                ]
-                await many("DELETE FROM slots WHERE task = ?", over)
-                await many("UPDATE tasks SET secret = x'' WHERE id = ?", over)
-                await many("DELETE FROM tasks WHERE id = ? AND state <> 'decided'", over)
-                await run("COMMIT")
+                await self._connection.execute("BEGIN IMMEDIATE")
+                yield self._connection
+                await self._connection.execute("COMMIT")
             except sqlite3.Error as error:
                 await self._undo(Batch(), error)
                 raise self._fail(error) from error
-            return len(over)
+
+    async def adopt(self, *, fresh_id: bytes, since_ms: int) -> None:
+        """`Store.adopt`."""
+        await self._whole(self._adopt(fresh_id, since_ms))
+
+    async def _adopt(self, fresh_id: bytes, since_ms: int) -> None:
+        async with self._writing() as connection:
+            await connection.execute(
+                "UPDATE database SET id = ?, since_ms = ?", (fresh_id, since_ms)
+            )
+        self.database_id, self.since_ms = fresh_id, since_ms
+
+    async def toll(self, rule: PruneRule) -> Toll:
+        """`Store.toll`."""
+        async with self._reading():
+            return await pruning.toll(self._connection, rule)
+
+    async def prune(self, rule: PruneRule, *, now_ms: int) -> Toll:
+        """`Store.prune`. Whole like a commit."""
+        return await self._whole(self._prune(rule, now_ms))
+
+    async def _prune(self, rule: PruneRule, now_ms: int) -> Toll:
+        async with self._writing() as connection:
+            return await pruning.prune(connection, rule, now_ms)
+
+    async def find_pruned(self, prefix: str) -> Pruned | None:
+        """`Store.find_pruned`."""
+        low, high = _range(prefix)
+        found = await self._select(
+            f"{pruning.COLUMNS} WHERE task BETWEEN ?1 AND ?2 OR verdict BETWEEN ?1 AND ?2 "
+            "ORDER BY verdict LIMIT 6",
+            low,
+            high,
+        )
+        if len(found) > 1:
+            raise ambiguous(prefix, [row[1] for row in found])
+        return pruning.to_pruned(found[0]) if found else None
+
+    async def shrink(self) -> bool:
+        """`Store.shrink`. Likewise whole."""
+        return await self._whole(self._shrink())
+
+    async def _shrink(self) -> bool:
+        async with self._turn:
+            self._check_writable()
+            try:
+                return await pruning.shrink(self._connection)
+            except sqlite3.Error as error:
+                raise self._fail(error) from error
+
+    @property
+    def used(self) -> int:
+        """Bytes that the database takes on the disk, its log included."""
+        return database.used(self._path)
 
     async def tasks(self, *, undecided: bool = False) -> list[TaskRow]:
         """`Store.tasks`."""
@@ -248,8 +343,7 @@ class SqliteStore:
 
     async def find_verdict(self, prefix: str) -> VerdictRow | None:
         """`Store.find_verdict`."""
-        lowered = checked_prefix(prefix)
-        low, high = bytes.fromhex(lowered.ljust(64, "0")), bytes.fromhex(lowered.ljust(64, "f"))
+        low, high = _range(prefix)
         found = await self._select(
             "SELECT task, id FROM verdicts WHERE id BETWEEN ?1 AND ?2 OR task BETWEEN ?1 AND ?2 "
             "ORDER BY id LIMIT 6",
@@ -271,7 +365,9 @@ class SqliteStore:
     async def recent(self, limit: int) -> list[TaskBrief]:
         """`Store.recent`."""
         found = await self._select(
-            "SELECT id, signer, state, not_after_ms, verdict FROM tasks ORDER BY seq DESC LIMIT ?",
+            "SELECT seq, id, signer, state, not_after_ms, verdict FROM tasks UNION ALL "
+            "SELECT seq, task, opener, 'decided', not_after_ms, x'' FROM pruned "
+            "ORDER BY seq DESC LIMIT ?",
             limit,
         )
         return [
@@ -282,7 +378,7 @@ class SqliteStore:
                 not_after_ms=not_after_ms,
                 verdict=verdict,
             )
-            for task, opener, state, not_after_ms, verdict in found
+            for _, task, opener, state, not_after_ms, verdict in found
         ]
 
     async def _select(self, sql: str, *parameters: Any) -> list[Any]:
@@ -298,3 +394,9 @@ class SqliteStore:
                 yield
             except sqlite3.Error as error:
                 raise database.broken(self._path, error) from error
+
+
+def _range(prefix: str) -> tuple[bytes, bytes]:
+    """The first and the last id that begin with these hex characters."""
+    lowered = checked_prefix(prefix)
+    return bytes.fromhex(lowered.ljust(64, "0")), bytes.fromhex(lowered.ljust(64, "f"))

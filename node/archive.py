@@ -2,7 +2,7 @@
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from consensus.bodies import TaskOpen
@@ -128,6 +128,14 @@ class Archive:
         for task in list(self._known)[:-TOLD]:
             if self._known[task].not_after_ms < wall_ms:
                 self._drop(task)
+
+    def pruned(self, tasks: Iterable[bytes]) -> None:
+        """Their verdicts are gone: go on knowing them, and tell nobody of a verdict."""
+        for task in tasks:
+            self._kept.pop(task, None)
+            known = self._known.get(task)
+            if known is not None:
+                self._known[task] = replace(known, verdict=b"")
 
     def _remember(self, task: bytes, known: _Known) -> None:
         self._known[task] = known

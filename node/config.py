@@ -102,12 +102,45 @@ class LimitsConfig(msgspec.Struct, frozen=True, kw_only=True):
             le=31_536_000,
         ),
     ] = 86_400
+    disk_mib: Annotated[
+        int,
+        _meta(
+            "what database and evidence may take on the disk; past it new tasks are refused, and "
+            "those under way finish; 0 is no limit",
+            unit="MiB",
+            ge=0,
+            le=1_073_741_824,
+        ),
+    ] = 0
     stop_s: Annotated[
         int,
         _meta(
             "how long a stopping node lets what is under way finish", unit="seconds", ge=0, le=600
         ),
     ] = 10
+
+
+class KeepConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How long verdicts are kept. Vote records stay until their tasks' not-after regardless."""
+
+    days: Annotated[
+        int,
+        _meta(
+            "verdicts decided longer ago are pruned by the node itself; 0 keeps them for ever",
+            unit="days",
+            ge=0,
+            le=36_500,
+        ),
+    ] = 0
+    verdicts: Annotated[
+        int,
+        _meta(
+            "the newest verdicts are kept whatever their age, this many",
+            unit="verdicts",
+            ge=0,
+            le=100_000_000,
+        ),
+    ] = 0
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +172,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     model: ModelConfig
     log: LogConfig = LogConfig()
     limits: LimitsConfig = LimitsConfig()
+    keep: KeepConfig = KeepConfig()
     directory: Path = Path()
 
 

@@ -15,16 +15,18 @@ from consensus.envelope import Ctx, Envelope, Kind
 from consensus.policy import Policy
 from consensus.ports import Message
 
-from . import federation_file, identity
+from . import federation_file, identity, memory
 from .clock import Clock, SystemClock
 from .config import Config, control_socket
-from .entrance import RefusedTask
+from .entrance import RefusedTask, pruned_text
 from .entropy import Entropy, SystemEntropy
 from .evidence import EvidenceShelf
 from .federation import Federation, FederationError
+from .house import House
 from .identity import Identity
 from .intake import Intake
 from .log import get_logger
+from .memory import Mark
 from .models import registry
 from .models.base import Model
 from .runner import Runner
@@ -41,9 +43,6 @@ from .wire.watch import Event, WatchRequest
 
 log = get_logger("daemon")
 
-FORGET_EVERY_S = 300
-"""Seconds between two clean-ups of what finished tasks no longer need."""
-
 
 class SetupError(Exception):
     """The node cannot serve as it is set up. The text says what to do."""
@@ -59,6 +58,7 @@ class Daemon:
         me: Identity,
         federation: Federation,
         store: SqliteStore,
+        mark: Mark,
         model: Model,
         clock: Clock,
         entropy: Entropy,
@@ -72,7 +72,10 @@ class Daemon:
         self._clock = clock
         self._entropy = entropy
         self._began_ms = clock.wall_ms()
-        matches = me.database == store.database_id.hex()
+        self._mark = mark
+        self.house = House(
+            config=config, store=store, mark=mark, clock=clock, skew_ms=limits.skew_ms
+        )
         self.runner = Runner(
             reader=codec.reader(),
             writer=codec.writer(me.signing),
@@ -80,7 +83,9 @@ class Daemon:
                 federation=federation,
                 limits=config.limits,
                 skew_ms=limits.skew_ms,
-                signs_after_ms=0 if matches else store.created_at_ms + limits.skew_ms,
+                signs_after_ms=store.since_ms + limits.skew_ms if store.since_ms else 0,
+                quota=self.house.quota,
+                used=self.house.used,
             ),
             store=store,
             model=model,
@@ -89,6 +94,7 @@ class Daemon:
             entropy=entropy,
             shelf=EvidenceShelf(config.store.parent / "evidence"),
         )
+        self.house.forgot, self.house.gone = self.runner.archive.forget, self.runner.archive.pruned
         self.mesh = Mesh(
             identity=me,
             federation=federation,
@@ -121,23 +127,18 @@ class Daemon:
                 f"{config.name}'s key {me.public.hex()[:16]} is not in {config.federation}; give "
                 "the federation's keeper this node's member card and get the new file"
             )
+        mark = memory.Mark(config.identity)
         store = await SqliteStore.open(
             config.store, now_ms=clock.wall_ms(), fresh_id=entropy.draw(16)
         )
         try:
-            if not me.database:
-                me = identity.bind_database(me, store.database_id.hex())
-            elif me.database != store.database_id.hex():
-                log.warning(
-                    "the database is not the one this identity names: older tasks are only "
-                    "followed, since their votes are not here",
-                    database=store.database_id.hex()[:8],
-                    named=me.database[:8],
-                )
+            me = await memory.settle(me, store, mark, now_ms=clock.wall_ms(), entropy=entropy)
+            store.noted = mark.note
             model = await registry.load(
                 config.model.backend, config.model.options, config.directory
             )
         except BaseException:
+            mark.close()
             await store.close()
             raise
         family = model.describe().family
@@ -152,6 +153,7 @@ class Daemon:
             me=me,
             federation=federation,
             store=store,
+            mark=mark,
             model=model,
             clock=clock,
             entropy=entropy,
@@ -176,7 +178,7 @@ class Daemon:
             work = [
                 loop.create_task(self.runner.run()),
                 loop.create_task(self._stop.wait()),
-                loop.create_task(self._forget()),
+                loop.create_task(self.house.run()),
             ]
             log.info(
                 "ready",
@@ -203,6 +205,7 @@ class Daemon:
             await asyncio.gather(*work, return_exceptions=True)
             await self._model.close()
             await self._store.close()
+            self._mark.close()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
             log.info("stopped")
@@ -230,7 +233,7 @@ class Daemon:
 
     async def _resume(self) -> None:
         """Take up undecided tasks where the stored slots left them (A13)."""
-        await self.runner.archive.open(self._forgotten_ms())
+        await self.runner.archive.open(self.house.forgotten_ms())
         for row in await self._store.tasks(undecided=True):
             opened = self.runner.gate.admit(row.opening)
             if isinstance(opened, Refusal):
@@ -239,18 +242,6 @@ class Daemon:
             kept = tuple(_kept(slot) for slot in slots)
             self.runner.entrance.resume(row, opened, kept)
             log.info("resumed", task=row.task.hex()[:8], slots=len(kept))
-
-    async def _forget(self) -> None:
-        while True:
-            await asyncio.sleep(FORGET_EVERY_S)
-            self.runner.archive.forget(self._forgotten_ms())
-            while await self._store.forget(before_ms=self._forgotten_ms()):
-                pass
-
-    def _forgotten_ms(self) -> int:
-        """The not-after of tasks that may be forgotten: no clock that is set back by as much as
-        clocks may differ makes one of them playable again."""
-        return self._clock.wall_ms() - self.runner.intake.skew_ms
 
     # -- what the mesh tells ----------------------------------------------------------
 
@@ -347,7 +338,8 @@ class Daemon:
             },
             "port": self.mesh.port,
             "uptime_ms": self._clock.wall_ms() - self._began_ms,
-            "database_matches": self._me.database == self._store.database_id.hex(),
+            "database_matches": self._remembers_all(),
+            "disk": {"used": self.house.used(), "limit": self.house.quota.limit},
             "decided": self.runner.decided,
             "undecided": [
                 {
@@ -375,6 +367,11 @@ class Daemon:
             ],
         }
 
+    def _remembers_all(self) -> bool:
+        """Whether no task that could still come is older than this database's memory (A13)."""
+        life_ms = self.config.limits.task_life_s * 1_000
+        return self._clock.wall_ms() > self.runner.intake.signs_after_ms + life_ms
+
     async def verdicts(self, limit: int) -> list[dict[str, Any]]:
         """The newest verdicts."""
         return [entry.plain() for entry in await self._store.verdicts(limit)]
@@ -383,11 +380,21 @@ class Daemon:
         """A verdict file. Raises `ControlError`, `NotFound`."""
         try:
             row = await self._store.find_verdict(prefix)
+            gone = None if row else await self._store.find_pruned(prefix)
         except BadReference as error:
             raise ControlError(str(error)) from None
+        if gone is not None:
+            raise NotFound(pruned_text(gone))
         if row is None:
             raise NotFound(f"no verdict or task here begins with {prefix}")
         return row.bundle
+
+    async def prune(self, older_ms: int, keep: int, *, dry_run: bool) -> dict[str, Any]:
+        """Prune verdicts as the operator says. Raises `ControlError`."""
+        try:
+            return (await self.house.sweep(older_ms, keep, dry_run=dry_run)).plain()
+        except StoreError as error:
+            raise ControlError(str(error)) from None
 
 
 def _kept(slot: Slot) -> Kept:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from .intake import FOLLOWED, Load
 from .live import Live
 from .log import get_logger
 from .store.contract import Store
-from .store.records import Closed, Role, TaskRow, TaskState
+from .store.records import Closed, Pruned, Role, TaskRow, TaskState
 from .watchers import opening
 from .wire.admission import Code, Refusal
 from .wire.watch import Event, WatchRequest
@@ -123,9 +124,15 @@ class Entrance:
         """S7: nobody starts on an expired task, but a member may still learn its verdict."""
         r = self._runner
         account = source or r.me
-        known = await self._store.task(TaskId(opened.id)) is not None or opened.id in r.live
+        known = (
+            await self._store.task(TaskId(opened.id)) is not None
+            or await self._store.find_pruned(opened.id.hex()) is not None
+            or opened.id in r.live
+        )
         full = self._load().followed[account] >= FOLLOWED or not r.archive.room(account)
-        if known or full:
+        if known:
+            r.sync.missed.found(opened.id)
+        if known or full or r.intake.quota.brimming(r.intake.used()):
             return
         live = self._enter(opened, role=Role.MEMBER, refusal="", active=False, account=account)
         said = r.sync.missed.said(opened.id)
@@ -275,10 +282,21 @@ class Entrance:
     async def _end(self, task: bytes) -> Event:
         """What is told of a task that is not running and has no verdict here."""
         row = await self._store.task(TaskId(task))
+        if row is None and (gone := await self._store.find_pruned(task.hex())) is not None:
+            return _nothing(task, pruned_text(gone))
         if row is None or row.state not in ENDED:
             return _nothing(task, "the task is not known here")
         detail = {"reason": f"it ended here without a verdict: {row.state.value}"}
         return Event(task=task, round=0, kind=ENDED[row.state], detail=detail)
+
+
+def pruned_text(gone: Pruned) -> str:
+    """What is said of a verdict that was pruned here."""
+    day = datetime.fromtimestamp(gone.pruned_at_ms / 1_000, UTC).strftime("%Y-%m-%d")
+    return (
+        f"the verdict {gone.verdict.hex()[:16]} of task {gone.task.hex()[:16]} was pruned here on "
+        f"{day}: another member may still hold it"
+    )
 
 
 def _nothing(task: bytes, reason: str) -> Event:

@@ -5,6 +5,7 @@ from pathlib import Path
 from consensus.envelope import Envelope, Kind
 from consensus.verdict import encode_evidence
 
+from . import files
 from .log import get_logger
 
 log = get_logger("evidence")
@@ -33,7 +34,7 @@ class EvidenceShelf:
                 kept = [item.name for item in self._directory.iterdir()]
                 if len(kept) >= FILES or sum(one.startswith(whose) for one in kept) >= OF_ONE:
                     return ""
-                path.write_bytes(encode_evidence(first, second))
+                files.write_atomic(path, encode_evidence(first, second), 0o600)
         except OSError as error:
             log.warning("evidence not written", file=name, reason=str(error))
             return ""

@@ -19,7 +19,7 @@ def create_exclusive(path: Path, data: bytes, mode: int) -> None:
     with os.fdopen(descriptor, "wb") as target:
         os.fchmod(descriptor, mode)  # whatever the umask
         _write(target.fileno(), data)
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
 
 
 def write_atomic(path: Path, data: bytes, mode: int) -> None:
@@ -31,7 +31,7 @@ def write_atomic(path: Path, data: bytes, mode: int) -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
 
 
 def _write(descriptor: int, data: bytes) -> None:
@@ -41,7 +41,8 @@ def _write(descriptor: int, data: bytes) -> None:
     os.fsync(descriptor)
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Have the disk take what was made, renamed or deleted in `directory`."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

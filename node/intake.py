@@ -6,6 +6,7 @@ second they get no answer. Neither takes a place that another's tasks need.
 """
 
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +15,7 @@ from consensus.ports import Message
 
 from .config import LimitsConfig
 from .federation import Federation
+from .quota import Quota
 
 MINUTE_MS = 60_000
 
@@ -39,14 +41,17 @@ class Intake:
     """Applies the federation's floors and this node's limits to a TaskOpen.
 
     `skew_ms` is by how much wall clocks may differ; `signs_after_ms` is set where the
-    database is not the one that the identity names: older tasks may hold votes of ours that
-    are lost, so they are only followed (A13).
+    database was not always the identity's: older tasks may hold votes of ours that it never
+    saw, so they are only followed (A13).
     """
 
     federation: Federation
     limits: LimitsConfig
     skew_ms: int
     signs_after_ms: int = 0
+    quota: Quota = field(default_factory=Quota)
+    used: Callable[[], int] = int
+    """Bytes that the store takes on the disk now."""
     _openings: dict[bytes, deque[int]] = field(default_factory=dict)
 
     def may_sign(self, spec: TaskOpen) -> bool:
@@ -55,6 +60,8 @@ class Intake:
 
     def ignored(self, opened: Message, load: Load, wall_ms: int) -> str:
         """Why `opened`, which is not taken part in, gets no answer at all, or "" if it does."""
+        if brimming := self.quota.brimming(self.used()):
+            return brimming
         if self.federation.member(opened.signer) is None:
             return f"its opener {opened.signer.hex()[:16]} is not a member of the federation"
         if load.followed[opened.signer] >= FOLLOWED:
@@ -93,7 +100,7 @@ class Intake:
         recent = self._recent(opened.signer, wall_ms)
         if recent >= self.limits.opener_tasks_per_minute:
             return f"over quota: {recent} tasks of this opener in the last minute"
-        return ""
+        return self.quota.problem(self.used())
 
     def _recent(self, opener: bytes, wall_ms: int) -> int:
         """How many tasks of `opener` were answered in the last minute."""

@@ -21,9 +21,13 @@ from .. import certificates, federation_file, identity
 from ..clock import Clock
 from ..config import CONFIG_FILE, Config, control_socket
 from ..federation import Federation, FederationError, FederationMember, split_address
+from ..house import evidence_bytes
 from ..identity import Identity, IdentityError
+from ..memory import Mark, lost
 from ..models import registry
 from ..models.base import ModelSetupError
+from ..quota import MIB, Quota, mib
+from ..store import database
 from ..store.contract import StoreError
 from ..store.lock import holder
 from ..store.sqlite import SqliteStore
@@ -178,23 +182,22 @@ async def store(config: Config, me: Identity | None, *, running: bool) -> list[C
         return [ok("store", f"{path} will be made at the first start")]
     try:
         async with await SqliteStore.read(path) as found:
-            database = found.database_id.hex()
-    except StoreError as error:
+            problem = await lost(me, found, Mark(config.identity).read()) if me else ""
+    except (StoreError, IdentityError) as error:
         return [fail("store", str(error))]
     checks = []
     process = holder(path.with_name(path.name + ".lock"))
-    if problem := _unwritable(path):
-        checks.append(fail("store", problem, "make it writable for the user who runs the node"))
+    if unwritable := _unwritable(path):
+        checks.append(fail("store", unwritable, "make it writable for the user who runs the node"))
     elif process is not None and not running:
         text = f"process {process} has the store open, and answers no commands"
         checks.append(fail("store", text, f"end it: kill {process}"))
     else:
         held = "open in the running node" if running else "of this program's version, free"
         checks.append(ok("store", f"{path}, {held}"))
-    if me is not None and me.database and me.database != database:
-        text = f"the store is {database[:8]}, and the identity's votes are in {me.database[:8]}"
+    if problem and not running:  # a running node has made it its own
         todo = "put that one back; else older tasks are followed and not signed (rule A13)"
-        checks.append(warn("memory", text, todo))
+        checks.append(warn("memory", problem, todo))
     else:
         checks.append(ok("memory", "the store is the one that holds this identity's votes"))
     return checks
@@ -205,6 +208,14 @@ def disk(config: Config) -> Check:
     place = next(folder for folder in config.store.parents if folder.exists())
     free = shutil.disk_usage(place).free
     shown = f"{free / 1e9:.1f} GB are free where the store is"
+    if config.limits.disk_mib:
+        quota = Quota(limit=config.limits.disk_mib * MIB)
+        used = database.used(config.store) + evidence_bytes(config.store.parent / "evidence")
+        shown = f"{mib(used)} of {mib(quota.limit)} are used; {shown}"
+        if problem := quota.problem(used):
+            return fail("disk", problem, "run `quorate prune`, or raise limits.disk_mib")
+        if quota.near(used):
+            return warn("disk", shown, "run `quorate prune`, or raise limits.disk_mib")
     if free < DISK_FULL:
         return fail("disk", shown, "free some: a node that cannot store ends itself")
     if free < DISK_LOW:

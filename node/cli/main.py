@@ -22,6 +22,9 @@ COMMANDS: Final = (
     "verify",
     "status",
     "doctor",
+    "prune",
+    "backup",
+    "restore",
     "config",
     "demo",
 )

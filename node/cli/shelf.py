@@ -46,8 +46,13 @@ async def bundle(config: "Config", prefix: str) -> bytes:
     try:
         async with await SqliteStore.read(config.store) as store:
             found = await store.find_verdict(prefix)
+            gone = None if found else await store.find_pruned(prefix)
     except BadReference as error:
         raise CliError(str(error)) from None
+    if gone is not None:
+        from ..entrance import pruned_text
+
+        raise CliError(pruned_text(gone))
     if found is None:
         raise CliError(f"no verdict or task here begins with {prefix}")
     return found.bundle

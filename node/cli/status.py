@@ -8,6 +8,7 @@ import typer
 
 from .. import config as node_config
 from ..config import control_socket
+from ..quota import mib
 from .exits import CliError
 from .output import console, emit, say
 from .tables import tame
@@ -59,7 +60,12 @@ def show(found: dict[str, Any]) -> None:
     say(f"  model       {tame(model['name'])}, of the family {tame(model['family'])}")
     say(f"  tasks       {found['decided']} decided since, {len(found['undecided'])} under way")
     if not found["database_matches"]:
-        say("  store       new: tasks opened before it was made are followed, not signed")
+        say("  memory      not whole: tasks opened before this store was its own are followed,")
+        say("              not signed")
+    disk = found["disk"]
+    limit = f" of {mib(disk['limit'])}" if disk["limit"] else ""
+    over = ": new tasks are refused" if disk["limit"] and disk["used"] > disk["limit"] else ""
+    say(f"  disk        {mib(disk['used'])}{limit} used{over}")
     refused = sorted(found["refused_messages"].items())
     if refused:
         say(f"  refused     {', '.join(f'{count} {code}' for code, count in refused)}")

@@ -61,3 +61,19 @@ class GetVerdictReply(_message.Message):
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     bundle: bytes
     def __init__(self, bundle: _Optional[bytes] = ...) -> None: ...
+
+class PruneRequest(_message.Message):
+    __slots__ = ("older_than_ms", "keep", "dry_run")
+    OLDER_THAN_MS_FIELD_NUMBER: _ClassVar[int]
+    KEEP_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    older_than_ms: int
+    keep: int
+    dry_run: bool
+    def __init__(self, older_than_ms: _Optional[int] = ..., keep: _Optional[int] = ..., dry_run: bool = ...) -> None: ...
+
+class PruneReply(_message.Message):
+    __slots__ = ("json",)
+    JSON_FIELD_NUMBER: _ClassVar[int]
+    json: bytes
+    def __init__(self, json: _Optional[bytes] = ...) -> None: ...

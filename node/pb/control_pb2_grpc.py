@@ -60,6 +60,11 @@ class ControlStub(object):
                 request_serializer=node_dot_pb_dot_control__pb2.GetVerdictRequest.SerializeToString,
                 response_deserializer=node_dot_pb_dot_control__pb2.GetVerdictReply.FromString,
                 _registered_method=True)
+        self.Prune = channel.unary_unary(
+                '/quorate.v1.Control/Prune',
+                request_serializer=node_dot_pb_dot_control__pb2.PruneRequest.SerializeToString,
+                response_deserializer=node_dot_pb_dot_control__pb2.PruneReply.FromString,
+                _registered_method=True)
 
 
 class ControlServicer(object):
@@ -97,6 +102,13 @@ class ControlServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Prune(self, request, context):
+        """Take old verdicts out of the store, step by step; ends when all of them are gone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -124,6 +136,11 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.GetVerdict,
                     request_deserializer=node_dot_pb_dot_control__pb2.GetVerdictRequest.FromString,
                     response_serializer=node_dot_pb_dot_control__pb2.GetVerdictReply.SerializeToString,
+            ),
+            'Prune': grpc.unary_unary_rpc_method_handler(
+                    servicer.Prune,
+                    request_deserializer=node_dot_pb_dot_control__pb2.PruneRequest.FromString,
+                    response_serializer=node_dot_pb_dot_control__pb2.PruneReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -261,6 +278,33 @@ class Control(object):
             '/quorate.v1.Control/GetVerdict',
             node_dot_pb_dot_control__pb2.GetVerdictRequest.SerializeToString,
             node_dot_pb_dot_control__pb2.GetVerdictReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Prune(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quorate.v1.Control/Prune',
+            node_dot_pb_dot_control__pb2.PruneRequest.SerializeToString,
+            node_dot_pb_dot_control__pb2.PruneReply.FromString,
             options,
             channel_credentials,
             insecure,

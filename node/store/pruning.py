@@ -19,9 +19,7 @@ TOMBSTONES = 100_000
 """Most pruned tasks that are remembered, the last ones: 15 MB. An older one that is played
 again is still past its not-after, so nothing is signed for it; it could be read up on anew."""
 
-COLUMNS = (
-    "SELECT task, verdict, opener, not_after_ms, decided_at_ms, pruned_at_ms, seq FROM pruned"
-)
+COLUMNS = "SELECT task, verdict, opener, not_after_ms, decided_at_ms, pruned_at_ms, seq FROM pruned"
 
 # A task with its slots is one that could be played again: it has a secret until `forget`.
 _OLD = (

@@ -30,6 +30,11 @@ def migrations() -> tuple[str, ...]:
     return tuple(found[number] for number in sorted(found))
 
 
+def known() -> int:
+    """The version that this program brings a database to."""
+    return len(migrations())
+
+
 async def version(connection: aiosqlite.Connection, path: Path) -> int:
     """Version of the database behind `connection`, 0 for an empty one.
 

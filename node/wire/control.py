@@ -93,6 +93,10 @@ class Console(Protocol):
         """The verdict file of a verdict or task id's prefix."""
         ...
 
+    async def prune(self, older_ms: int, keep: int, *, dry_run: bool) -> dict[str, Any]:
+        """Prune verdicts; what that came to, as plain data."""
+        ...
+
 
 class ControlServer:
     """The socket, once started."""
@@ -164,6 +168,15 @@ class _Servicer(control_pb2_grpc.ControlServicer):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         return control_pb2.GetVerdictReply(bundle=bundle)
 
+    async def Prune(self, request: Any, context: Any) -> Any:  # noqa: N802
+        try:
+            swept = await self._console.prune(
+                request.older_than_ms, request.keep, dry_run=request.dry_run
+            )
+        except ControlError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        return control_pb2.PruneReply(json=msgspec.json.encode(swept))
+
 
 class ControlClient:
     """The command line's side of the socket. Use as `async with`."""
@@ -220,6 +233,12 @@ class ControlClient:
         request = control_pb2.GetVerdictRequest(prefix=prefix)
         reply = await self._call(self._stub.GetVerdict(request))
         return bytes(reply.bundle)
+
+    async def prune(self, older_ms: int, keep: int, *, dry_run: bool) -> dict[str, Any]:
+        """Prune verdicts; what that came to. Raises `ControlError`, `ControlUnreachable`."""
+        request = control_pb2.PruneRequest(older_than_ms=older_ms, keep=keep, dry_run=dry_run)
+        reply = await self._call(self._stub.Prune(request))
+        return msgspec.json.decode(reply.json, type=dict[str, Any])
 
     async def _events(self, call: Any) -> AsyncIterator[Event]:
         try:

@@ -137,8 +137,9 @@ def restore(source: Path, to: Path) -> tuple[Manifest, Path]:
         )
     database = config.store if config is not None else to / "store" / DATABASE
     shelf = database.parent / "evidence"
-    for path in (database, database.with_name(f"{database.name}-wal")):
-        if path.exists():
+    for name in (database.name, f"{database.name}-wal"):  # a log would be read into the copy
+        path = database.with_name(name)
+        if path.exists() and (path == database or path.stat().st_size):
             raise BackupError(f"{path} exists already: move it away first, if it is to be replaced")
     try:
         with _opened(source) as archive, _partial(to) as place:

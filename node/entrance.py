@@ -161,13 +161,14 @@ class Entrance:
         r = self._runner
         spec = opened.body
         assert isinstance(spec, TaskOpen)
+        active = r.intake.may_sign(spec)
         self._enter(
             opened,
             role=row.role,
             refusal=_refused_before(kept),
-            active=r.intake.may_sign(spec),
+            active=active,
             row=row,
-            kept=kept,
+            kept=kept if active else (),  # these are not all: nothing is built on them
         )
 
     def _enter(

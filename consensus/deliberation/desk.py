@@ -110,6 +110,8 @@ class Desk:
     def put_on_table(self) -> None:
         """R3: hand the own proposal to the exchange, once the slate holds its commit (R2a)."""
         task = self._task
+        if not task.active:  # A13: an earlier life may have committed
+            return
         own = self._own_proposal(task.round) if task.me in self.authors(task.round) else None
         batch = task.exchange.batch(own)
         if batch is not None and own is not None:

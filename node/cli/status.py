@@ -60,8 +60,9 @@ def show(found: dict[str, Any]) -> None:
     say(f"  model       {tame(model['name'])}, of the family {tame(model['family'])}")
     say(f"  tasks       {found['decided']} decided since, {len(found['undecided'])} under way")
     if not found["database_matches"]:
-        say("  memory      not whole: tasks opened before this store was its own are followed,")
-        say("              not signed")
+        say(
+            "  store       not its first: tasks from before it was its own are followed, not signed"
+        )
     disk = found["disk"]
     limit = f" of {mib(disk['limit'])}" if disk["limit"] else ""
     over = ": new tasks are refused" if disk["limit"] and disk["used"] > disk["limit"] else ""

@@ -23,6 +23,7 @@ FOUND = {
     "port": 7400,
     "uptime_ms": 3_725_000,
     "database_matches": False,
+    "disk": {"used": 3 * 2**20, "limit": 2 * 2**20},
     "decided": 7,
     "undecided": [{"task": "b" * 64, "phase": "judge", "round": 2, "ms": 61_000}],
     "refused_messages": {"unasked": 3, "malformed": 1},
@@ -60,6 +61,7 @@ def test_links_tasks_and_refusals_are_shown(capsys: pytest.CaptureFixture[str]) 
     assert lines[0] == "alice, up for 1 h 2 min, on port 7400"
     assert "federation orchard, epoch 3, 4 members" in lines
     assert "tasks 7 decided since, 1 under way" in lines
+    assert "disk 3.0 MiB of 2.0 MiB used: new tasks are refused" in lines
     assert "refused 1 malformed, 3 unasked" in lines
     assert any("followed, not signed" in line for line in lines)
     assert f"{'b' * 16} judge 2 1 min 1 s" in lines

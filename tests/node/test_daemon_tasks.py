@@ -103,9 +103,9 @@ async def test_a_forgotten_task_that_comes_again_is_signed_for_no_more(
         assert (await grove.last("alice", last)).kind == "expired"
         clock.ahead_ms = 3_600_000
         node = grove.nodes["alice"]
-        node.runner.archive.forget(node._forgotten_ms())
+        node.runner.archive.forget(node.house.forgotten_ms())
         assert not node.runner.archive.knows(opened.id)
-        assert await node._store.forget(before_ms=node._forgotten_ms()) == 2
+        assert await node._store.forget(before_ms=node.house.forgotten_ms()) == 2
         assert await node._store.tasks() == []
         if restarted:
             await grove.stop("alice")

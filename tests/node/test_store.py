@@ -12,11 +12,14 @@ from node.store import (
     Batch,
     Closed,
     MemoryStore,
+    Pruned,
+    PruneRule,
     SlotConflict,
     Store,
     StoreError,
     TaskConflict,
     TaskState,
+    Toll,
     VerdictConflict,
 )
 from node.store.records import Slot, TaskBrief, TaskRow
@@ -337,6 +340,136 @@ async def test_forgetting_until_nothing_is_left_drops_many_tasks_with_their_slot
     assert dropped == len(many)
     assert await store.tasks() == []
     assert await store.slots(many[-1].task) == []
+
+
+OVER = NOT_AFTER_MS + 1
+"""The first moment at which the tasks here can no longer be played."""
+
+
+def rule(decided: int = NOW_MS + 1, over: int = OVER, keep: int = 0) -> PruneRule:
+    return PruneRule(decided_before_ms=decided, not_after_before_ms=over, keep=keep)
+
+
+async def decided(store: Store, *rows: TaskRow) -> None:
+    """Have tasks decided one millisecond after the other, and forget their slots if over."""
+    await store.commit(
+        Batch(
+            tasks=rows,
+            slots=tuple(vote(row, 0) for row in rows),
+            verdicts=tuple(verdict(row, n + 1, at_ms=NOW_MS + n) for n, row in enumerate(rows)),
+        )
+    )
+
+
+async def test_a_pruned_verdict_leaves_a_tombstone_and_nothing_else(store: Store) -> None:
+    await decided(store, FIRST)
+    await store.forget(before_ms=OVER)
+    size = len(verdict(FIRST).bundle) + len(FIRST.opening.payload)
+    assert await store.toll(rule()) == Toll(tasks=(), verdicts=1, size=size, held_back=0)
+    took = await store.prune(rule(), now_ms=OVER + 5)
+    assert took == Toll(tasks=(FIRST.task,), verdicts=1, size=size, held_back=0)
+    assert (await store.prune(rule(), now_ms=OVER + 5)).verdicts == 0
+    tombstone = Pruned(
+        task=FIRST.task,
+        verdict=verdict(FIRST).verdict,
+        opener=FIRST.opening.signer,
+        not_after_ms=NOT_AFTER_MS,
+        decided_at_ms=NOW_MS,
+        pruned_at_ms=OVER + 5,
+    )
+    assert await store.find_pruned(FIRST.task.hex()[:8]) == tombstone
+    assert await store.find_pruned(verdict(FIRST).verdict.hex()) == tombstone
+    assert await store.find_pruned("abcd") is None
+    assert await store.task(FIRST.task) is None
+    assert await store.verdict(FIRST.task) is None
+    assert await store.verdicts(10) == []
+
+
+async def test_vote_records_of_a_task_that_can_be_played_again_are_never_pruned(
+    store: Store,
+) -> None:
+    await decided(store, FIRST)
+    for over in (NOT_AFTER_MS, OVER):  # one millisecond before it may go, its slots are held
+        held = await store.toll(rule(over=over))
+        assert (held.verdicts, held.held_back) == ((0, 1) if over == NOT_AFTER_MS else (1, 0))
+        assert (await store.prune(rule(over=over), now_ms=over)).verdicts == 0
+        assert await store.slots(FIRST.task) == [vote(FIRST, 0)]
+    assert await store.forget(before_ms=OVER) == 1
+    assert (await store.prune(rule(over=NOT_AFTER_MS), now_ms=OVER)).verdicts == 0
+    assert (await store.prune(rule(over=OVER), now_ms=OVER)).verdicts == 1
+
+
+async def test_a_verdict_is_pruned_once_it_is_older_than_the_rule_says(store: Store) -> None:
+    await decided(store, FIRST, SECOND)
+    await store.forget(before_ms=OVER)
+    assert (await store.prune(rule(decided=NOW_MS), now_ms=OVER)).verdicts == 0
+    assert (await store.prune(rule(decided=NOW_MS + 1), now_ms=OVER)).tasks == (FIRST.task,)
+    assert [entry.task for entry in await store.verdicts(10)] == [SECOND.task]
+
+
+@pytest.mark.parametrize("keep", [0, 1, 2, 3, 4])
+async def test_the_newest_verdicts_are_kept_whatever_their_age(store: Store, keep: int) -> None:
+    await decided(store, FIRST, SECOND, THIRD)
+    await store.forget(before_ms=OVER)
+    wanted = rule(decided=NOW_MS + 99, keep=keep)
+    assert (await store.toll(wanted)).verdicts == max(0, 3 - keep)
+    await store.prune(wanted, now_ms=OVER)
+    left = [entry.task for entry in await store.verdicts(10)]
+    assert left == [THIRD.task, SECOND.task, FIRST.task][:keep]
+
+
+async def test_a_pruned_task_is_known_without_a_verdict_and_not_taken_again(store: Store) -> None:
+    await decided(store, FIRST, SECOND, THIRD)
+    await store.forget(before_ms=OVER)
+    await store.prune(rule(decided=NOW_MS + 2), now_ms=OVER)
+    briefs = await store.recent(2)
+    assert [(brief.task, bool(brief.verdict)) for brief in briefs] == [
+        (THIRD.task, True),
+        (SECOND.task, False),
+    ]
+    assert briefs[1].state is TaskState.DECIDED
+    assert len(await store.recent(9)) == 3
+    with pytest.raises(TaskConflict):
+        await store.commit(opened(SECOND))
+
+
+async def test_tombstones_are_told_apart_by_their_ids(store: Store) -> None:
+    await store.commit(
+        Batch(
+            tasks=(FIRST, SECOND),
+            verdicts=(verdict(FIRST, 0xABCDE111), verdict(SECOND, 0xABCDE222)),
+        )
+    )
+    await store.forget(before_ms=OVER)
+    await store.prune(rule(), now_ms=OVER)
+    with pytest.raises(BadReference, match=r"abcde111.*abcde222"):
+        await store.find_pruned("abcde")
+    found = await store.find_pruned("abcde2")
+    assert found is not None
+    assert found.task == SECOND.task
+
+
+async def test_commits_of_slots_are_counted_and_others_are_not(store: Store) -> None:
+    await store.commit(opened(FIRST))
+    assert store.signings == 0
+    await store.commit(Batch(slots=(vote(FIRST, 0), vote(FIRST, 1))))
+    await store.commit(Batch(slots=(vote(FIRST, 2),), verdicts=(verdict(FIRST),)))
+    with pytest.raises(SlotConflict):
+        await store.commit(Batch(slots=(vote(FIRST, 2, "yes"),)))
+    assert store.signings == 2
+
+
+async def test_an_adopted_database_has_another_id_and_keeps_what_it_holds(store: Store) -> None:
+    await decided(store, FIRST)
+    await store.adopt(fresh_id=b"another database", since_ms=NOW_MS + 7)
+    assert (store.database_id, store.since_ms) == (b"another database", NOW_MS + 7)
+    assert await store.verdict(FIRST.task) == verdict(FIRST)
+
+
+async def test_giving_space_back_comes_to_an_end(store: Store) -> None:
+    while await store.shrink():
+        pass
+    assert await store.tasks() == []
 
 
 async def test_commits_from_many_callers_at_once_all_hold(store: Store) -> None:

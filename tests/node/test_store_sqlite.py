@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,13 +18,16 @@ import pytest
 
 from node.store import (
     Batch,
+    PruneRule,
     SlotConflict,
     StoreError,
     StoreInUse,
     StoreTooNew,
+    pruning,
 )
 from node.store import schema as store_schema
 from node.store.database import connected
+from node.store.pruning import PRUNE_VERDICTS
 from node.store.sqlite import FORGET_TASKS, SqliteStore
 from tests.harness.records import NOT_AFTER_MS, NOW_MS, hidden, opened, task, verdict, vote
 from tests.harness.store_writer import batch
@@ -111,6 +115,88 @@ async def test_one_call_of_forget_drops_a_bounded_number_of_tasks(tmp_path: Path
         assert await store.forget(before_ms=NOT_AFTER_MS + 1) == FORGET_TASKS
         assert await store.forget(before_ms=NOT_AFTER_MS + 1) == 1
         assert await store.forget(before_ms=NOT_AFTER_MS + 1) == 0
+
+
+async def filled(store: SqliteStore, count: int, size: int = 50_000) -> None:
+    """Decide tasks with verdicts of that many bytes, and forget their slots."""
+    rows = tuple(task(number) for number in range(count))
+    bundles = (replace(verdict(row, n), bundle=os.urandom(size)) for n, row in enumerate(rows))
+    await store.commit(Batch(tasks=rows, verdicts=tuple(bundles)))
+    while await store.forget(before_ms=NOT_AFTER_MS + 1):
+        pass
+
+
+RULE = PruneRule(decided_before_ms=NOW_MS + 1, not_after_before_ms=NOT_AFTER_MS + 1)
+
+
+async def test_pruning_goes_in_bounded_steps_and_the_file_becomes_smaller(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    async with await reopened(path) as store:
+        await filled(store, PRUNE_VERDICTS + 1)
+        before = store.used
+        assert before > 50_000 * PRUNE_VERDICTS
+        assert (await store.prune(RULE, now_ms=NOW_MS)).verdicts == PRUNE_VERDICTS
+        assert (await store.prune(RULE, now_ms=NOW_MS)).verdicts == 1
+        steps = 1
+        while await store.shrink():
+            steps += 1
+        assert steps > 1
+        assert path.stat().st_size < 200_000
+        assert store.used < before - 50_000 * PRUNE_VERDICTS
+
+
+async def test_a_database_that_could_not_shrink_is_rewritten_once_and_then_can(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.db"
+    async with await reopened(path) as store:
+        await filled(store, 20)
+    with changed(path) as connection:
+        connection.execute("PRAGMA auto_vacuum = NONE")
+        connection.execute("VACUUM")
+        assert connection.execute("PRAGMA auto_vacuum").fetchone() == (0,)
+    async with await reopened(path) as store:
+        assert await store._select("PRAGMA auto_vacuum") == [(2,)]
+        await store.prune(RULE, now_ms=NOW_MS)
+        while await store.shrink():
+            pass
+        assert path.stat().st_size < 200_000
+
+
+async def test_a_database_of_the_first_version_is_upgraded_with_all_it_holds(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.db"
+    await migrated(path, store_schema.migrations()[0])
+    with changed(path) as connection:
+        connection.execute("INSERT INTO database VALUES (1, ?, ?)", (FRESH, NOW_MS))
+    async with await reopened(path) as store:
+        assert (store.database_id, store.since_ms, store.signings) == (FRESH, 0, 0)
+        await store.commit(batch(1))
+        assert store.signings == 1
+
+
+async def test_tombstones_are_bounded_and_the_last_ones_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "TOMBSTONES", 3)
+    async with await reopened(tmp_path / "a.db") as store:
+        await filled(store, 4, size=10)
+        await store.prune(RULE, now_ms=NOW_MS)
+        found = [await store.find_pruned(task(number).task.hex()) for number in range(4)]
+        assert [item is not None for item in found] == [False, True, True, True]
+
+
+async def test_a_count_that_cannot_be_noted_stops_the_store(tmp_path: Path) -> None:
+    def broken(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    async with await reopened(tmp_path / "a.db") as store:
+        store.noted = broken
+        await store.commit(opened(FIRST))
+        for _ in range(2):
+            with pytest.raises(StoreError, match="cannot note beside the identity"):
+                await store.commit(Batch(slots=(vote(FIRST, 0),)))
 
 
 # Locks
@@ -427,3 +513,39 @@ async def test_what_was_acknowledged_before_a_sigkill_is_there_and_nothing_is_to
                 assert row.task == task(number).task
                 assert tuple(await store.slots(row.task)) == batch(number).slots
                 assert (await store.verdict(row.task),) == batch(number).verdicts
+
+
+def pruned_until(path: Path, steps: int) -> None:
+    """Have a process prune that store, and kill it with SIGKILL after so many steps."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.harness.store_pruner", str(path)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for _ in range(steps):
+        assert process.stdout.readline() == "step\n"
+    process.send_signal(signal.SIGKILL)
+    process.stdout.close()
+    process.wait()
+
+
+@pytest.mark.parametrize("steps", [1, 5, 12, 20])
+async def test_a_store_is_whole_whichever_step_of_pruning_was_killed(
+    tmp_path: Path, steps: int
+) -> None:
+    path, count = tmp_path / "a.db", 10
+    async with await reopened(path) as store:
+        await filled(store, count)
+    pruned_until(path, steps)
+    async with await reopened(path) as store:
+        assert await store._select("PRAGMA integrity_check") == [("ok",)]
+        assert await store._select("PRAGMA foreign_key_check") == []
+        for number in range(count):
+            of = task(number).task
+            held, gone = await store.verdict(of), await store.find_pruned(of.hex())
+            assert (held is None) == (gone is not None) == (await store.task(of) is None)
+        while (await store.prune(RULE, now_ms=NOW_MS)).verdicts or await store.shrink():
+            pass
+        assert path.stat().st_size < 200_000

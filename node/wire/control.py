@@ -197,6 +197,9 @@ class ControlClient:
                 ("grpc.keepalive_timeout_ms", ALIVE_MS),
                 ("grpc.http2.ping_timeout_ms", ALIVE_MS),
                 ("grpc.http2.max_pings_without_data", 0),
+                # A node that was down a moment ago is tried at once: channels of one process
+                # share their connections otherwise, and with them the wait after a refusal.
+                ("grpc.use_local_subchannel_pool", 1),
             ],
         )
         self._stub = control_pb2_grpc.ControlStub(  # type: ignore[no-untyped-call]

@@ -30,6 +30,7 @@ from .federations import entry, federation, free_address
 
 ROOT: Final = Path(__file__).parents[2]
 QUORATE: Final = (sys.executable, "-m", "node.cli.main")
+MORTAL: Final = (sys.executable, "-m", "tests.harness.mortal")
 
 WAIT_S: Final = 60.0
 """Seconds after which a wait is given up: far more than anything here takes."""
@@ -62,9 +63,9 @@ def told(ran: Ran) -> Any:
 class Command:
     """A command that runs while the test goes on; `until` waits for what it says."""
 
-    def __init__(self, *arguments: object) -> None:
+    def __init__(self, *arguments: object, program: tuple[str, ...] = QUORATE) -> None:
         self.process = subprocess.Popen(
-            [*QUORATE, *map(str, arguments)],
+            [*program, *map(str, arguments)],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -120,9 +121,10 @@ class Command:
 class RealNode:
     """One node: its directory, and its process while there is one."""
 
-    def __init__(self, me: Identity, home: Path) -> None:
+    def __init__(self, me: Identity, home: Path, program: tuple[str, ...] = QUORATE) -> None:
         self.me = me
         self.home = home
+        self._program = program
         self.name = home.name
         self.frozen = False
         self._serving: Command | None = None
@@ -151,7 +153,7 @@ class RealNode:
     def start(self) -> None:
         """Start its process; `ready` waits for it."""
         assert not self.running
-        self._serving = Command("serve", self.home)
+        self._serving = Command("serve", self.home, program=self._program)
 
     def ready(self) -> None:
         """Wait for the line that says that it is ready."""
@@ -223,7 +225,12 @@ class RealNode:
 class RealSwarm:
     """Nodes of one federation. Use as a context: it leaves no process behind."""
 
-    def __init__(self, home: Path, models: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        home: Path,
+        models: Mapping[str, Mapping[str, Any]],
+        program: tuple[str, ...] = QUORATE,
+    ) -> None:
         """`models` are the options of each member's scripted model, by name."""
         self.home = home
         self.nodes: dict[str, RealNode] = {}
@@ -242,7 +249,7 @@ class RealSwarm:
             )
             text = config_text.render(written)
             files.create_exclusive(home / name / CONFIG_FILE, text.encode(), 0o600)
-            self.nodes[name] = RealNode(me, home / name)
+            self.nodes[name] = RealNode(me, home / name, program)
         # A floor of crash mode takes both modes, so one swarm serves tests of either.
         floors = Floors(fault_mode=FaultMode.CRASH)
         self.federation: Federation = federation(*members, floors=floors)

@@ -8,12 +8,19 @@ from node.cli.summary import Summary, cautions
 from node.cli.tables import Roll, size, tame
 
 KEYS = tuple(f"{place}" * 64 for place in (1, 2, 3))
+DISSENT = {
+    "answer": "no",
+    "argument": "It never was.",
+    "belief": 3_000,
+    "by": 1,
+    "members": [1],
+}
 ROLL = Roll(keys=KEYS, names=("carol", "bob", "alice"))
 
 
 def figures(**decision: Any) -> dict[str, Any]:
     """Figures of an outcome of two answers, yes by alice and carol, no by bob."""
-    shown = {"strength": 5_000, "support": 0}
+    shown = {"strength": 5_000, "support": 0, "excerpt": ""}
     return {
         "proposals": ["aa", "bb", "cc"],
         "authors": [0, 1, 2],
@@ -26,9 +33,12 @@ def figures(**decision: Any) -> dict[str, Any]:
             "baselines": {"majority": "yes", "majority_tied": decision.pop("majority_tied", [])},
             "tied": decision.pop("tied", False),
             "ballots": 3,
+            "winner": "yes" if decision.get("answer", "yes") else None,
+            "runner_up": "no" if decision.get("answer", "yes") else None,
         },
         "decision": {
             "answer": "yes",
+            "dissent": None if decision.get("answer", "yes") is None else DISSENT,
             "probability": 7_000,
             "reason": "rounds",
             "status": "decided",
@@ -44,6 +54,7 @@ def test_the_answer_comes_with_belief_majority_and_dissent() -> None:
     assert found.lines == (
         "Majority   would have said yes",
         "Dissent    no, by bob, believed 30.0 %",
+        "           bob argued: It never was.",
         "Ended      after 2 rounds: the policy allows no more rounds",
     )
 
@@ -65,7 +76,7 @@ def test_a_lot_and_a_tied_majority_are_named() -> None:
 def test_no_answer_says_why(status: str, said: str) -> None:
     found = Summary.of(figures(answer=None, probability=0, status=status), 1, ROLL)
     assert found.headline == said
-    assert found.last.runner_up is None
+    assert found.plain()["dissent"] is None
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import groupby
 from typing import assert_never
 
@@ -144,6 +145,7 @@ def _class(spec: AnswerSpec, answer: str, alike: Sequence[Candidate], seed: byte
     )
 
 
+@lru_cache(maxsize=256)  # a search for how robust a round is asks hundreds of times over (O5)
 def _free(answer: str) -> tuple[str | None, str]:
     text = _SPACE.sub(" ", answer).strip(" ")
     parts = groupby(text, key=lambda letter: _FIXED.category(letter) != "Cn")

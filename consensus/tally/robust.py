@@ -16,7 +16,9 @@ from .readings import read
 MOST_READINGS = 600
 """Most ballots that are read again in trying sets of members in full: enough for every set of
 up to f + 1 members in committees of up to seven, of up to f in committees of up to nine, and
-for each member alone up to twenty-four. Every node tallies several times a round."""
+for each member alone up to twenty-four. Free texts are tried in twice as many ways, so half as
+many sets are: up to f + 1 members of up to six, up to f of up to eight. Every node tallies
+several times a round."""
 
 Recount = Callable[[Sequence[Candidate], Sequence[CountedBallot]], Count]
 
@@ -72,7 +74,7 @@ def robustness(
     ways = (without, *_turns(first, recount, candidates, ballots, voters))
     tried = 0
     for size in range(1, f + 2):
-        if sets_up_to(len(voters), size) * len(ballots) > MOST_READINGS:
+        if sets_up_to(len(voters), size) * len(ballots) * len(ways) > 2 * MOST_READINGS:
             break
         for members in combinations(voters, size):
             if any(_changes(way(members), winner) for way in ways):

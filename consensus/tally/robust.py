@@ -16,8 +16,8 @@ from .readings import read
 MOST_READINGS = 600
 """Most ballots that are read again in trying sets of members in full: enough for every set of
 up to f + 1 members in committees of up to seven, of up to f in committees of up to nine, and
-for each member alone up to twenty-four. Free texts are tried in twice as many ways, so half as
-many sets are: up to f + 1 members of up to six, up to f of up to eight. Every node tallies
+for each member alone up to twenty-four. Free texts are tried in more than twice as many ways, so
+fewer sets are: up to f + 1 members of up to six, up to f of up to seven. Every node tallies
 several times a round."""
 
 Recount = Callable[[Sequence[Candidate], Sequence[CountedBallot]], Count]
@@ -54,7 +54,7 @@ def robustness(
     withdraw together in the order in which each, turned alone, hurts the winner most.
 
     Of free texts the ballots make the classes too, so every count makes them anew, and members
-    turn in three ways (`turn_texts`). The winner has changed if the new winning class speaks by
+    turn in four ways (`turn_texts`). The winner has changed if the new winning class speaks by
     a text that was not in the old one, or no longer holds the old one's answer though that still
     stands. Another wording of the same class is no change.
     """
@@ -164,9 +164,10 @@ def _turns(
         return [
             partial(
                 rewritten,
-                {voter: turn_texts(voter, candidates, first, join) for voter in voters},
+                {voter: turn_texts(voter, candidates, first, way) for voter in voters},
             )
-            for join in Join
+            for way in Turn
+            if way is not Turn.WITHIN or len(items[first.ranking[0]].spellings) > 1
         ]
     winner, runner_up = (items[at].answer for at in first.ranking[:2])
     honest = {reading.voter: reading for reading in first.readings}
@@ -182,53 +183,54 @@ def _turns(
     return [turned]
 
 
-class Join(Enum):
-    """Which texts a turned ballot calls the same, besides the runner-up's own."""
+class Turn(Enum):
+    """What a turned ballot of free texts is for, and which texts it calls the same."""
 
-    NONE = "none"
-    RIVALS = "all but the winner's"
-    ALL = "all"
+    RUNNER_UP = "the runner-up, whose texts are the same"
+    RIVALS = "the runner-up, and all but the winner's are the same"
+    ALL = "the runner-up, and all are the same"
+    WITHIN = "the winner's other texts, which are the same, but not as its answer"
 
 
 def turn_texts(
-    voter: int, candidates: Sequence[Candidate], first: Count, join: Join
+    voter: int, candidates: Sequence[Candidate], first: Count, way: Turn
 ) -> CountedBallot:
     """A ballot of free texts by which `voter` does what it can against the winner of `first`.
 
-    It calls the runner-up's texts the same, and others as `join` says. Of all else it denies
-    that it is: the runner-up beats everything, everything beats the winner's texts, and of
-    those the others beat the answer, with certainty. The winner's are opposed fully, and the
-    runner-up's endorsed; without a runner-up (one class), what is not the answer.
+    It is for some texts, as `way` says, and calls them the same. Of all that `way` does not join
+    it denies that it is the same: what it is for beats everything, everything beats the winner's
+    texts, and of those the others beat the answer, with certainty. The winner's are opposed fully
+    and what it is for endorsed. Without a runner-up (one class) all ways are for what is not the
+    answer.
     """
     classes = first.classes
     winner = classes.items[first.ranking[0]]
     rival = first.ranking[1] if len(first.ranking) > 1 else None
+    within = way is Turn.WITHIN or rival is None
     said = {item.id: normalise(first.spec, item.proposal.answer)[0] for item in candidates}
     answer = normalise(first.spec, winner.text)[0]
     own = {candidate.id for candidate in candidates if candidate.author == voter}
     held = tuple(sorted(said))
-    # 3: the runner-up's, 2: a third answer's, 1: the winner's, 0: the very answer
-    rank = {
-        at: 3
-        if classes.of[id_] == rival
-        else 2
-        if classes.items[classes.of[id_]] != winner
-        else int(said[id_] != answer)
-        for at, id_ in enumerate(held)
-        if id_ in classes.of and id_ not in own
-    }
+    # 4: what it is for, 2: other answers, 1: the winner's other texts, 0: the very answer
+    rank = {}
+    for at, id_ in enumerate(held):
+        if id_ in own or id_ not in classes.of:
+            continue
+        if classes.items[classes.of[id_]] == winner:
+            rank[at] = 0 if said[id_] == answer else 4 if within else 1
+        else:
+            rank[at] = 2 if within or classes.of[id_] != rival else 4
+    least = {Turn.RIVALS: 2, Turn.ALL: 0}.get(way, 4)
     pairs = []
     for one, other in combinations(rank, 2):
         good, bad = (one, other) if rank[one] >= rank[other] else (other, one)
-        least = {Join.NONE: 3, Join.RIVALS: 2, Join.ALL: 0}[join]
         if rank[bad] >= least:
             word = Preference.SAME
         else:
             word = Preference.FIRST if rank[good] > rank[bad] else Preference.TIE
         pairs.append(Pair(first=good, second=bad, preference=word))
-    for_whom = 1 if rival is None else 3
     marks = tuple(
-        Mark(candidate=at, endorsement=100 if place == for_whom else -100)
+        Mark(candidate=at, endorsement=100 if place == 4 else -100)
         for at, place in rank.items()
         if place != 2
     )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from node.cli.summary import Summary, cautions
-from node.cli.tables import Roll, size, tame
+from node.cli.tables import LINES_MAX, Roll, size, tame, tame_lines
 
 KEYS = tuple(f"{place}" * 64 for place in (1, 2, 3))
 DISSENT = {
@@ -110,6 +110,32 @@ def test_members_without_a_federation_file_are_named_by_their_keys() -> None:
     assert roll.names == ("11111111", "22222222", "33333333")
     assert roll.name("4" * 64) == "44444444"
     assert ROLL.naming("11111111, 22222222 and 44444444") == "carol, bob and 44444444"
+
+
+def test_a_long_answer_stands_in_full_under_its_belief() -> None:
+    found = Summary.of(figures(answer="First:\n\n\n\n\tone\x1b[2J\nLast." + "x" * 400), 1, ROLL)
+    assert found.headline == "Answer     believed 70.0 %:"
+    assert found.body == ("  First:", "", "      one\ufffd[2J", "  Last." + "x" * 400)
+    assert Summary.of(figures(answer="Short."), 1, ROLL).body == ()
+
+
+def test_lines_past_the_most_are_counted() -> None:
+    assert tame_lines("a\n" * LINES_MAX) == ("a",) * LINES_MAX
+    assert tame_lines("a\n" * (LINES_MAX + 1))[LINES_MAX:] == ("... (1 more lines)",)
+    assert tame_lines("\u202e\x07") == ("\ufffd\ufffd",)
+
+
+def test_a_free_text_is_shown_by_how_it_begins_and_named_by_its_hash() -> None:
+    data = figures(answer="Yes, in full.", majority_tied=["aa" * 32, "bb" * 32])
+    no, yes = data["tally"]["classes"]
+    no |= {"answer": "aa" * 32, "excerpt": "No, be"}
+    yes |= {"answer": "bb" * 32, "excerpt": "Yes, in"}
+    data["tally"] |= {"winner": "bb" * 32, "runner_up": "aa" * 32}
+    found = Summary.of(data, 1, ROLL)
+    assert found.lines[0] == "Majority   would have said a tie of No, be, Yes, in"
+    assert [item.answer for item in found.last.standings] == ["Yes, in", "No, be"]
+    assert found.plain()["majority_tied"] == ["No, be", "Yes, in"]
+    assert found.plain()["answer"] == "Yes, in full."
 
 
 def test_long_and_unprintable_words_are_made_tame() -> None:

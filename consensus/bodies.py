@@ -24,7 +24,11 @@ MAX_VECTOR = 65_536
 MAX_TEXT = 262_144
 """Most characters of one text part of a case."""
 MAX_LABEL = 256
-"""Most characters of an option, an answer, a domain, a prompt version."""
+"""Most characters of an option, a typed answer, a domain, a prompt version."""
+MAX_ANSWER = 4_000
+"""Most characters of a free text's answer, a page and a half: a judge reads all of a round's
+side by side, the next draft all of them again, and of the widest letters it takes a quarter of
+the default `policy.proposal_bytes`. What is longer belongs in the rationale."""
 MAX_REASON = 400
 """Most characters of a refusal's or an abstention's reason."""
 MAX_CRITIQUE = 4_000
@@ -65,23 +69,24 @@ def _range(value: int, low: int, high: int, name: str) -> None:
 
 
 class AnswerKind(StrEnum):
-    """The typed answers of version 1 (rule O1)."""
+    """What an answer is in version 1: three typed ones, and free text (rule O1)."""
 
     CHOICE = "choice"
     LABEL = "label"
     NUMBER = "number"
+    TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerSpec:
-    """What an answer may be. `options` are distinct; a number has none."""
+    """What an answer may be. `options` are distinct; a number or a free text has none."""
 
     kind: AnswerKind
     options: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.kind is AnswerKind.NUMBER:
-            _need(not self.options, "a number answer takes no options")
+        if self.kind in (AnswerKind.NUMBER, AnswerKind.TEXT):
+            _need(not self.options, f"a {self.kind} answer takes no options")
             return
         _need(2 <= len(self.options) <= MAX_OPTIONS, f"options: 2 to {MAX_OPTIONS} are needed")
         _need(len(set(self.options)) == len(self.options), "options must be distinct")
@@ -189,6 +194,8 @@ class Commit:
 class Proposal:
     """A member's answer under an alias key (R1a).
 
+    A typed answer has at most `MAX_LABEL` characters, which the tally sees to (O1): only the
+    task says of which kind this one is.
     `belief` is empty, or one bp figure for each option, summing to 10,000. `unseen` lists
     indices of options the model has never met. `confidence` in bp is used where there is no
     belief. `evidence` are cited ids.
@@ -204,7 +211,7 @@ class Proposal:
     prompt: str = ""
 
     def __post_init__(self) -> None:
-        _text(self.answer, MAX_LABEL, "answer")
+        _text(self.answer, MAX_ANSWER, "answer")
         _need(self.answer.strip() != "", "answer is empty")
         _need(len(self.belief) <= MAX_OPTIONS, "belief: more entries than options allowed")
         for share in self.belief:

@@ -47,7 +47,7 @@ from .live import Live
 from .log import get_logger
 from .models.base import Model
 from .store.contract import Store, StoreError
-from .store.records import Batch, Closed, Slot, TaskRow, TaskState, VerdictRow
+from .store.records import Batch, Closed, Slot, TaskRow, TaskState, VerdictRow, listed
 from .sync import Sync
 from .wire.admission import Code, Gate, Refusal
 from .wire.frames import FetchRequest, Frame, envelope_size
@@ -308,7 +308,7 @@ class Runner:
         assert figures is not None
         elapsed = self.now - live.began_ms
         summary = {
-            "answer": figures["decision"]["answer"],
+            "answer": listed(figures["decision"]["answer"]),
             "domain": live.task.spec.domain,
             "ms": elapsed,
             "probability": figures["decision"]["probability"],

@@ -19,6 +19,7 @@ from ..ports import Message
 from ..tally.ballots import Candidate, Claims, CountedBallot
 from ..tally.result import Status, Tally, tally
 from ..tally.weights import Weights, weigh
+from .dissent import dissent
 from .eligible import proposal_problem
 from .exchange import Direct
 from .points import Lookup, PointValue
@@ -127,7 +128,10 @@ def figures(value: PointValue, facts: Facts, *, masked: bool = True) -> dict[str
     return {
         "authors": [candidate.author for candidate in candidates],
         "ballots": sorted(opened.ballots),
-        "decision": _decision(result, plateau, opened, facts),
+        "decision": {
+            **_decision(result, plateau, opened, facts),
+            "dissent": dissent(result, candidates, ballots, value_id(facts.slate_value)),
+        },
         "plateau": plateau.to_dict(),
         "proposals": [candidate.id.hex() for candidate in candidates],
         "strikes": [list(item) for item in sorted(opened.strikes)],
@@ -298,8 +302,9 @@ def _decision(result: Tally, plateau: Plateau, opened: _Opened, facts: Facts) ->
     if result.winner is not None and result.belief < committee.policy.min_confidence:
         least = committee.policy.min_confidence
         warnings.append(["unsure", f"believed {result.belief} bp, the policy asks for {least}"])
+    winner = result.group(result.winner)
     return {
-        "answer": result.winner,
+        "answer": None if winner is None else winner.text,
         "dials": {"contentiousness": plateau.dials.contentiousness, "gate": plateau.dials.gate},
         "kind": "continue" if plateau.reason is None else "finish",
         "probability": result.belief,

@@ -12,7 +12,8 @@ from .requests import Critique, RecordEntry
 from .round import RoundState
 
 RATIONALE_CAP = 4_000
-"""Characters of one rationale in the record: N proposals of earlier rounds share a prompt."""
+"""Characters of one rationale in the record: N proposals of earlier rounds share a prompt. An
+answer stands in it whole, since one cut short could not be taken over: `MAX_ANSWER` is no more."""
 CRITIQUE_CAP = 600
 """Characters of one critique in the record, for the same reason."""
 

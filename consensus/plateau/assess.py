@@ -21,13 +21,15 @@ class Plateau:
     In bp: `entropy` H of the belief, `gain` of information (the fall of H since the round
     before, in round 1 since knowing nothing), `divergence` D, `overlap` of evidence. In
     points: median `evidence` and `argument`. `stood` counts the rounds in a row that
-    `winner` has won, `flat` those in a row without a gain; `tokens`, `micros` and `ms` are
-    the claims for the task so far. `passed` are the candidates over the next round's gate.
+    `winner` has won, under one or another of its `spellings` (those of free texts change with
+    their classes), `flat` those in a row without a gain; `tokens`, `micros` and `ms` are the
+    claims for the task so far. `passed` are the candidates over the next round's gate.
     """
 
     round: int
     reason: Reason | None
     winner: str | None
+    spellings: tuple[str, ...]
     entropy: int
     gain: int
     divergence: int
@@ -62,6 +64,7 @@ class Plateau:
             "passed": list(self.passed),
             "reason": None if self.reason is None else str(self.reason),
             "round": self.round,
+            "spellings": list(self.spellings),
             "stood": self.stood,
             "tokens": self.tokens,
         }
@@ -92,10 +95,12 @@ def assess(
     marks = quality(entering, ballots)
     now = normal_entropy(spec, quorum.n, [item.belief for item in tally.classes])
     apart = divergence(tally.opinions, tally.weights.weights)
+    won = [item.spellings for item in tally.groups if item.answer == tally.winner]
+    spellings = won[0] if won else ()
     stood, flat, before = 0 if tally.winner is None else 1, 0, Dials()
     if previous is not None:
         before = Dials(**previous["dials"])
-        if tally.winner is not None and tally.winner == previous["winner"]:
+        if set(spellings) & set(previous["spellings"]):
             stood = previous["stood"] + 1
         if not (
             gained(previous["entropy"], now, policy.plateau_entropy)
@@ -119,6 +124,7 @@ def assess(
             flat=flat,
         ),
         winner=tally.winner,
+        spellings=spellings,
         entropy=now,
         gain=(ONE_BP if previous is None else previous["entropy"]) - now,
         divergence=apart,

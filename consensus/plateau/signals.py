@@ -31,9 +31,9 @@ class Quality:
 def normal_entropy(spec: AnswerSpec, n: int, belief: Sequence[int]) -> int:
     """Entropy H of the belief over classes, in bp of the most it could be.
 
-    That is ln of the number of options; for a number, which has none, ln of the committee's
-    size `n` (at least 2), the most classes there can be. One unit for all rounds of a task,
-    so that rounds compare. An empty belief knows nothing: 10,000.
+    That is ln of the number of options; for a number or a free text, which have none, ln of the
+    committee's size `n` (at least 2), the most classes there can be. One unit for all rounds of
+    a task, so that rounds compare. An empty belief knows nothing: 10,000.
     """
     if not belief:
         return ONE_BP

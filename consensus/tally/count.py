@@ -5,11 +5,11 @@ robust a result is (O5); `tally` makes the first one and judges it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import fsum
 
-from ..bodies import AnswerSpec
+from ..bodies import AnswerKind, AnswerSpec
 from ..exact import GRID, ONE_BP, apportion, round_ratio, scaled
 from ..policy import Policy
 from .answers import Classes, classes
@@ -17,6 +17,7 @@ from .ballots import Candidate, CountedBallot
 from .belief import Opinion, blend, opinions, over_classes, pool
 from .bradley_terry import Fit, Matrix, fit, standard_errors
 from .readings import Reading, read
+from .same import components, join, links
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +45,7 @@ class Count:
     @cached_property
     def strengths(self) -> tuple[int, ...]:
         """Bradley-Terry strengths in bp of their sum."""
-        shares = fsum(self.fit.strengths)
-        parts = [scaled(strength / shares, GRID) for strength in self.fit.strengths]
-        return apportion(parts, ONE_BP, self.classes.order)
+        return apportion(self._parts, ONE_BP, self.classes.order)
 
     @cached_property
     def support(self) -> tuple[int, ...]:
@@ -131,10 +130,27 @@ class Count:
         """Positions by score, best first; equal scores by H(seed, class) (O6)."""
         return best_first(self.scores, self.classes.order)
 
+    @cached_property
+    def merit(self) -> tuple[int, ...]:
+        """Positions by strength, best first, whatever the rule; equal ones by net support, then
+        by H(seed, class): which of the texts in a class speaks for it."""
+        rank = {position: place for place, position in enumerate(self.classes.order)}
+
+        def key(at: int) -> tuple[int, int, int]:
+            return -self._parts[at], -self.support[at], rank[at]
+
+        return tuple(sorted(range(len(self.classes.items)), key=key))
+
     @property
     def winner(self) -> int | None:
         """The best class's position, None without classes."""
         return self.ranking[0] if self.ranking else None
+
+    @cached_property
+    def _parts(self) -> tuple[int, ...]:
+        """Bradley-Terry strengths in `GRID` parts of their sum."""
+        shares = fsum(self.fit.strengths)
+        return tuple(scaled(strength / shares, GRID) for strength in self.fit.strengths)
 
     @cached_property
     def _wins(self) -> Matrix:
@@ -157,16 +173,31 @@ def count(
     policy: Policy,
     weights: tuple[int, ...],
     seed: bytes,
+    t: int,
 ) -> Count:
-    """Group the candidates, read the ballots; figures follow as they are asked for."""
-    grouped = classes(spec, candidates, seed)
-    return Count(
+    """Group the candidates, read the ballots; figures follow as they are asked for.
+
+    `t` ballots at least must call two free texts the same before they are one class (O1).
+    """
+    plain = Count(
         spec=spec,
         policy=policy,
+        classes=classes(spec, candidates, seed),
+        opinions=(),
+        readings=(),
+        weights=weights,
+    )
+    grouped = plain.classes
+    if spec.kind is AnswerKind.TEXT and (linked := links(grouped, ballots, t)):
+        # Each text is weighed against all others by itself, to find who speaks for a class.
+        single = replace(plain, readings=tuple(read(ballot, grouped) for ballot in ballots))
+        groups = components(len(grouped.items), linked)
+        grouped = join(spec, grouped, groups, single.merit)
+    return replace(
+        plain,
         classes=grouped,
         opinions=opinions(spec, grouped, candidates),
         readings=tuple(read(ballot, grouped) for ballot in ballots),
-        weights=weights,
     )
 
 

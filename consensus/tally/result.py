@@ -6,16 +6,20 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from ..bodies import AnswerSpec
+from ..bodies import AnswerKind, AnswerSpec
 from ..committee import Quorum
 from ..policy import Policy
-from .answers import AnswerClass, Void
+from .answers import AnswerClass, Void, normalise
 from .ballots import Candidate, CountedBallot
 from .baselines import Baselines, baselines
 from .belief import Opinion
 from .count import Count, count
 from .robust import Robustness, robustness
 from .weights import Weights
+
+EXCERPT = 160
+"""Characters of a free text that stand in the figures for each class: enough to tell them
+apart in a table. In full they are in the proposals, and there are as many as members."""
 
 
 class Status(StrEnum):
@@ -32,6 +36,7 @@ class Status(StrEnum):
 class ClassFigures:
     """One class: its answer, its candidates' ids in hex, and its figures.
 
+    `excerpt` is how a free text begins, whose `answer` is a hash; empty for a typed answer.
     In bp: `belief` (blended), `proposals` (pool of the proposals' beliefs), `strength`
     (Bradley-Terry, of the sum), `support` (-10,000..10,000), `borda` (comparisons won), and
     `error` (standard error of the log-strength, 10,000 to a nat). `votes` counts proposals.
@@ -46,6 +51,7 @@ class ClassFigures:
     support: int
     borda: int
     votes: int
+    excerpt: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data of integers and strings."""
@@ -55,6 +61,7 @@ class ClassFigures:
             "borda": self.borda,
             "candidates": list(self.candidates),
             "error": self.error,
+            "excerpt": self.excerpt,
             "proposals": self.proposals,
             "strength": self.strength,
             "support": self.support,
@@ -66,9 +73,9 @@ class ClassFigures:
 class Tally:
     """The figures of one round, a pure function of what counted.
 
-    `winner` is the winning answer or None; `belief` its blended belief in bp (0 without
-    one). `tied` says that its score was equalled and H(seed, class) chose. `ballots` counts
-    those that did not abstain.
+    `winner` is the winning answer or None, `runner_up` the one that came second to it;
+    `belief` the winner's blended belief in bp (0 without one). `tied` says that its score was
+    equalled and H(seed, class) chose. `ballots` counts those that did not abstain.
 
     `groups` (the classes in full) and `opinions` are what the plateau reads on; `to_dict`
     leaves them out, as they follow from the proposals.
@@ -76,6 +83,7 @@ class Tally:
 
     status: Status
     winner: str | None
+    runner_up: str | None
     belief: int
     tied: bool
     rule: str
@@ -88,6 +96,10 @@ class Tally:
     weights: Weights
     groups: tuple[AnswerClass, ...]
     opinions: tuple[Opinion, ...]
+
+    def group(self, answer: str | None) -> AnswerClass | None:
+        """The class that figures call `answer`."""
+        return next((item for item in self.groups if item.answer == answer), None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data of integers and strings with a canonical encoding."""
@@ -103,6 +115,7 @@ class Tally:
                 "tried": self.robustness.tried,
             },
             "rule": self.rule,
+            "runner_up": self.runner_up,
             "scores": list(self.weights.scores),
             "status": str(self.status),
             "tied": self.tied,
@@ -136,13 +149,16 @@ def tally(
     if len(weights.weights) != quorum.n:
         raise ValueError(f"{len(weights.weights)} weights for a committee of {quorum.n}")
     cast = [item for item in ballots if not item.ballot.abstain]
-    recount = partial(count, spec=spec, policy=policy, weights=weights.weights, seed=seed)
+    recount = partial(
+        count, spec=spec, policy=policy, weights=weights.weights, seed=seed, t=quorum.t
+    )
     first = recount(candidates, cast)
     status = _status(first, len(cast), quorum)
     winner = first.winner if status in (Status.DECIDED, Status.UNJUDGED) else None
     return Tally(
         status=status,
         winner=None if winner is None else first.classes.items[winner].answer,
+        runner_up=None if winner is None else _second(first),
         belief=0 if winner is None else first.belief[winner],
         tied=winner is not None and first.scores.count(first.scores[winner]) > 1,
         rule=policy.rule,
@@ -174,6 +190,10 @@ def _status(first: Count, cast: int, quorum: Quorum) -> Status:
     return Status.DECIDED
 
 
+def _second(first: Count) -> str | None:
+    return first.classes.items[first.ranking[1]].answer if len(first.ranking) > 1 else None
+
+
 def _figures(first: Count) -> tuple[ClassFigures, ...]:
     return tuple(
         ClassFigures(
@@ -186,9 +206,16 @@ def _figures(first: Count) -> tuple[ClassFigures, ...]:
             support=first.support[at],
             borda=first.borda[at],
             votes=first.votes[at],
+            excerpt=_excerpt(first.spec, item.text),
         )
         for at, item in enumerate(first.classes.items)
     )
+
+
+def _excerpt(spec: AnswerSpec, text: str) -> str:
+    if spec.kind is not AnswerKind.TEXT:
+        return ""
+    return (normalise(spec, text)[0] or "")[:EXCERPT]
 
 
 def _check(n: int, members: Sequence[int], name: str) -> None:

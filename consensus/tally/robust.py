@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
+from functools import partial
 from itertools import combinations
 
-from ..bodies import Ballot, Mark, Pair, Preference
+from ..bodies import AnswerKind, Ballot, Mark, Pair, Preference
 from ..envelope import MessageId
-from .answers import Classes
+from .answers import AnswerClass, Classes, normalise
 from .ballots import Candidate, CountedBallot
 from .count import Count
 from .readings import read
@@ -14,9 +16,14 @@ from .readings import read
 MOST_READINGS = 600
 """Most ballots that are read again in trying sets of members in full: enough for every set of
 up to f + 1 members in committees of up to seven, of up to f in committees of up to nine, and
-for each member alone up to twenty-four. Every node tallies several times a round."""
+for each member alone up to twenty-four. Free texts are tried in more than twice as many ways, so
+fewer sets are: up to f + 1 members of up to six, up to f of up to seven. Every node tallies
+several times a round."""
 
 Recount = Callable[[Sequence[Candidate], Sequence[CountedBallot]], Count]
+
+_Way = Callable[[Iterable[int]], Count]
+"""The count as it is once these members have done their worst."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,16 +52,17 @@ def robustness(
     its ballots does all it can for the runner-up and against the winner. All sets are tried
     by rising size up to f + 1, as far as `MOST_READINGS` allows; beyond, members turn or
     withdraw together in the order in which each, turned alone, hurts the winner most.
+
+    Of free texts the ballots make the classes too, so every count makes them anew, and members
+    turn in four ways (`turn_texts`). The winner has changed if the new winning class speaks by
+    a text that was not in the old one, or no longer holds the old one's answer though that still
+    stands. Another wording of the same class is no change.
     """
     voters = sorted({item.author for item in candidates} | {item.voter for item in ballots})
-    if len(first.ranking) < 2:
+    first_two = [first.classes.items[at] for at in first.ranking[:2]]
+    if len(first_two) < 2 and len(first_two[0].spellings) < 2:
         return Robustness(least=None, tried=len(voters), fragile=False)
-    winner, runner_up = (first.classes.items[at].answer for at in first.ranking[:2])
-    honest = {reading.voter: reading for reading in first.readings}
-    bought = {
-        voter: read(turn(voter, candidates, first.classes, winner, runner_up), first.classes)
-        for voter in voters
-    }
+    winner = first_two[0]
 
     def without(members: Iterable[int]) -> Count:
         gone = set(members)
@@ -63,28 +71,22 @@ def robustness(
             [item for item in ballots if item.voter not in gone],
         )
 
-    def turned(members: Iterable[int]) -> Count:
-        now = honest | {member: bought[member] for member in members}
-        return replace(first, readings=tuple(now.values()))
-
-    ways = (without, turned)
+    ways = (without, *_turns(first, recount, candidates, ballots, voters))
     tried = 0
     for size in range(1, f + 2):
-        if sets_up_to(len(voters), size) * len(ballots) > MOST_READINGS:
+        if sets_up_to(len(voters), size) * len(ballots) * len(ways) > 2 * MOST_READINGS:
             break
         for members in combinations(voters, size):
             if any(_changes(way(members), winner) for way in ways):
                 return Robustness(least=size, tried=size - 1, fragile=size <= f)
         tried = size
-    order = sorted(voters, key=lambda voter: _margin(turned([voter]), winner))
+    order = sorted(voters, key=lambda voter: min(_margin(way([voter]), winner) for way in ways[1:]))
     found = [_prefix(way, order, tried, winner) for way in ways]
     least = min((size for size in found if size is not None), default=None)
     return Robustness(least=least, tried=tried, fragile=least is not None and least <= f)
 
 
-def _prefix(
-    way: Callable[[Iterable[int]], Count], order: Sequence[int], low: int, winner: str
-) -> int | None:
+def _prefix(way: _Way, order: Sequence[int], low: int, winner: AnswerClass) -> int | None:
     """How many members from the front of `order`, over `low`, change the winner, by bisection.
 
     None if all of them do not. A lesser number may do in some other order, or even in this.
@@ -142,15 +144,114 @@ def sets_up_to(members: int, size: int) -> int:
     return total
 
 
-def _changes(count: Count, winner: str) -> bool:
+def _turns(
+    first: Count,
+    recount: Recount,
+    candidates: Sequence[Candidate],
+    ballots: Sequence[CountedBallot],
+    voters: Sequence[int],
+) -> list[_Way]:
+    """The ways in which members can turn their ballots, each a count by who turns."""
+    items = first.classes.items
+    if first.spec.kind is AnswerKind.TEXT:
+
+        def rewritten(bought: dict[int, CountedBallot], members: Iterable[int]) -> Count:
+            now = {item.voter: item for item in ballots}
+            return recount(
+                candidates, list((now | {member: bought[member] for member in members}).values())
+            )
+
+        return [
+            partial(
+                rewritten,
+                {voter: turn_texts(voter, candidates, first, way) for voter in voters},
+            )
+            for way in Turn
+            if way is not Turn.WITHIN or len(items[first.ranking[0]].spellings) > 1
+        ]
+    winner, runner_up = (items[at].answer for at in first.ranking[:2])
+    honest = {reading.voter: reading for reading in first.readings}
+    bought = {
+        voter: read(turn(voter, candidates, first.classes, winner, runner_up), first.classes)
+        for voter in voters
+    }
+
+    def turned(members: Iterable[int]) -> Count:
+        now = honest | {member: bought[member] for member in members}
+        return replace(first, readings=tuple(now.values()))
+
+    return [turned]
+
+
+class Turn(Enum):
+    """What a turned ballot of free texts is for, and which texts it calls the same."""
+
+    RUNNER_UP = "the runner-up, whose texts are the same"
+    RIVALS = "the runner-up, and all but the winner's are the same"
+    ALL = "the runner-up, and all are the same"
+    WITHIN = "the winner's other texts, which are the same, but not as its answer"
+
+
+def turn_texts(
+    voter: int, candidates: Sequence[Candidate], first: Count, way: Turn
+) -> CountedBallot:
+    """A ballot of free texts by which `voter` does what it can against the winner of `first`.
+
+    It is for some texts, as `way` says, and calls them the same. Of all that `way` does not join
+    it denies that it is the same: what it is for beats everything, everything beats the winner's
+    texts, and of those the others beat the answer, with certainty. The winner's are opposed fully
+    and what it is for endorsed. Without a runner-up (one class) all ways are for what is not the
+    answer.
+    """
+    classes = first.classes
+    winner = classes.items[first.ranking[0]]
+    rival = first.ranking[1] if len(first.ranking) > 1 else None
+    within = way is Turn.WITHIN or rival is None
+    said = {item.id: normalise(first.spec, item.proposal.answer)[0] for item in candidates}
+    answer = normalise(first.spec, winner.text)[0]
+    own = {candidate.id for candidate in candidates if candidate.author == voter}
+    held = tuple(sorted(said))
+    # 4: what it is for, 2: other answers, 1: the winner's other texts, 0: the very answer
+    rank = {}
+    for at, id_ in enumerate(held):
+        if id_ in own or id_ not in classes.of:
+            continue
+        if classes.items[classes.of[id_]] == winner:
+            rank[at] = 0 if said[id_] == answer else 4 if within else 1
+        else:
+            rank[at] = 2 if within or classes.of[id_] != rival else 4
+    least = {Turn.RIVALS: 2, Turn.ALL: 0}.get(way, 4)
+    pairs = []
+    for one, other in combinations(rank, 2):
+        good, bad = (one, other) if rank[one] >= rank[other] else (other, one)
+        if rank[bad] >= least:
+            word = Preference.SAME
+        else:
+            word = Preference.FIRST if rank[good] > rank[bad] else Preference.TIE
+        pairs.append(Pair(first=good, second=bad, preference=word))
+    marks = tuple(
+        Mark(candidate=at, endorsement=100 if place == 4 else -100)
+        for at, place in rank.items()
+        if place != 2
+    )
+    return CountedBallot(voter=voter, ballot=Ballot(held=held, pairs=tuple(pairs), marks=marks))
+
+
+def _changes(count: Count, winner: AnswerClass) -> bool:
     at = count.winner
-    return at is not None and count.classes.items[at].answer != winner
+    if at is None:
+        return False
+    new = count.classes.items[at]
+    if new.answer not in winner.spellings:
+        return True
+    stands = any(winner.answer in item.spellings for item in count.classes.items)
+    return stands and winner.answer not in new.spellings
 
 
-def _margin(count: Count, winner: str) -> int:
+def _margin(count: Count, winner: AnswerClass) -> int:
     """The winner's score over the best other's."""
     scores = zip(count.classes.items, count.scores, strict=True)
     sides: tuple[list[int], list[int]] = ([], [])
     for item, score in scores:
-        sides[item.answer == winner].append(score)
+        sides[winner.answer in item.spellings].append(score)
     return max(sides[1], default=0) - max(sides[0], default=0)

@@ -51,6 +51,10 @@ def ask(
         typer.Option(help="A file with the possible answers, one a line.", metavar="FILE"),
     ] = None,
     number: Annotated[bool, typer.Option("--number", help="The answer is a number.")] = False,
+    free: Annotated[
+        bool,
+        typer.Option("--text", help="The answer is free text; members judge who says the same."),
+    ] = False,
     case: Annotated[
         Path | None,
         typer.Option(
@@ -99,7 +103,7 @@ def ask(
     config = node_config.load(directory)
     federation = federation_file.load(config.federation)
     if task:
-        if question or case or options or labels or number:
+        if question or case or options or labels or number or free:
             raise CliError("--task follows a question that was asked: do not ask another one")
         events = _join(config, task, timeout)
     else:
@@ -109,6 +113,7 @@ def ask(
             options=options,
             labels=labels,
             number=number,
+            free=free,
             policy=policy or (),
         )
         keys = tuple(federation.find(name).key for name in member or ())
@@ -247,7 +252,7 @@ def _tell(config: "Config", event: "Event", progress: "Progress", as_json: bool)
     for caution in summary.cautions:
         out.print(Text(caution.line, style="yellow"))
     out.print(Text(summary.headline, style="bold"))
-    for line in summary.lines:
+    for line in (*summary.body, *summary.lines):
         out.print(Text(line))
     out.print(Text(f"Cost       {cost} (as counted at {progress.teller})"))
     out.print(Text(f"Verdict    {detail['verdict']}"))

@@ -46,13 +46,14 @@ def compose(
     options: str,
     labels: Path | None,
     number: bool,
+    free: bool = False,
     policy: Iterable[str],
 ) -> Question:
     """The question behind the arguments of `ask`. Raises `CliError`."""
     try:
         return Question(
             messages=_messages(text, case),
-            answer=_answer(options, labels, number),
+            answer=_answer(options, labels, number, free),
             policy=_policy(policy),
         )
     except BodyError as error:
@@ -80,12 +81,15 @@ def _messages(text: str, case: Path | None) -> tuple[Content, ...]:
     return tuple(parts)
 
 
-def _answer(options: str, labels: Path | None, number: bool) -> AnswerSpec:
-    given = [bool(options), labels is not None, number]
+def _answer(options: str, labels: Path | None, number: bool, free: bool) -> AnswerSpec:
+    given = [bool(options), labels is not None, number, free]
     if sum(given) != 1:
         raise CliError(
-            "say what an answer may be, in one way: --options a,b,c or --labels FILE or --number"
+            "say what an answer may be, in one way: --options a,b,c or --labels FILE or --number "
+            "or --text"
         )
+    if free:
+        return AnswerSpec(kind=AnswerKind.TEXT)
     if number:
         return AnswerSpec(kind=AnswerKind.NUMBER)
     if labels is None:

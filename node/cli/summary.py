@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .tables import REASONS, Roll, RoundView, percent, share, tame
+from .tables import REASONS, TEXT_MAX, Roll, RoundView, percent, share, tame, tame_lines
 
 _CAUTIONS: Final = {
     "crash_mode": "crash mode: {}",
@@ -39,6 +39,53 @@ def cautions(pairs: Sequence[Sequence[str]], roll: Roll) -> tuple[Caution, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dissent:
+    """What a decision says for the answer that came second (E3a).
+
+    `members` proposed it, `belief` is in bp, `argument` the best argument for it, by `by`;
+    empty if nobody argued.
+    """
+
+    answer: str
+    members: tuple[str, ...]
+    belief: int
+    argument: str
+    by: str
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any] | None, roll: Roll) -> "Dissent | None":
+        """The dissent in a decision's figures, members named."""
+        if data is None:
+            return None
+        return cls(
+            answer=data["answer"],
+            members=tuple(sorted((roll.names[at] for at in data["members"]), key=str.casefold)),
+            belief=data["belief"],
+            argument=data["argument"],
+            by="" if data["by"] is None else roll.names[data["by"]],
+        )
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """For people."""
+        by = ", ".join(self.members)
+        found = [f"Dissent    {tame(self.answer)}, by {by}, believed {percent(self.belief)}"]
+        if self.argument:
+            found.append(f"           {self.by} argued: {tame(self.argument)}")
+        return tuple(found)
+
+    def plain(self) -> dict[str, Any]:
+        """For programs; shares of one."""
+        return {
+            "answer": self.answer,
+            "members": list(self.members),
+            "belief": share(self.belief),
+            "argument": self.argument,
+            "argued_by": self.by or None,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """A decision. `probability` in bp; `last` is the round that it was made in."""
 
@@ -47,6 +94,7 @@ class Summary:
     answer: str | None
     probability: int
     reason: str
+    dissent: Dissent | None
     last: RoundView
 
     @classmethod
@@ -59,6 +107,7 @@ class Summary:
             answer=decision["answer"],
             probability=decision["probability"],
             reason=decision["reason"],
+            dissent=Dissent.of(decision["dissent"], roll),
             last=RoundView.of(round_, figures, roll),
         )
 
@@ -68,31 +117,42 @@ class Summary:
         if self.answer is None:
             return f"No answer: {_NO_ANSWER.get(self.status, self.status)}"
         lot = "; a tie, drawn by lot" if self.last.tied else ""
-        return f"Answer     {tame(self.answer)}, believed {percent(self.probability)}{lot}"
+        believed = f"believed {percent(self.probability)}{lot}"
+        if self.body:
+            return f"Answer     {believed}:"
+        return f"Answer     {tame(self.answer)}, {believed}"
+
+    @property
+    def body(self) -> tuple[str, ...]:
+        """The answer in full, under the headline, where it does not fit into it."""
+        if self.answer is None:
+            return ()
+        lines = tame_lines(self.answer)
+        if len(lines) == 1 and len(self.answer) <= TEXT_MAX:
+            return ()
+        return tuple(f"  {line}" if line else "" for line in lines)
 
     @property
     def lines(self) -> tuple[str, ...]:
         """What belongs under the headline."""
-        second, rounds = self.last.runner_up, self.last.number
+        rounds = self.last.number
         found = [f"Majority   would have said {_majority(self.last)}"]
-        if second is not None:
-            by = ", ".join(second.members)
-            found.append(
-                f"Dissent    {tame(second.answer)}, by {by}, believed {percent(second.belief)}"
-            )
+        if self.dissent is not None:
+            found += self.dissent.lines
         many = "s" if rounds > 1 else ""
         found.append(f"Ended      after {rounds} round{many}: {REASONS.get(self.reason)}")
         return tuple(found)
 
     def plain(self) -> dict[str, Any]:
         """For programs, warnings first; shares of one."""
+        of_last = self.last.plain()
         return {
             "warnings": [item.plain() for item in self.cautions],
             "status": self.status,
             "answer": self.answer,
             "probability": share(self.probability),
-            "majority": self.last.majority,
-            "majority_tied": list(self.last.majority_tied),
+            "dissent": None if self.dissent is None else self.dissent.plain(),
+            **{name: of_last[name] for name in ("majority", "majority_tied")},
             "reason": self.reason,
             "rounds": self.last.number,
         }
@@ -101,5 +161,5 @@ class Summary:
 def _majority(view: RoundView) -> str:
     if view.majority is None:
         return "nothing: no answer was proposed"
-    tied = view.majority_tied
-    return f"a tie of {', '.join(map(tame, tied))}" if tied else tame(view.majority)
+    tied = [tame(view.shown(name)) for name in view.majority_tied]
+    return f"a tie of {', '.join(tied)}" if tied else tame(view.shown(view.majority))

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 TEXT_MAX: Final = 300
 """Most characters of a peer's words in one line."""
 
+LINES_MAX: Final = 100
+"""Most lines of a peer's words that are shown in full: an answer of a page and a half."""
+
 _KEY_START: Final = 8
 """Hex digits by which the core's own texts name a member."""
 
@@ -73,8 +76,13 @@ class Roll:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """One answer in one round: who proposed it, and its figures in bp."""
+    """One answer in one round: who proposed it, and its figures in bp.
 
+    `answer` is the answer for people, `name` what the figures call it: of a free text the
+    first is how it begins, the other a hash.
+    """
+
+    name: str
     answer: str
     members: tuple[str, ...]
     belief: int
@@ -94,7 +102,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundView:
-    """One round's vote: `standings` by falling belief, the winner first."""
+    """One round's vote: `standings` by falling belief, the winner and the runner-up first.
+
+    `winner` and `majority` are names as the figures have them.
+    """
 
     number: int
     standings: tuple[Standing, ...]
@@ -113,7 +124,8 @@ class RoundView:
         author = dict(zip(figures["proposals"], figures["authors"], strict=True))
         standings = [
             Standing(
-                answer=item["answer"],
+                name=item["answer"],
+                answer=item["excerpt"] or item["answer"],
                 members=tuple(sorted(roll.names[author[c]] for c in item["candidates"])),
                 belief=item["belief"],
                 strength=item["strength"],
@@ -121,13 +133,13 @@ class RoundView:
             )
             for item in tally["classes"]
         ]
-        winner = decision["answer"]
-        standings.sort(key=lambda item: (item.answer != winner, -item.belief))
+        first_two = (tally["winner"], tally["runner_up"])
+        standings.sort(key=lambda item: (*(item.name != name for name in first_two), -item.belief))
         baselines = tally["baselines"]
         return cls(
             number=number,
             standings=tuple(standings),
-            winner=winner,
+            winner=tally["winner"],
             tied=tally["tied"],
             majority=baselines["majority"],
             majority_tied=tuple(baselines["majority_tied"]),
@@ -136,10 +148,9 @@ class RoundView:
             ballots=tally["ballots"],
         )
 
-    @property
-    def runner_up(self) -> Standing | None:
-        """The answer that came second, where there is a winner and another answer."""
-        return self.standings[1] if self.winner is not None and len(self.standings) > 1 else None
+    def shown(self, name: str) -> str:
+        """The answer, for people, that the figures call `name`."""
+        return next((item.answer for item in self.standings if item.name == name), name)
 
     @property
     def _outlook(self) -> str:
@@ -159,8 +170,8 @@ class RoundView:
             "round": self.number,
             "standings": [item.plain() for item in self.standings],
             "tied": self.tied,
-            "majority": self.majority,
-            "majority_tied": list(self.majority_tied),
+            "majority": None if self.majority is None else self.shown(self.majority),
+            "majority_tied": [self.shown(name) for name in self.majority_tied],
             "reason": self.reason,
             "strikes": [{"member": name, "reason": why} for name, why in self.strikes],
             "ballots": self.ballots,
@@ -177,7 +188,7 @@ class RoundView:
         for heading in ("belief", "strength", "support"):
             table.add_column(heading, justify="right", no_wrap=True)
         for item in self.standings:
-            style = "bold" if item.answer == self.winner else ""
+            style = "bold" if item.name == self.winner else ""
             table.add_row(
                 Text(tame(item.answer)),
                 Text(", ".join(item.members)),
@@ -211,6 +222,22 @@ def tame(text: str) -> str:
     text = " ".join(text.split())
     if len(text) > TEXT_MAX:
         text = f"{text[:TEXT_MAX]}... ({len(text)} characters)"
+    return _printable(text)
+
+
+def tame_lines(text: str) -> tuple[str, ...]:
+    """A peer's words in full, in lines that write nothing but letters, indents kept.
+
+    Lines past `LINES_MAX` are counted, and of several blank ones in a row one is left.
+    """
+    lines = [_printable(line.expandtabs(4).rstrip()) for line in text.strip().splitlines()]
+    lines = [line for at, line in enumerate(lines) if line or (at and lines[at - 1])]
+    if len(lines) > LINES_MAX:
+        lines[LINES_MAX:] = [f"... ({len(lines) - LINES_MAX} more lines)"]
+    return tuple(lines)
+
+
+def _printable(text: str) -> str:
     return "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
     )

@@ -155,7 +155,7 @@ def _show(checked: "Checked", bundle: "Bundle", roll: Roll, federation: "Federat
     for caution in summary.cautions:
         out.print(Text(caution.line, style="yellow"))
     out.print(Text(summary.headline, style="bold"))
-    for line in (*summary.lines, *_about(checked, roll, federation)):
+    for line in (*summary.body, *summary.lines, *_about(checked, roll, federation)):
         out.print(Text(line))
     for number, figures in enumerate(checked.outcomes, 1):
         _show_round(out, RoundView.of(number, figures, roll), _abstained(bundle, number, roll))

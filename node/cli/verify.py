@@ -28,7 +28,7 @@ from consensus.verdict.bundle import MAX_FILE
 from .. import files
 from .exits import NEGATIVE, OK, UNPINNED, UNUSABLE
 from .output import emit, note, say
-from .summary import Caution, cautions
+from .summary import Caution, Dissent, cautions
 from .tables import Roll, percent, share, tame
 
 if TYPE_CHECKING:
@@ -51,12 +51,14 @@ class State(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One file: `line` says it for people, `facts` for programs."""
+    """One file: `line` says it for people, `facts` for programs; `more` are lines for people
+    who ask about this file alone."""
 
     file: Path
     state: State
     line: str
     warnings: tuple[Caution, ...] = ()
+    more: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
@@ -135,13 +137,16 @@ def _verdict(path: Path, data: bytes, reader: Reader, pinned: "Federation | None
     except VerdictError as error:
         return _invalid(path, error.rule, error.text, error.message)
     decision, keys = checked.decision, [key.hex() for key in checked.spec.committee.members]
-    said = cautions(decision["warnings"], Roll.of(keys, pinned))
+    roll = Roll.of(keys, pinned)
+    said = cautions(decision["warnings"], roll)
+    dissent = Dissent.of(decision["dissent"], roll)
     return Finding(
         file=path,
         state=State.VALID if checked.pinned else State.UNPINNED,
         line=f"{_answer(decision)}  verdict {checked.id.hex()[:16]}",
         warnings=said,
-        facts=_facts(checked),
+        more=() if dissent is None else dissent.lines,
+        facts=_facts(checked, dissent),
     )
 
 
@@ -151,13 +156,14 @@ def _answer(decision: dict[str, Any]) -> str:
     return f"{tame(decision['answer'])} ({percent(decision['probability'])})"
 
 
-def _facts(checked: Checked) -> dict[str, Any]:
+def _facts(checked: Checked, dissent: Dissent | None) -> dict[str, Any]:
     decision = checked.decision
     return {
         "kind": "verdict",
         "status": decision["status"],
         "answer": decision["answer"],
         "probability": share(decision["probability"]),
+        "dissent": None if dissent is None else dissent.plain(),
         "rounds": len(checked.outcomes),
         "task": checked.task.hex(),
         "verdict": checked.id.hex(),
@@ -225,6 +231,9 @@ def _show(finding: Finding, *, alone: bool) -> None:
     colour = _COLOURS.get(finding.state, typer.colors.RED)
     state = typer.style(f"{finding.state:<8}", fg=colour, bold=True)
     say(f"{state}  {tame(str(finding.file))}  {named}{finding.line}")
+    if alone:
+        for line in finding.more:
+            say(line)
 
 
 def _summary(found: Sequence[Finding]) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from consensus.bodies import AnswerKind, Proposal
+from consensus.bodies import Proposal
 from consensus.deliberation.requests import Case, DraftRequest, JudgeRequest, Judgment
 
 from .base import Description, Failure, ModelError, ModelSetupError
@@ -127,8 +127,9 @@ class Classifier:
         return Opinion(shares=shares, known=tuple(option in known for option in options))
 
     def _vector(self, doing: str, case: Case) -> tuple[float, ...]:
-        if case.answer.kind is AnswerKind.NUMBER:
-            raise _case_error(doing, "a classifier answers with an option, not with a number")
+        if not case.answer.options:
+            kind = case.answer.kind
+            raise _case_error(doing, f"a classifier answers with an option, not with a {kind}")
         vectors = [part.vector for part in case.messages if part.vector]
         if len(vectors) != 1:
             raise _case_error(

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NoReturn, Self
 
 import msgspec
 
-from consensus.bodies import AnswerKind, Preference, Proposal
+from consensus.bodies import AnswerKind, AnswerSpec, Preference, Proposal
 from consensus.deliberation.requests import (
     Case,
     DraftRequest,
@@ -83,6 +83,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The options of a scripted model.
 
+    `same` are groups of free texts that it holds to say the same; identical ones do anyway.
     `line` is what it says about any case, `cases` about the case whose texts, joined by line
     breaks, equal the key. `family` is the model family it passes for; `delay_ms` what every
     call takes; `faults` are the ways it misbehaves.
@@ -91,6 +92,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     family: str = NAME
     line: Line = Line()
     cases: dict[str, Line] = {}
+    same: tuple[tuple[str, ...], ...] = ()
     delay_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000)] = 0
     faults: tuple[Fault, ...] = ()
 
@@ -171,9 +173,9 @@ class Scripted:
         said = (line.answer, *line.later)
         answer = said[min(round_, len(said)) - 1]
         spec = case.answer
-        if spec.kind is AnswerKind.NUMBER:
+        if not spec.options:
             if not answer:
-                _refuse("draft", "no answer is scripted, and a number has no options to take")
+                _refuse("draft", f"no answer is scripted, and a {spec.kind} has no options to take")
             return Proposal(answer=answer, confidence=line.confidence, rationale=line.rationale)
         proposal = Proposal(
             answer=answer or spec.options[0],
@@ -187,30 +189,39 @@ class Scripted:
         belief = line.belief if line.belief and round_ == 1 else opinion.belief
         return replace(proposal, belief=belief, unseen=opinion.unseen)
 
+    def _judge_open(self, request: JudgeRequest, own: Proposal) -> Judgment:
+        """Believe in one's own number or text, and in all others alike."""
+        spelled = [self._meaning(request.case.answer, own.answer)]
+        places = {}
+        for candidate in request.candidates:
+            said = self._meaning(request.case.answer, candidate.proposal.answer)
+            if said is not None:
+                if said not in spelled:
+                    spelled.append(said)
+                places[candidate.letter] = spelled.index(said)
+        others = len(spelled) - 1
+        belief = [float(ONE - own.confidence) / others] * others if others else []
+        return judge_by_belief(basis_points([own.confidence if others else ONE, *belief]), places)
+
+    def _meaning(self, spec: AnswerSpec, answer: str) -> str | None:
+        """The canonical answer; of free texts that say the same the first one's."""
+        found = normalise(spec, answer)[0]
+        if spec.kind is AnswerKind.TEXT:
+            for group in self._options.same:
+                texts = [normalise(spec, text)[0] for text in group]
+                if found in texts:
+                    return texts[0]
+        return found
+
     def _judgment(self, request: JudgeRequest) -> Judgment:
         spec = request.case.answer
         own = request.own or self._proposal(self._line(request.case), request.case, request.round)
-        if spec.kind is AnswerKind.NUMBER:
-            return _judge_numbers(request, own)
+        if not spec.options:
+            return self._judge_open(request, own)
         opinion = of_proposal(own, spec)
         if opinion is None:
             _refuse("judge", "its own proposal says nothing about the task's options")
         return judge_by_belief(opinion.belief, candidate_options(request, opinion))
-
-
-def _judge_numbers(request: JudgeRequest, own: Proposal) -> Judgment:
-    """Believe in one's own number, and in all others alike."""
-    spelled = [normalise(request.case.answer, own.answer)[0]]
-    places = {}
-    for candidate in request.candidates:
-        number = normalise(request.case.answer, candidate.proposal.answer)[0]
-        if number is not None:
-            if number not in spelled:
-                spelled.append(number)
-            places[candidate.letter] = spelled.index(number)
-    others = len(spelled) - 1
-    belief = [float(ONE - own.confidence) / others] * others if others else []
-    return judge_by_belief(basis_points([own.confidence if others else ONE, *belief]), places)
 
 
 def _refuse(doing: str, cause: str) -> NoReturn:

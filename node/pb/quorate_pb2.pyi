@@ -13,6 +13,7 @@ class AnswerKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ANSWER_KIND_CHOICE: _ClassVar[AnswerKind]
     ANSWER_KIND_LABEL: _ClassVar[AnswerKind]
     ANSWER_KIND_NUMBER: _ClassVar[AnswerKind]
+    ANSWER_KIND_TEXT: _ClassVar[AnswerKind]
 
 class Preference(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -25,6 +26,7 @@ ANSWER_KIND_UNSPECIFIED: AnswerKind
 ANSWER_KIND_CHOICE: AnswerKind
 ANSWER_KIND_LABEL: AnswerKind
 ANSWER_KIND_NUMBER: AnswerKind
+ANSWER_KIND_TEXT: AnswerKind
 PREFERENCE_UNSPECIFIED: Preference
 PREFERENCE_FIRST: Preference
 PREFERENCE_SECOND: Preference

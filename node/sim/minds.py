@@ -1,7 +1,8 @@
 """Simulated models with opinions: seeded, consistent, and as unreliable as asked for."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from consensus.bodies import AnswerSpec, Preference, Proposal
 from consensus.deliberation.requests import (
@@ -17,16 +18,23 @@ from .member import Mind
 
 
 def opinionated(
-    order: Sequence[str], *, confidence: int = 8_000, delay: int | None = 5, stubborn: bool = True
+    order: Sequence[str],
+    *,
+    confidence: int = 8_000,
+    delay: int | None = 5,
+    stubborn: bool = True,
+    wording: str = "{}",
+    meaning: Callable[[str], str] = str,
 ) -> Mind:
     """A model that ranks the answers by `order`, best first, and drafts its favourite.
 
-    A model that is not `stubborn` takes over what the record of earlier rounds endorses most.
+    It says it in its `wording`, and takes from another's answer its `meaning`. A model that is
+    not `stubborn` takes over what the record of earlier rounds endorses most.
     """
     rank = {answer: place for place, answer in enumerate(order)}
 
     def draft(request: DraftRequest) -> Proposal:
-        answer = order[0]
+        answer = wording.format(order[0])
         if not stubborn and request.record:
             best = max(
                 request.record,
@@ -36,7 +44,7 @@ def opinionated(
         return Proposal(answer=answer, confidence=confidence, rationale=f"{answer} it is")
 
     def place(answer: str) -> int:
-        return rank.get(answer, len(rank))
+        return rank.get(meaning(answer), len(rank))
 
     def judge(request: JudgeRequest) -> Judgment:
         shown = [(item.letter, place(item.proposal.answer)) for item in request.candidates]
@@ -81,6 +89,46 @@ def drawn(rng: random.Random, spec: AnswerSpec) -> Mind:
         judge=(lambda _: None) if fails_judge else mind.judge,
         delay=mind.delay,
     )
+
+
+def first_word(text: str) -> str:
+    """What a free text of `phrased` means: its first word, whatever is said around it."""
+    return text.split()[0].rstrip(",")
+
+
+def phrased(rng: random.Random, answers: Sequence[str], name: str, *, odd: bool) -> Mind:
+    """A model that answers in free text, in words of its own, and sees through others'.
+
+    An `odd` one calls all texts the same, or none, or each pair the same in one order alone.
+    """
+    order = list(answers)
+    rng.shuffle(order)
+    mind = opinionated(
+        order,
+        confidence=rng.choice((1_000, 5_000, 9_000)),
+        delay=rng.choice((1, 5, 40, 200, 900)),
+        stubborn=rng.random() < 0.7,
+        wording=rng.choice(("{}", "{} it is", f"{{}}, thinks {name}", f"{{}}\n\n so says {name}")),
+        meaning=first_word,
+    )
+    return _blurred(mind, rng.choice(("all", "none", "both"))) if odd else mind
+
+
+def _blurred(mind: Mind, how: str) -> Mind:
+    def judge(request: JudgeRequest) -> Judgment | None:
+        said = mind.judge(request)
+        if said is None:
+            return None
+        word = Preference.TIE if how == "none" else Preference.SAME
+        pairs = tuple(replace(pair, preference=word) for pair in said.pairs)
+        if how == "both":
+            pairs += tuple(
+                replace(p, first=p.second, second=p.first, preference=Preference.FIRST)
+                for p in pairs
+            )
+        return replace(said, pairs=pairs)
+
+    return Mind(draft=mind.draft, judge=judge, delay=mind.delay)
 
 
 def hanging(mind: Mind) -> Mind:

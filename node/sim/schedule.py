@@ -20,7 +20,7 @@ from consensus.verdict import Bundle, evidence_problem, verify
 from . import transcript
 from .mallory import HABITS, Mallory, shared
 from .member import Mind, SafetyError, SimNode
-from .minds import drawn, hanging
+from .minds import drawn, hanging, phrased
 from .network import Weather
 from .swarm import Swarm
 
@@ -55,7 +55,8 @@ class Flap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """What a seed stands for. `mallories` maps positions to habits."""
+    """What a seed stands for. `mallories` maps positions to habits; `free` says that the
+    task asks for free text, one in five, and not for one of the options."""
 
     seed: int
     members: int
@@ -67,6 +68,7 @@ class Schedule:
     crashes: tuple[Crash, ...]
     hangs: tuple[int, ...]
     flaps: tuple[Flap, ...]
+    free: bool = False
 
     @classmethod
     def drawn(cls, seed: int) -> "Schedule":
@@ -118,6 +120,7 @@ class Schedule:
             crashes=crashes,
             hangs=tuple(rng.sample(good, k=1 if rng.random() < 0.1 else 0)),
             flaps=flaps,
+            free=random.Random(f"answer {seed}").random() < 0.2,
         )
 
     def describe(self) -> str:
@@ -125,6 +128,7 @@ class Schedule:
         bad = "; ".join(f"{at}: {', '.join(sorted(habits))}" for at, habits in self.mallories)
         return (
             f"seed {self.seed}: {self.members} members, {self.rounds} rounds, {self.mode}, "
+            f"{'free text' if self.free else 'options'}, "
             f"{self.weather}, Byzantine {{{bad}}}, crashes {list(self.crashes)}, "
             f"hanging models {list(self.hangs)}, flaps {list(self.flaps)}"
         )
@@ -139,8 +143,7 @@ class Trial(Swarm):
         self._writes = [0] * schedule.members
         self._pending = list(schedule.crashes)
         rng = random.Random(f"minds {schedule.seed}")
-        spec = AnswerSpec(kind=AnswerKind.CHOICE, options=OPTIONS)
-        minds = [drawn(rng, spec) for _ in range(schedule.members)]
+        spec, minds = _minds(schedule, rng)
         for at in schedule.hangs:
             minds[at] = hanging(minds[at])
         super().__init__(
@@ -263,6 +266,16 @@ class Trial(Swarm):
             self._pending.remove(crash)
             node.crash()
             self.clock.after(crash.away_ms, node.boot)
+
+
+def _minds(schedule: Schedule, rng: random.Random) -> tuple[AnswerSpec, list[Mind]]:
+    """What is asked, and the models; of free texts a Byzantine member's misjudges sameness."""
+    if not schedule.free:
+        spec = AnswerSpec(kind=AnswerKind.CHOICE, options=OPTIONS)
+        return spec, [drawn(rng, spec) for _ in range(schedule.members)]
+    bad = {at for at, _ in schedule.mallories}
+    minds = [phrased(rng, OPTIONS, f"number {at}", odd=at in bad) for at in range(schedule.members)]
+    return AnswerSpec(kind=AnswerKind.TEXT), minds
 
 
 def play(seed: int, *, write: Callable[[str], None] | None = None) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from consensus.bodies import MAX_LABEL
 from consensus.envelope import Ctx, Envelope, Kind, Stage, TaskId
 
 SECRET_SIZE = 32
@@ -112,6 +113,14 @@ class Slot:
             f"{name} of task {self.task.hex()[:8]}, round {self.round}, "
             f"{self.stage.name.lower()}, view {self.view}"
         )
+
+
+def listed(answer: str | None) -> str | None:
+    """An answer as summaries have it: a free text no longer than a typed answer can be, since
+    one reply lists thousands of them."""
+    if answer is None or len(answer) <= MAX_LABEL:
+        return answer
+    return answer[: MAX_LABEL - 3] + "..."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

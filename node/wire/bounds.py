@@ -7,6 +7,7 @@ text counts four bytes a character, the most that UTF-8 takes.
 from typing import Final, assert_never
 
 from consensus.bodies import (
+    MAX_ANSWER,
     MAX_CRITIQUE,
     MAX_LABEL,
     MAX_REASON,
@@ -48,6 +49,7 @@ _USAGE = 4 * _NUMBER + 2
 _PAIR = 12  # two indices, preference and confidence, with their tags and the entry's
 _MARK = MAX_CRITIQUE * _UTF8 + 24
 _VALUE = 16 * KIB
+_FREE_TEXT = 6 * MAX_ANSWER
 
 
 def ballot_max(members: int) -> int:
@@ -86,12 +88,13 @@ def payload_max(
 
 def value_max(members: int) -> int:
     """Largest agreed value of a committee of `members`: an outcome whose answers and reasons
-    are as long as they may be, each letter spelled in six, and over twice that.
+    are as long as they may be, each letter spelled in six, and over twice that; two of the
+    answers, the winner's and the runner-up's, can be free texts and stand in it once.
 
     A proposer keeps its place in every view, and what it proposes is kept: without a bound of
     its own size a small committee's could fill a member's memory.
     """
-    return min(MAX_VALUE, (2 + members) * _VALUE)
+    return min(MAX_VALUE, (2 + members) * _VALUE + 2 * _FREE_TEXT)
 
 
 def batch_max(members: int, proposal_bytes: int) -> int:

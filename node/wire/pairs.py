@@ -40,6 +40,7 @@ _ANSWER_KINDS = {
     AnswerKind.CHOICE: pb.ANSWER_KIND_CHOICE,
     AnswerKind.LABEL: pb.ANSWER_KIND_LABEL,
     AnswerKind.NUMBER: pb.ANSWER_KIND_NUMBER,
+    AnswerKind.TEXT: pb.ANSWER_KIND_TEXT,
 }
 _ANSWER_KINDS_BACK = {number: kind for kind, number in _ANSWER_KINDS.items()}
 

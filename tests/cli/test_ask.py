@@ -47,6 +47,15 @@ def test_a_number_needs_no_options() -> None:
     assert (made.answer.kind, made.answer.options) == (AnswerKind.NUMBER, ())
 
 
+def test_a_free_text_takes_no_options_and_is_one_way_of_four() -> None:
+    made = compose(
+        text="Why?", case=None, options="", labels=None, number=False, free=True, policy=()
+    )
+    assert (made.answer.kind, made.answer.options) == (AnswerKind.TEXT, ())
+    with pytest.raises(exits.CliError, match=r"in one way: .* or --number or --text"):
+        compose(text="Why?", case=None, options="", labels=None, number=True, free=True, policy=())
+
+
 def test_a_case_has_parts_of_text_and_of_numbers_behind_the_question(tmp_path: Path) -> None:
     case = written(
         tmp_path / "case.json",

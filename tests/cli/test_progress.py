@@ -48,6 +48,7 @@ def figures(reason: str | None) -> dict[str, Any]:
             "belief": belief,
             "strength": belief,
             "support": belief - 5_000,
+            "excerpt": "",
         }
 
     return {
@@ -62,6 +63,8 @@ def figures(reason: str | None) -> dict[str, Any]:
             "baselines": {"majority": "yes", "majority_tied": []},
             "tied": False,
             "ballots": 4,
+            "winner": "yes",
+            "runner_up": "no",
         },
         "decision": {"answer": "yes", "reason": reason},
     }

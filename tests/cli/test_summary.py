@@ -5,15 +5,22 @@ from typing import Any
 import pytest
 
 from node.cli.summary import Summary, cautions
-from node.cli.tables import Roll, size, tame
+from node.cli.tables import LINES_MAX, Roll, size, tame, tame_lines
 
 KEYS = tuple(f"{place}" * 64 for place in (1, 2, 3))
+DISSENT = {
+    "answer": "no",
+    "argument": "It never was.",
+    "belief": 3_000,
+    "by": 1,
+    "members": [1],
+}
 ROLL = Roll(keys=KEYS, names=("carol", "bob", "alice"))
 
 
 def figures(**decision: Any) -> dict[str, Any]:
     """Figures of an outcome of two answers, yes by alice and carol, no by bob."""
-    shown = {"strength": 5_000, "support": 0}
+    shown = {"strength": 5_000, "support": 0, "excerpt": ""}
     return {
         "proposals": ["aa", "bb", "cc"],
         "authors": [0, 1, 2],
@@ -26,9 +33,12 @@ def figures(**decision: Any) -> dict[str, Any]:
             "baselines": {"majority": "yes", "majority_tied": decision.pop("majority_tied", [])},
             "tied": decision.pop("tied", False),
             "ballots": 3,
+            "winner": "yes" if decision.get("answer", "yes") else None,
+            "runner_up": "no" if decision.get("answer", "yes") else None,
         },
         "decision": {
             "answer": "yes",
+            "dissent": None if decision.get("answer", "yes") is None else DISSENT,
             "probability": 7_000,
             "reason": "rounds",
             "status": "decided",
@@ -44,6 +54,7 @@ def test_the_answer_comes_with_belief_majority_and_dissent() -> None:
     assert found.lines == (
         "Majority   would have said yes",
         "Dissent    no, by bob, believed 30.0 %",
+        "           bob argued: It never was.",
         "Ended      after 2 rounds: the policy allows no more rounds",
     )
 
@@ -65,7 +76,7 @@ def test_a_lot_and_a_tied_majority_are_named() -> None:
 def test_no_answer_says_why(status: str, said: str) -> None:
     found = Summary.of(figures(answer=None, probability=0, status=status), 1, ROLL)
     assert found.headline == said
-    assert found.last.runner_up is None
+    assert found.plain()["dissent"] is None
 
 
 @pytest.mark.parametrize(
@@ -99,6 +110,32 @@ def test_members_without_a_federation_file_are_named_by_their_keys() -> None:
     assert roll.names == ("11111111", "22222222", "33333333")
     assert roll.name("4" * 64) == "44444444"
     assert ROLL.naming("11111111, 22222222 and 44444444") == "carol, bob and 44444444"
+
+
+def test_a_long_answer_stands_in_full_under_its_belief() -> None:
+    found = Summary.of(figures(answer="First:\n\n\n\n\tone\x1b[2J\nLast." + "x" * 400), 1, ROLL)
+    assert found.headline == "Answer     believed 70.0 %:"
+    assert found.body == ("  First:", "", "      one\ufffd[2J", "  Last." + "x" * 400)
+    assert Summary.of(figures(answer="Short."), 1, ROLL).body == ()
+
+
+def test_lines_past_the_most_are_counted() -> None:
+    assert tame_lines("a\n" * LINES_MAX) == ("a",) * LINES_MAX
+    assert tame_lines("a\n" * (LINES_MAX + 1))[LINES_MAX:] == ("... (1 more lines)",)
+    assert tame_lines("\u202e\x07") == ("\ufffd\ufffd",)
+
+
+def test_a_free_text_is_shown_by_how_it_begins_and_named_by_its_hash() -> None:
+    data = figures(answer="Yes, in full.", majority_tied=["aa" * 32, "bb" * 32])
+    no, yes = data["tally"]["classes"]
+    no |= {"answer": "aa" * 32, "excerpt": "No, be"}
+    yes |= {"answer": "bb" * 32, "excerpt": "Yes, in"}
+    data["tally"] |= {"winner": "bb" * 32, "runner_up": "aa" * 32}
+    found = Summary.of(data, 1, ROLL)
+    assert found.lines[0] == "Majority   would have said a tie of No, be, Yes, in"
+    assert [item.answer for item in found.last.standings] == ["Yes, in", "No, be"]
+    assert found.plain()["majority_tied"] == ["No, be", "Yes, in"]
+    assert found.plain()["answer"] == "Yes, in full."
 
 
 def test_long_and_unprintable_words_are_made_tame() -> None:

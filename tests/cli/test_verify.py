@@ -37,8 +37,9 @@ def test_a_valid_verdict_is_one_line_behind_its_warnings(
 ) -> None:
     ran = quorate("verify", decided.file, "--federation", decided.federation)
     assert (ran.code, ran.err) == (exits.OK, "")
-    *warnings, line = ran.out.splitlines()
+    *warnings, line, dissent = ran.out.splitlines()
     assert line.startswith(f"valid     {decided.file}  a (")
+    assert dissent.startswith("Dissent    b, by ")
     assert line.endswith(f"verdict {decided.second[:16]}")
     assert warnings[0] == "warning: degraded: dave drafted nothing: the model failed"
     assert all(warning.startswith("warning: ") for warning in warnings)
@@ -52,6 +53,7 @@ def test_programs_get_the_facts_warnings_first(quorate: Command, decided: Decide
     assert (found["state"], found["status"], found["answer"]) == ("valid", "degraded", "a")
     assert (found["verdict"], found["task"]) == (decided.second, decided.task)
     assert len(found["members"]) == 4
+    assert found["dissent"]["answer"] == "b"
 
 
 def test_without_a_federation_file_nothing_is_called_valid(
@@ -59,7 +61,7 @@ def test_without_a_federation_file_nothing_is_called_valid(
 ) -> None:
     ran = quorate("verify", decided.file)
     assert ran.code == exits.UNPINNED
-    assert ran.out.splitlines()[-1].startswith("unpinned  ")
+    assert ran.out.splitlines()[-2].startswith("unpinned  ")
     assert "valid" not in ran.out
     assert "--federation FED" in ran.err
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from consensus.bodies import (
     COUNT_CAP,
+    MAX_ANSWER,
     MAX_CITATIONS,
     MAX_CRITIQUE,
     MAX_LABEL,
@@ -231,9 +232,9 @@ CASES: list[Case] = [
     ),
     (
         "length of an answer",
-        lambda: Proposal(answer="x" * MAX_LABEL),
-        lambda: Proposal(answer="x" * (MAX_LABEL + 1)),
-        "answer is 257",
+        lambda: Proposal(answer="x" * MAX_ANSWER),
+        lambda: Proposal(answer="x" * (MAX_ANSWER + 1)),
+        "answer is 4001",
     ),
     (
         "an answer that says something",

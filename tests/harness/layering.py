@@ -31,6 +31,7 @@ PURE = frozenset(
         "math",
         "operator",
         "re",
+        "unicodedata",  # of Unicode 3.2 and what is composed alike ever since (answers.py)
         "struct",
         "typing",
     }

@@ -17,6 +17,7 @@ DEADLINE_MS = 60_000
 """Far beyond what any test waits for."""
 
 NUMBER = AnswerSpec(kind=AnswerKind.NUMBER)
+TEXT = AnswerSpec(kind=AnswerKind.TEXT)
 
 
 def labels(*options: str) -> AnswerSpec:

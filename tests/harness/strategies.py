@@ -64,6 +64,7 @@ contents = st.builds(
 options = st.lists(words, min_size=2, max_size=6, unique=True).map(tuple)
 answer_specs = st.one_of(
     st.just(AnswerSpec(kind=AnswerKind.NUMBER)),
+    st.just(AnswerSpec(kind=AnswerKind.TEXT)),
     st.builds(
         AnswerSpec, kind=st.sampled_from([AnswerKind.CHOICE, AnswerKind.LABEL]), options=options
     ),

@@ -21,6 +21,7 @@ ALICE, BOB, CAROL, DAVE, MALLORY = range(5)
 SEED = bytes(range(32))
 CHOICE = AnswerSpec(kind=AnswerKind.CHOICE, options=("red", "green", "blue", "grey"))
 NUMBER = AnswerSpec(kind=AnswerKind.NUMBER)
+TEXT = AnswerSpec(kind=AnswerKind.TEXT)
 FIRST, SECOND, TIE, SAME = Preference
 
 Word = tuple[int, int, Preference, int]
@@ -114,6 +115,7 @@ class Round:
             ballots=of.ballots,
             weights=of.heard.weights,
             seed=of.seed,
+            t=quorum(of.n).t,
         )
 
 
@@ -142,6 +144,9 @@ def proposals(draw: st.DrawFn, spec: AnswerSpec) -> Proposal:
             confidence=draw(confidences),
             unseen=tuple(sorted(unseen)),
         )
+    if spec.kind is AnswerKind.TEXT:
+        answers = ["It is 7.", " It  is 7.", "7", "8", "It is 8.", "9"]
+        return Proposal(answer=draw(st.sampled_from(answers)), confidence=draw(confidences))
     return Proposal(answer=draw(st.sampled_from(["7", "7.0", "14/2", "8", "9", "x"])))
 
 
@@ -182,10 +187,11 @@ def rounds(
     policy: Policy | None = None,
     diagonal: bool = False,
     limit: int = 100,
+    specs: Sequence[AnswerSpec] = (CHOICE, CHOICE, NUMBER, TEXT),
 ) -> Round:
     """A round of `least` to `most` members, of whom some drafted and some voted."""
     n = draw(st.integers(least, most))
-    spec = draw(st.sampled_from([CHOICE, CHOICE, NUMBER]))
+    spec = draw(st.sampled_from(specs))
     authors = draw(st.lists(st.integers(0, n - 1), max_size=n, unique=True))
     candidates = tuple(
         Candidate(id=id_of(author), author=author, proposal=draw(proposals(spec)))

@@ -19,7 +19,7 @@ from node.models.classifier import Classifier
 from node.models.estimators import Kind
 from node.models.guard import Guarded
 from node.models.shard import Shard, read_shard
-from tests.harness.requests import NUMBER, case, draft_request, entry, judge_request, labels
+from tests.harness.requests import NUMBER, TEXT, case, draft_request, entry, judge_request, labels
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FRUIT = labels("apple", "pear", "quince")
@@ -96,6 +96,7 @@ async def test_labels_that_are_no_option_are_conditioned_away(tmp_path: Path) ->
         (FRUIT, (1.0,), "has 1 numbers, this model was trained on 2"),
         (labels("7", "8"), (1.0, 2.0), "none of the task's 2 options is a label of this model"),
         (NUMBER, (1.0, 2.0), "answers with an option, not with a number"),
+        (TEXT, (1.0, 2.0), "answers with an option, not with a text"),
     ],
 )
 async def test_a_case_it_cannot_take_is_refused_by_name(

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from consensus.bodies import Preference, Proposal
+from consensus.policy import ONE
 from node.models import registry
 from node.models.base import Failure, ModelError
 from node.models.guard import Guarded
-from tests.harness.requests import NUMBER, case, draft_request, judge_request, labels
+from tests.harness.requests import NUMBER, TEXT, case, draft_request, judge_request, labels
 
 RGB = labels("red", "green", "blue")
 
@@ -46,6 +47,31 @@ async def test_a_belief_can_be_given_in_full_and_options_can_be_unseen() -> None
     assert (await full.draft(draft_request(case(RGB)))).belief == (2_000, 7_000, 1_000)
     partial = await (await scripted(line={"unseen": ["blue"]})).draft(draft_request(case(RGB)))
     assert (partial.belief, partial.unseen) == ((8_000, 2_000, 0), (2,))
+
+
+async def test_a_free_text_can_be_scripted_and_judged() -> None:
+    model = await scripted(
+        line={"answer": "It is Lisbon.", "confidence": 7_000},
+        same=[["Lisbon", "It is Lisbon."], ["Porto", "Oporto"]],
+    )
+    asked = case(TEXT)
+    assert (await model.draft(draft_request(asked))).answer == "It is Lisbon."
+    answers = {"P": " Lisbon ", "Q": "Porto", "R": "Oporto", "S": "Faro", "T": "It is  Lisbon."}
+    shown = {letter: Proposal(answer=answer) for letter, answer in answers.items()}
+    judgment = await model.judge(judge_request(asked, shown))
+    same = {
+        (pair.first, pair.second)
+        for pair in judgment.pairs
+        if pair.preference is Preference.SAME and pair.confidence == ONE
+    }
+    assert {frozenset(pair) for pair in same} == {frozenset("PT"), frozenset("QR")}
+    assert {mark.letter: mark.endorsement for mark in judgment.marks}["P"] == 40
+
+
+async def test_a_free_text_needs_a_scripted_answer() -> None:
+    with pytest.raises(ModelError) as caught:
+        await (await scripted()).draft(draft_request(case(TEXT)))
+    assert "a text has no options to take" in caught.value.cause
 
 
 async def test_a_number_can_be_scripted_and_judged() -> None:

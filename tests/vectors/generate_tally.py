@@ -20,7 +20,9 @@ from . import check_tally
 DIGITS = {"kind": "label", "options": [str(digit) for digit in range(10)]}
 LETTERS = {"kind": "choice", "options": ["A", "B", "C", "D", "E"]}
 NUMBER: dict[str, Any] = {"kind": "number", "options": []}
+TEXT: dict[str, Any] = {"kind": "text", "options": []}
 WIDTH = 98
+TEXTS = ["Lisbon", "It is\nLisbon.", " It is Lisbon. ", "Porto", "Oporto, sim\u00e3o", "Porto simu"]
 NUMBERS = ["7", "7.0", "14/2", "8", "1e1", "-0.25", "1/3", "seven"]
 
 
@@ -57,7 +59,7 @@ def candidate(draws: Draws, spec: Any, author: int, truth: int) -> Any:
     if belief:
         answer = options[belief.index(max(belief))]
     else:
-        answers = options or NUMBERS
+        answers = options or (TEXTS if spec is TEXT else NUMBERS)
         answer = answers[draws.below(len(answers)) if draws.below(2) else truth]
     return {
         "author": author,
@@ -132,7 +134,7 @@ def task(
         "rounds": [],
     }
     truth = draws.below(len(spec["options"]) or 3)
-    right = (spec["options"] or NUMBERS)[truth]
+    right = (spec["options"] or (TEXTS if spec is TEXT else NUMBERS))[truth]
     for _ in range(rounds):
         candidates = [
             candidate(draws, spec, author, truth) for author in range(n) if draws.below(12)
@@ -174,12 +176,18 @@ def tallies() -> Any:
         "five digits": task("five digits", 5, DIGITS, rounds=4),
         "five with views": task("five with views", 5, viewed=True, rounds=3),
         "five with numbers": task("five with numbers", 5, NUMBER, rounds=3),
+        "three with texts": task("three with texts", 3, TEXT),
+        "five with texts": task("five with texts", 5, TEXT, rounds=3, viewed=True),
         "seven": task("seven", 7, DIGITS, viewed=True, prior=250),
         "ten": task("ten", 10, LETTERS, viewed=True, budget=2_000),
         "thirteen": task("thirteen", 13, DIGITS, rounds=1, viewed=True),
     }
     answers = [
         *((LETTERS, text) for text in ("A", " b ", "C.", "F", "e")),
+        *(
+            (TEXT, text)
+            for text in (" a\u3000b\u2029", "e\u0301 E", "e\u1df5\u0301", "\u0344", " ")
+        ),
         *((NUMBER, text) for text in (*NUMBERS, ".5", "-0", "2e99", "2e100", "1/0", "1,5", "22/7")),
     ]
     return {

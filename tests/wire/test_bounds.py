@@ -7,6 +7,7 @@ import pytest
 
 from consensus.bodies import (
     COUNT_CAP,
+    MAX_ANSWER,
     MAX_CRITIQUE,
     MAX_LABEL,
     MAX_REASON,
@@ -148,7 +149,7 @@ def test_an_outcome_of_the_longest_answers_and_reasons_fits_with_room_to_spare()
 
 def test_a_value_of_the_largest_committee_is_bound_by_its_body() -> None:
     assert bounds.value_max(MAX_MEMBERS) == MAX_VALUE
-    assert bounds.value_max(2) == 64 * bounds.KIB
+    assert bounds.value_max(2) == 64 * bounds.KIB + 2 * 6 * MAX_ANSWER
 
 
 def test_a_batch_of_every_members_largest_proposal_fits() -> None:

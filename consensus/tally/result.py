@@ -67,8 +67,8 @@ class Tally:
     """The figures of one round, a pure function of what counted.
 
     `winner` is the winning answer or None; `belief` its blended belief in bp (0 without
-    one). `tied` says that its score was equalled and H(seed, class) chose. `ballots` counts
-    those that did not abstain.
+    one). `tied` holds all answers that share first place if more than one does (H(seed, class)
+    then chose), in the order of the classes. `ballots` counts those that did not abstain.
 
     `groups` (the classes in full) and `opinions` are what the plateau reads on; `to_dict`
     leaves them out, as they follow from the proposals.
@@ -77,7 +77,7 @@ class Tally:
     status: Status
     winner: str | None
     belief: int
-    tied: bool
+    tied: tuple[str, ...]
     rule: str
     classes: tuple[ClassFigures, ...]
     void: tuple[Void, ...]
@@ -105,7 +105,7 @@ class Tally:
             "rule": self.rule,
             "scores": list(self.weights.scores),
             "status": str(self.status),
-            "tied": self.tied,
+            "tied": list(self.tied),
             "void": [{"id": item.id.hex(), "reason": item.reason} for item in self.void],
             "weights": list(self.weights.weights),
             "winner": self.winner,
@@ -144,7 +144,7 @@ def tally(
         status=status,
         winner=None if winner is None else first.classes.items[winner].answer,
         belief=0 if winner is None else first.belief[winner],
-        tied=winner is not None and first.scores.count(first.scores[winner]) > 1,
+        tied=_tied(first) if winner is not None else (),
         rule=policy.rule,
         classes=_figures(first),
         void=first.classes.void,
@@ -172,6 +172,16 @@ def _status(first: Count, cast: int, quorum: Quorum) -> Status:
     if quorum.n == 2 and len(first.classes.items) == 2:
         return Status.UNDECIDED
     return Status.DECIDED
+
+
+def _tied(first: Count) -> tuple[str, ...]:
+    best = max(first.scores)
+    top = [
+        item.answer
+        for item, score in zip(first.classes.items, first.scores, strict=True)
+        if score == best
+    ]
+    return tuple(top) if len(top) > 1 else ()
 
 
 def _figures(first: Count) -> tuple[ClassFigures, ...]:

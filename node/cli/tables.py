@@ -128,7 +128,7 @@ class RoundView:
             number=number,
             standings=tuple(standings),
             winner=winner,
-            tied=tally["tied"],
+            tied=bool(tally["tied"]),
             majority=baselines["majority"],
             majority_tied=tuple(baselines["majority_tied"]),
             reason=decision["reason"],

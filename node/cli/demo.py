@@ -63,7 +63,8 @@ def demo(
     cases: Annotated[
         int | None,
         typer.Option(
-            help="How many cases are decided: of the digits 200 if left out, of the exam all (270).",
+            help="How many cases are decided: of the digits 200 if left out; of the exam those of "
+            "each pool, all (140 and 130) if left out.",
             min=3,
             max=CASES_MAX,
         ),

@@ -52,8 +52,8 @@ def _account(reports: "Sequence[Report]") -> Iterator[str]:
     yield "Every question was decided twice by the same nodes, each time in one round, since a"
     yield "recording has no second. Alone, majority and oracle: the letters of the first pass."
     yield "A tie is right by its share; the verdict's own answer is then drawn by a hash (O6)."
-    yield "Intervals: Wilson. Plain Bradley-Terry is fitted over the four answers, all judges alike;"
-    yield "no judge compares its own, and strengths are added over equal letters."
+    yield "Intervals: Wilson. Plain Bradley-Terry is fitted over the four answers, all judges"
+    yield "alike; no judge compares its own, and strengths are added over equal letters."
     yield ""
     for report in reports:
         tied = sum(bool(item.reading.tied) for item in report.decided)

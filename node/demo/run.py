@@ -121,7 +121,6 @@ async def _carry_out(
 ) -> list[Report]:
     began = monotonic_ms(clock)
     witness.say(f"setting up {len(play.actors)} organisations in {home}")
-    home.mkdir(mode=0o700, exist_ok=True)
     stage = await build(home, play, processes)
     for actor in play.actors:
         witness.say(actor.about)

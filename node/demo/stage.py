@@ -112,6 +112,7 @@ async def build(folder: Path, play: Play, processes: Processes) -> Stage:
 
     Raises `StageError`.
     """
+    await asyncio.to_thread(folder.mkdir, mode=0o700, exist_ok=True)
     federation_path = folder / FEDERATION
     ports = free_ports(len(play.actors), Random())
     await asyncio.gather(

@@ -171,8 +171,11 @@ def tallies() -> Any:
         "five over candidates": task(
             "five over candidates", 5, strengths_over="candidates", viewed=True
         ),
-        "four over candidates, by strength": task(
-            "four over candidates, by strength", 4, rule="bradley_terry", strengths_over="candidates"
+        "four by strength, over candidates": task(
+            "four by strength, over candidates",
+            4,
+            rule="bradley_terry",
+            strengths_over="candidates",
         ),
         "four by support": task("four by support", 4, rule="quadratic"),
         "four by majority": task("four by majority", 4, rule="majority"),

@@ -46,12 +46,18 @@ class Policy:
     blend_support: int = _figure(
         3_000, 0, ONE, "bp", "share of quadratic support in the blended belief (O4)"
     )
+    strengths_over: str = _choice(
+        "classes",
+        ("classes", "candidates"),
+        "what Bradley-Terry is fitted over: classes, or candidates, with the strengths of equal "
+        "answers added (O2)",
+    )
     prior: int = _figure(
         1_000,
         1,
         100_000,
         "thousandths",
-        "pseudo-comparisons of each class with a ghost of strength 1, half won (O2)",
+        "pseudo-comparisons of each of these with a ghost of strength 1, half won (O2)",
     )
     min_confidence: int = _figure(
         0, 0, ONE, "bp", "a verdict whose winner is believed less than this warns first (E3)"

@@ -54,17 +54,29 @@ def fit(wins: Matrix, prior: float) -> Fit:
     return Fit(strengths=tuple(strengths), converged=False)
 
 
-def standard_errors(wins: Matrix, prior: float, strengths: Sequence[float]) -> tuple[float, ...]:
-    """Standard errors of the log-strengths, in nats, at the mode `strengths`.
+def standard_errors(
+    wins: Matrix,
+    prior: float,
+    strengths: Sequence[float],
+    groups: Sequence[Sequence[int]] | None = None,
+) -> tuple[float, ...]:
+    """Standard errors, in nats, of the logarithm of each group's strengths added, at the mode.
 
-    Roots of the diagonal of the inverse observed information, prior included.
+    `groups` are positions in `strengths`, each alone if left out. From the inverse C of the
+    observed information, prior included, by the delta method: with w = s / (the group's sum
+    of s), which is the gradient of the logarithm, the root of w C w. Of one position alone
+    that is the root of C's diagonal.
     """
     _, information = _derivatives(wins, prior, strengths)
-    count = len(information)
-    return tuple(
-        sqrt(_solve(information, [1.0 if at == unit else 0.0 for at in range(count)])[unit])
-        for unit in range(count)
-    )
+    errors = []
+    for group in groups if groups is not None else [[at] for at in range(len(information))]:
+        whole = fsum(strengths[at] for at in group)
+        gradient = [0.0] * len(information)
+        for at in group:
+            gradient[at] = strengths[at] / whole
+        spread = _solve(information, gradient)
+        errors.append(sqrt(fsum(gradient[at] * spread[at] for at in group)))
+    return tuple(errors)
 
 
 def _derivatives(

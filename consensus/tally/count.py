@@ -33,13 +33,15 @@ class Count:
 
     @cached_property
     def fit(self) -> Fit:
-        """Bradley-Terry over the classes (O2)."""
+        """Bradley-Terry over the classes, or over the candidates, as the policy has it (O2)."""
         return fit(self._wins, self.policy.prior / 1_000)
 
     @cached_property
     def errors(self) -> tuple[int, ...]:
-        """Standard errors of the log-strengths, 10,000 to a nat."""
-        found = standard_errors(self._wins, self.policy.prior / 1_000, self.fit.strengths)
+        """Standard errors of the classes' log-strengths, 10,000 to a nat."""
+        found = standard_errors(
+            self._wins, self.policy.prior / 1_000, self.fit.strengths, self._groups
+        )
         return tuple(scaled(error, ONE_BP) for error in found)
 
     @cached_property
@@ -115,7 +117,7 @@ class Count:
         """The figure that names the winner under the policy's rule."""
         match self.policy.rule:
             case "bradley_terry":
-                return self.strengths
+                return self._parts  # in bp to a sum of one, equal strengths can differ by one
             case "quadratic":
                 return self.support
             case "majority":
@@ -148,17 +150,30 @@ class Count:
 
     @cached_property
     def _parts(self) -> tuple[int, ...]:
-        """Bradley-Terry strengths in `GRID` parts of their sum."""
-        shares = fsum(self.fit.strengths)
-        return tuple(scaled(strength / shares, GRID) for strength in self.fit.strengths)
+        """Each class's share of all strength, in parts of `GRID`."""
+        whole = fsum(self.fit.strengths)
+        mine = [fsum(self.fit.strengths[at] for at in group) for group in self._groups]
+        return tuple(scaled(strength / whole, GRID) for strength in mine)
+
+    @property
+    def _over_candidates(self) -> bool:
+        return self.policy.strengths_over == "candidates"
+
+    @cached_property
+    def _groups(self) -> tuple[tuple[int, ...], ...]:
+        """Which of what is fitted make up each class, by position."""
+        if not self._over_candidates:
+            return tuple((at,) for at in range(len(self.classes.items)))
+        places = {id_: place for place, id_ in enumerate(sorted(self.classes.of))}
+        return tuple(tuple(places[id_] for id_ in item.candidates) for item in self.classes.items)
 
     @cached_property
     def _wins(self) -> Matrix:
-        count = len(self.classes.items)
+        count = sum(map(len, self._groups))
         cells: list[list[list[float]]] = [[[] for _ in range(count)] for _ in range(count)]
         for reading in self.readings:
             weight = self.weights[reading.voter] / ONE_BP
-            for item in reading.comparisons:
+            for item in reading.pairs if self._over_candidates else reading.comparisons:
                 share = item.won / item.of
                 cells[item.first][item.second].append(weight * share)
                 cells[item.second][item.first].append(weight * ((item.of - item.won) / item.of))

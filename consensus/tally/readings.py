@@ -5,7 +5,7 @@ pairs between the same two classes are averaged, and so are endorsements within 
 Clones of a proposal gain its class nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import lcm, sqrt
 
@@ -20,7 +20,8 @@ HALF = ONE_BP
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """One voter's word on two classes: `first` (the lower position) won `won` of `of`."""
+    """One voter's word on two classes (`first` the lower position), or on a candidate of each:
+    `first` won `won` of `of`."""
 
     first: int
     second: int
@@ -30,7 +31,11 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What one voter's ballot says about classes.
+    """What one voter's ballot says about classes, and about single candidates.
+
+    `comparisons` are of classes, by position. `pairs` are of candidates of two classes, by
+    their place among the ids of all classes, ascending: where several pairs of one voter
+    stand between two classes, what `comparisons` averages.
 
     `votes` holds the quadratic votes, one a class, whose squares sum to one; it is empty if
     the ballot endorses nothing and opposes nothing.
@@ -38,21 +43,33 @@ class Reading:
 
     voter: int
     comparisons: tuple[Comparison, ...]
+    pairs: tuple[Comparison, ...]
     votes: tuple[float, ...]
 
 
 def read(counted: CountedBallot, classes: Classes) -> Reading:
     """Read a ballot by classes. Entries about candidates of no class are passed over."""
-    at = [classes.of.get(held) for held in counted.ballot.held]
+    held = counted.ballot.held
+    at = [classes.of.get(id_) for id_ in held]
+    shares = _shares(counted.ballot.pairs, at)
+    places = {id_: place for place, id_ in enumerate(sorted(classes.of))}
     return Reading(
         voter=counted.voter,
-        comparisons=_comparisons(counted.ballot.pairs, at),
+        comparisons=_comparisons(shares, at),
+        pairs=tuple(
+            Comparison(first=places[held[low]], second=places[held[high]], won=won, of=4 * HALF)
+            for (low, high), won in shares.items()
+        ),
         votes=_votes(counted.ballot, at, len(classes.items)),
     )
 
 
-def _comparisons(pairs: Sequence[Pair], at: Sequence[int | None]) -> tuple[Comparison, ...]:
-    """O2: 1/2 + confidence/2 for the preferred, halves for ties, both orders averaged."""
+def _shares(pairs: Sequence[Pair], at: Sequence[int | None]) -> dict[tuple[int, int], int]:
+    """O2: 1/2 + confidence/2 for the preferred, halves for ties, both orders averaged.
+
+    By places in the ballot, the candidate of the lower class first; of 4 * `HALF`. Pairs
+    inside a class are left out (O1).
+    """
     asked: dict[tuple[int, int], list[int]] = {}
     for pair in pairs:
         first, second = at[pair.first], at[pair.second]
@@ -62,15 +79,21 @@ def _comparisons(pairs: Sequence[Pair], at: Sequence[int | None]) -> tuple[Compa
             asked.setdefault((pair.first, pair.second), []).append(_share(pair))
         else:
             asked.setdefault((pair.second, pair.first), []).append(2 * HALF - _share(pair))
+    return {both: sum(shares) * 2 // len(shares) for both, shares in asked.items()}
+
+
+def _comparisons(
+    shares: Mapping[tuple[int, int], int], at: Sequence[int | None]
+) -> tuple[Comparison, ...]:
+    """One comparison of any two classes: the mean over the pairs of their candidates."""
     pooled: dict[tuple[int, int], list[int]] = {}
-    for (low, high), shares in asked.items():
+    for (low, high), share in shares.items():
         first, second = at[low], at[high]
         assert first is not None and second is not None
-        mean_twice = sum(shares) * 2 // len(shares)
-        pooled.setdefault((first, second), []).append(mean_twice)
+        pooled.setdefault((first, second), []).append(share)
     return tuple(
-        Comparison(first=first, second=second, won=sum(shares), of=4 * HALF * len(shares))
-        for (first, second), shares in sorted(pooled.items())
+        Comparison(first=first, second=second, won=sum(won), of=4 * HALF * len(won))
+        for (first, second), won in sorted(pooled.items())
     )
 
 

@@ -74,8 +74,9 @@ class Tally:
     """The figures of one round, a pure function of what counted.
 
     `winner` is the winning answer or None, `runner_up` the one that came second to it;
-    `belief` the winner's blended belief in bp (0 without one). `tied` says that its score was
-    equalled and H(seed, class) chose. `ballots` counts those that did not abstain.
+    `belief` the winner's blended belief in bp (0 without one). `tied` holds all answers that
+    share first place if more than one does (H(seed, class) then chose), in the order of the
+    classes. `ballots` counts those that did not abstain.
 
     `groups` (the classes in full) and `opinions` are what the plateau reads on; `to_dict`
     leaves them out, as they follow from the proposals.
@@ -85,7 +86,7 @@ class Tally:
     winner: str | None
     runner_up: str | None
     belief: int
-    tied: bool
+    tied: tuple[str, ...]
     rule: str
     classes: tuple[ClassFigures, ...]
     void: tuple[Void, ...]
@@ -118,7 +119,7 @@ class Tally:
             "runner_up": self.runner_up,
             "scores": list(self.weights.scores),
             "status": str(self.status),
-            "tied": self.tied,
+            "tied": list(self.tied),
             "void": [{"id": item.id.hex(), "reason": item.reason} for item in self.void],
             "weights": list(self.weights.weights),
             "winner": self.winner,
@@ -160,7 +161,7 @@ def tally(
         winner=None if winner is None else first.classes.items[winner].answer,
         runner_up=None if winner is None else _second(first),
         belief=0 if winner is None else first.belief[winner],
-        tied=winner is not None and first.scores.count(first.scores[winner]) > 1,
+        tied=_tied(first) if winner is not None else (),
         rule=policy.rule,
         classes=_figures(first),
         void=first.classes.void,
@@ -192,6 +193,16 @@ def _status(first: Count, cast: int, quorum: Quorum) -> Status:
 
 def _second(first: Count) -> str | None:
     return first.classes.items[first.ranking[1]].answer if len(first.ranking) > 1 else None
+
+
+def _tied(first: Count) -> tuple[str, ...]:
+    best = max(first.scores)
+    top = [
+        item.answer
+        for item, score in zip(first.classes.items, first.scores, strict=True)
+        if score == best
+    ]
+    return tuple(top) if len(top) > 1 else ()
 
 
 def _figures(first: Count) -> tuple[ClassFigures, ...]:

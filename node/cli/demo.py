@@ -1,4 +1,4 @@
-"""`quorate demo`: five organisations decide real cases on this machine."""
+"""`quorate demo`: organisations decide real cases on this machine."""
 
 import asyncio
 import os
@@ -6,7 +6,8 @@ import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
     from ..demo.report import Report
     from ..demo.run import Settings
 
+
+class Task(StrEnum):
+    """What there is to decide."""
+
+    DIGITS = "digits"
+    HLE = "hle"
+
+
 FOLDER: Final = Path("demo-out")
+DIGITS_CASES: Final = 200
 CASES_MAX: Final = 1_000
 """Of 1,797 digits; the organisations still have 797 to train on."""
 
@@ -43,9 +53,22 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def demo(
+    task: Annotated[
+        Task,
+        typer.Option(
+            help="What is decided: handwritten digits, by five classifiers; or hle, an exam that "
+            "real models disagreed on, by nodes that replay their recorded answers and ballots."
+        ),
+    ] = Task.DIGITS,
     cases: Annotated[
-        int, typer.Option(help="How many held-out digits are decided.", min=3, max=CASES_MAX)
-    ] = 200,
+        int | None,
+        typer.Option(
+            help="How many cases are decided: of the digits 200 if left out; of the exam those of "
+            "each pool, all (140 and 130) if left out.",
+            min=3,
+            max=CASES_MAX,
+        ),
+    ] = None,
     keep: Annotated[
         Path,
         typer.Option(
@@ -56,39 +79,46 @@ def demo(
     ] = FOLDER,
     seed: Annotated[
         int | None,
-        typer.Option(help="How the digits are dealt; always the same if left out.", min=0),
+        typer.Option(
+            help="How the digits are dealt; always the same if left out. The exam has no draw.",
+            min=0,
+        ),
     ] = None,
     concurrency: Annotated[
         int, typer.Option(help="How many cases are under way at a time.", min=1, max=32)
     ] = 8,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> int:
-    """Let five organisations decide cases of real handwriting together.
+    """Let organisations decide real cases together, each a node with its own key and store.
 
-    Each is a node of its own, with its own key, store and kind of model, trained on its own
-    digits only. While one case is being decided its opener is killed, and comes back later.
-    Every verdict is exported and verified by fresh processes. Exit code 0: all cases were
-    decided, all verdicts are valid, and the killed node caught up.
+    Five decide digits, each with its own kind of model, trained on its own handwriting only.
+    While one case is being decided its opener is killed, and comes back later. Or two pools of
+    four decide the exam, once by the default policy and once by plain Bradley-Terry. Every
+    verdict is exported and verified by fresh processes. Exit code 0: all cases were decided,
+    all verdicts are valid, and the killed node caught up.
     """
+    if task is Task.HLE and seed is not None:
+        raise CliError("the exam has no draw: leave --seed out, or choose --task digits")
     try:
-        from ..demo.deal import SEED, DealError
-        from ..demo.nodes import NodeError
-        from ..demo.run import DemoError, Settings
-        from ..demo.stage import StageError
+        errors, standard = _errors(task)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRA:
             raise
         raise CliError(f"{package} is missing: pip install 'quorate[classifier]'") from None
+    from ..demo.nodes import NodeError
+    from ..demo.run import DemoError, Settings
+
     settings = Settings(
         folder=keep.expanduser(),
-        cases=cases,
-        seed=SEED if seed is None else seed,
+        task=task.value,
+        cases=DIGITS_CASES if cases is None and task is Task.DIGITS else cases,
+        seed=standard if seed is None else seed,
         concurrency=concurrency,
     )
     try:
-        report = asyncio.run(_run(settings))
-    except (DealError, StageError) as error:
+        reports = asyncio.run(_run(settings))
+    except errors as error:
         raise CliError(str(error)) from None
     except (DemoError, NodeError) as error:
         raise CliError(str(error), NEGATIVE) from None
@@ -96,17 +126,33 @@ def demo(
         note("quorate: interrupted; every node that was started has been ended")
         return INTERRUPTED
     if as_json:
-        from ..demo.report import plain
+        from ..demo.run import document
 
-        emit(plain(report))
+        emit(document(task.value, reports))
+    elif task is Task.HLE:
+        from .exam import tell
+
+        tell(reports)
     else:
-        _tell(report)
-    for failure in report.failures:
+        _tell(reports[0])
+    failures = [failure for report in reports for failure in report.failures]
+    for failure in failures:
         note(f"quorate: {failure}")
-    return NEGATIVE if report.failures else OK
+    return NEGATIVE if failures else OK
 
 
-async def _run(settings: "Settings") -> "Report":
+def _errors(task: Task) -> tuple[tuple[type[Exception], ...], int]:
+    """What can go wrong as it is set up, and the seed that it takes if none is given."""
+    from ..demo.stage import StageError
+
+    if task is Task.HLE:
+        return (StageError,), 0
+    from ..demo.deal import SEED, DealError
+
+    return (StageError, DealError), SEED
+
+
+async def _run(settings: "Settings") -> "tuple[Report, ...]":
     from ..clock import SystemClock
     from ..demo.run import demonstrate
     from ..demo.screen import Screen
@@ -132,15 +178,8 @@ def _tell(report: "Report") -> None:
 
 def _checks(report: "Report") -> Iterator[str]:
     """What was seen to hold, and what verdicts warn of, before any figure (E3)."""
-    decided, verified, drill = len(report.decided), report.verification, report.drill
-    for name, meaning in MEANINGS.items():
-        if count := report.warned.get(name):
-            yield f"{count} of {decided} verdicts are {name.replace('_', ' ')}: {meaning}."
-    yield f"{decided} of {report.asked} cases were decided."
-    yield (
-        f"{verified.valid} of {decided} verdicts are valid, said {verified.processes} fresh "
-        f"processes in {verified.ms / 1e3:.1f} s."
-    )
+    drill = report.drill
+    yield from seen([report])
     if drill.caught_up_ms is not None and drill.back_ms is not None:
         yield f"{drill.member} was killed while case {drill.case}, which it opened, was decided."
         yield (
@@ -150,6 +189,21 @@ def _checks(report: "Report") -> Iterator[str]:
         yield f"the same verdicts on all {len(drill.away)} cases that it missed."
 
 
+def seen(reports: "Sequence[Report]") -> Iterator[str]:
+    """What verdicts warn of, the gravest first; how many were decided, and are valid."""
+    decided = sum(len(report.decided) for report in reports)
+    for name, meaning in MEANINGS.items():
+        if count := sum(report.warned.get(name, 0) for report in reports):
+            yield f"{count} of {decided} verdicts are {name.replace('_', ' ')}: {meaning}."
+    yield f"{decided} of {sum(report.asked for report in reports)} cases were decided."
+    verified = [report.verification for report in reports]
+    yield (
+        f"{sum(item.valid for item in verified)} of {decided} verdicts are valid, said "
+        f"{sum(item.processes for item in verified)} fresh processes in "
+        f"{sum(item.ms for item in verified) / 1e3:.1f} s."
+    )
+
+
 def _table(report: "Report") -> "Table":
     from rich.table import Table
 
@@ -157,17 +211,18 @@ def _table(report: "Report") -> "Table":
     table.add_column("who answers", no_wrap=True)
     for heading in ("right", "accuracy", "95 % interval"):
         table.add_column(heading, justify="right", no_wrap=True)
-    kinds = {place.name: place.shard.organisation.kind for place in report.places}
+    kinds = {place.name: place.actor.kind for place in report.places}
     for row in report.table.alone:
         kind = kinds[row.name].replace("_", " ")
-        table.add_row(f"{row.name} alone, {kind}", *_figures(row))
-    table.add_row("majority", *_figures(report.table.majority))
-    table.add_row("mean of probabilities *", *_figures(report.table.mean))
-    table.add_row("the swarm", *_figures(report.table.swarm), style="bold")
+        table.add_row(f"{row.name} alone, {kind}", *figures(row))
+    table.add_row("majority", *figures(report.table.majority))
+    table.add_row("mean of probabilities *", *figures(report.table.mean))
+    table.add_row("the swarm", *figures(report.table.swarm), style="bold")
     return table
 
 
-def _figures(row: "Row") -> tuple[str, str, str]:
+def figures(row: "Row") -> tuple[str, str, str]:
+    """How many were right of how many, the share, and its 95 % interval."""
     if not row.asked:
         return "no draft", "", ""
     low, high = (100 * end for end in row.interval)
@@ -177,7 +232,7 @@ def _figures(row: "Row") -> tuple[str, str, str]:
 
 def _account(report: "Report") -> Iterator[str]:
     """What was measured, what it cost, and where everything is."""
-    from ..demo.run import REPORT, VERDICTS
+    from ..demo.run import REPORT
 
     cost, seconds = report.cost, report.decided_in_ms / 1e3
     yield "Alone, majority and mean: drafts of round 1, made before anybody read another's."
@@ -190,15 +245,20 @@ def _account(report: "Report") -> Iterator[str]:
     yield f"  {cost.messages:.0f} messages of {cost.bytes / 1e3:.0f} kB in all between the members"
     yield f"  {cost.verdict_bytes / 1e3:.0f} kB of verdict"
     yield ""
-    yield from _policy(report.policy)
+    yield from _policy(report.way.policy)
     yield ""
-    figures, verdicts = report.folder / REPORT, report.folder / VERDICTS
-    yield f"All figures are in {_shown(figures)}, the verdicts in {_shown(verdicts)}."
+    files = shown(report.folder / REPORT), shown(report.verdicts)
+    yield f"All figures are in {files[0]}, the verdicts in {files[1]}."
+    yield from by_hand(report)
+
+
+def by_hand(report: "Report") -> Iterator[str]:
+    """How anyone verifies the first of its verdicts."""
     if report.decided:
         file = report.decided[0].path
         yield "Verify a verdict by hand:"
-        yield f"  {_program()} verify --federation {_shown(report.federation)} \\"
-        yield f"    {_shown(file)}"
+        yield f"  {_program()} verify --federation {shown(report.federation)} \\"
+        yield f"    {shown(file)}"
 
 
 def _policy(policy: Mapping[str, Any]) -> Iterator[str]:
@@ -209,7 +269,8 @@ def _policy(policy: Mapping[str, Any]) -> Iterator[str]:
     yield f"seconds: {stages}."
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
+    """`path` from here, fit for a shell."""
     return shlex.quote(os.path.relpath(path))
 
 
@@ -220,4 +281,4 @@ def _program() -> str:
         return f"{shlex.quote(sys.executable)} -m node.cli.main"
     found = shutil.which("quorate")
     same = found is not None and Path(found).samefile(called)
-    return "quorate" if same else _shown(called)
+    return "quorate" if same else shown(called)

@@ -140,7 +140,7 @@ class RoundView:
             number=number,
             standings=tuple(standings),
             winner=tally["winner"],
-            tied=tally["tied"],
+            tied=bool(tally["tied"]),
             majority=baselines["majority"],
             majority_tied=tuple(baselines["majority_tied"]),
             reason=decision["reason"],

@@ -35,12 +35,13 @@ class Decided:
     """One case with its truth, the drafts of its first round by organisation, and the verdict.
 
     An organisation that drafted nothing is absent. `swarm` is None if there is no verdict
-    with a winner, which counts as wrong.
+    with a winner, which counts as wrong; `tied` holds all answers that share its place.
     """
 
     truth: str
     drafts: Mapping[str, Proposal]
     swarm: str | None
+    tied: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +65,18 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """The rows: each organisation alone, then majority, mean of probabilities, swarm."""
+    """The rows: each organisation alone, then majority, mean of probabilities, swarm.
+
+    Beside them: `split` is the swarm with its ties counted by their share, `oracle` where any
+    organisation was right, which is the most that choosing among their answers can reach.
+    """
 
     alone: tuple[Row, ...]
     majority: Row
     mean: Row
     swarm: Row
+    split: Row
+    oracle: Row
 
     @property
     def best(self) -> Row:
@@ -108,6 +115,18 @@ def tabulate(
         mean=_row("mean of probabilities", cases, [_sums(case, options) for case in cases]),
         swarm=Row(
             name="swarm", right=sum(case.swarm == case.truth for case in cases), asked=len(cases)
+        ),
+        split=_row(
+            "swarm, ties split",
+            cases,
+            [dict.fromkeys(case.tied or ([case.swarm] if case.swarm else []), 1) for case in cases],
+        ),
+        oracle=Row(
+            name="any right",
+            right=sum(
+                any(draft.answer == case.truth for draft in case.drafts.values()) for case in cases
+            ),
+            asked=len(cases),
         ),
     )
 

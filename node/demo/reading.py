@@ -19,7 +19,8 @@ class Reading:
     `drafts` are the proposals that counted in round 1, before anybody had read another's, by
     the author's key. `majority` (the most proposed answer, or all that share first place) and
     `mean` (of the beliefs: what a coordinator that sees them would say) are the baselines
-    that round 1's outcome records. `answer` is the verdict's, None without a winner.
+    that round 1's outcome records. `answer` is the verdict's, None without a winner; `tied`
+    holds all answers that share its place, if others do.
     """
 
     task: str
@@ -28,6 +29,7 @@ class Reading:
     majority: tuple[str, ...]
     mean: str | None
     answer: str | None
+    tied: tuple[str, ...]
     probability: int
     status: str
     reason: str
@@ -62,6 +64,7 @@ def read(data: bytes) -> Reading:
             majority=tuple(recorded["majority_tied"]) or ((single,) if single else ()),
             mean=recorded["mean_belief"],
             answer=decision["answer"],
+            tied=tuple(last["tally"]["tied"]),
             probability=decision["probability"],
             status=decision["status"],
             reason=decision["reason"],

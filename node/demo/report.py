@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from .accuracy import Row, Table
+from .play import Way
 from .session import Decision, Drill
 from .stage import Place
 
@@ -38,13 +39,15 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One demonstration. It went well if `failures` is empty."""
+    """A play decided in one `way`; `name` is the play's. It went well if `failures` is empty."""
 
     folder: Path
+    verdicts: Path
     federation: Path
+    name: str
+    way: Way
     seed: int
     concurrency: int
-    policy: Mapping[str, Any]
     places: tuple[Place, ...]
     asked: int
     decided: tuple[Decision, ...]
@@ -69,13 +72,15 @@ def table(decided: Sequence[Decision], places: Sequence[Place]) -> Table:
     probabilities are the baselines of round 1; a tied majority is right by its share.
     """
     alone = []
+    found = [False] * len(decided)
     for place in places:
-        said = [
-            item.reading.drafts[place.key].answer == item.truth
-            for item in decided
+        said = {
+            at: item.reading.drafts[place.key].answer == item.truth
+            for at, item in enumerate(decided)
             if place.key in item.reading.drafts
-        ]
-        alone.append(Row(name=place.name, right=sum(said), asked=len(said)))
+        }
+        alone.append(Row(name=place.name, right=sum(said.values()), asked=len(said)))
+        found = [seen or said.get(at, False) for at, seen in enumerate(found)]
     asked = len(decided)
     return Table(
         alone=tuple(alone),
@@ -92,6 +97,8 @@ def table(decided: Sequence[Decision], places: Sequence[Place]) -> Table:
             right=sum(item.reading.answer == item.truth for item in decided),
             asked=asked,
         ),
+        split=Row(name="swarm, ties split", right=sum(item.right for item in decided), asked=asked),
+        oracle=Row(name="any right", right=sum(found), asked=asked),
     )
 
 
@@ -117,15 +124,19 @@ def plain(report: Report) -> dict[str, Any]:
     return {
         "ok": not report.failures,
         "failures": list(report.failures),
+        "name": report.name,
+        "way": report.way.name,
         "folder": str(report.folder),
         "federation": str(report.federation),
         "seed": report.seed,
         "concurrency": report.concurrency,
-        "policy": dict(report.policy),
+        "policy": dict(report.way.policy),
         "asked": report.asked,
         "decided": len(report.decided),
         "warnings": dict(report.warned),
         "accuracy": [_row(row, report) for row in report.table.rows],
+        "split": _row(report.table.split, report),
+        "oracle": _row(report.table.oracle, report),
         "cost": {
             "messages": report.cost.messages,
             "bytes": report.cost.bytes,
@@ -156,7 +167,7 @@ def plain(report: Report) -> dict[str, Any]:
 
 def _row(row: Row, report: Report) -> dict[str, Any]:
     low, high = row.interval
-    kinds = {place.name: place.shard.organisation.kind for place in report.places}
+    kinds = {place.name: place.actor.kind for place in report.places}
     return {
         "name": row.name,
         "kind": kinds.get(row.name),
@@ -174,6 +185,7 @@ def _case(item: Decision, places: Sequence[Place]) -> dict[str, Any]:
         "case": item.number,
         "truth": item.truth,
         "answer": reading.answer,
+        "tied": list(reading.tied),
         "probability": reading.probability,
         "majority": list(reading.majority),
         "mean": reading.mean,

@@ -3,15 +3,16 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ..clock import Clock, monotonic_ms
 from .nodes import LOG, Node, NodeError
+from .play import Play, Way
 from .processes import Processes
 from .report import Report, Verification, cost, plain, table
-from .session import POLICY, Decision, Session, Witness
+from .session import Decision, Session, Witness
 from .stage import Stage, build, fresh
 
 REPORT: Final = "report.json"
@@ -19,6 +20,11 @@ REPORT: Final = "report.json"
 
 VERDICTS: Final = "verdicts"
 """Where the exported verdicts lie, in its directory."""
+
+DIGITS: Final = "digits"
+HLE: Final = "hle"
+TASKS: Final = (DIGITS, HLE)
+"""What there is to decide."""
 
 VERIFIERS: Final = 2
 """Processes that verify: starting one costs as much as a dozen verdicts."""
@@ -36,58 +42,130 @@ class DemoError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What is asked for. `folder` is where everything is made and stays."""
+    """What is asked for. `folder` is where everything is made and stays.
+
+    `cases` of each play, None for all there are (of the digits there is no such number).
+    """
 
     folder: Path
-    cases: int
+    task: str
+    cases: int | None
     seed: int
     concurrency: int
 
 
-async def demonstrate(settings: Settings, witness: Witness, clock: Clock) -> Report:
-    """Carry out a whole demonstration; its report is also in the folder.
+async def demonstrate(settings: Settings, witness: Witness, clock: Clock) -> tuple[Report, ...]:
+    """Carry out a whole demonstration: a report for each play and way, also in the folder.
 
     Raises `StageError`, `DealError`, `NodeError` or `DemoError` where there is nothing to
-    report. What goes wrong with single cases is in the report's `failures`.
+    report. What goes wrong with single cases is in the reports' `failures`.
     """
-    seconds = SETUP_S + CASE_S * settings.cases
-    fresh(settings.folder, seed=settings.seed, cases=settings.cases)
+    fresh(settings.folder, task=settings.task, seed=settings.seed, cases=settings.cases)
+    reports: list[Report] = []
+    for play in await asyncio.to_thread(plays, settings):
+        home = settings.folder if settings.task == DIGITS else settings.folder / play.name
+        reports += await _within(settings, play, home, witness, clock)
+    text = json.dumps(document(settings.task, reports), indent=2)
+    (settings.folder / REPORT).write_text(f"{text}\n", "utf-8")
+    return tuple(reports)
+
+
+def plays(settings: Settings) -> tuple[Play, ...]:
+    """What the task is made of. Each is imported for itself: the exam needs no classifier."""
+    if settings.task == HLE:
+        from .hle import hle
+
+        return hle(cases=settings.cases)
+    from .digits import digits
+
+    assert settings.cases is not None
+    return (digits(settings.folder, seed=settings.seed, cases=settings.cases),)
+
+
+def document(task: str, reports: Sequence[Report]) -> dict[str, Any]:
+    """The account as plain data: of the digits the one report, of the exam one for each pool
+    and way."""
+    if task == DIGITS:
+        return plain(reports[0])
+    failures = [failure for report in reports for failure in report.failures]
+    return {
+        "ok": not failures,
+        "failures": failures,
+        "task": task,
+        "reports": [plain(report) for report in reports],
+    }
+
+
+async def _within(
+    settings: Settings, play: Play, home: Path, witness: Witness, clock: Clock
+) -> list[Report]:
+    """One play, in the time that it may take."""
+    seconds = SETUP_S + CASE_S * len(play.cases) * len(play.ways)
     try:
         async with asyncio.timeout(seconds):
             with Processes(clock) as processes:
-                return await _carry_out(settings, witness, clock, processes)
+                return await _carry_out(settings, play, home, witness, clock, processes)
     except TimeoutError:
         raise DemoError(
-            f"gave up after {seconds} s; what the nodes said is in {settings.folder}/*/{LOG}"
+            f"gave up after {seconds} s; what the nodes said is in {home}/*/{LOG}"
         ) from None
 
 
 async def _carry_out(
-    settings: Settings, witness: Witness, clock: Clock, processes: Processes
-) -> Report:
+    settings: Settings,
+    play: Play,
+    home: Path,
+    witness: Witness,
+    clock: Clock,
+    processes: Processes,
+) -> list[Report]:
     began = monotonic_ms(clock)
-    witness.say(f"setting up five organisations in {settings.folder}")
-    stage = await build(
-        settings.folder, seed=settings.seed, cases=settings.cases, processes=processes
-    )
-    for place in stage.places:
-        kind, shard = place.shard.organisation.kind, place.shard
-        witness.say(
-            f"{place.name} trains {kind.replace('_', ' ')} on {shard.rows} images of "
-            f"{' '.join(shard.labels)}"
-        )
+    witness.say(f"setting up {len(play.actors)} organisations in {home}")
+    stage = await build(home, play, processes)
+    for actor in play.actors:
+        witness.say(actor.about)
     nodes = [Node(place, processes, clock) for place in stage.places]
     for node in nodes:
         node.start()
     await asyncio.gather(*(node.ready(len(nodes) - 1) for node in nodes))
     witness.say(f"{len(nodes)} nodes are up and linked")
-    verdicts = settings.folder / VERDICTS
-    verdicts.mkdir(mode=0o755)
+    reports = []
+    for way in play.ways:
+        reports.append(await _decide(settings, play, way, stage, nodes, witness, clock, processes))
+        witness.say(
+            f"{play.name}: {way.title} decided {len(reports[-1].decided)} cases in "
+            f"{reports[-1].decided_in_ms / 1e3:.0f} s"
+        )
+    spent = monotonic_ms(clock) - began
+    return [replace(report, ms=spent) for report in reports]
+
+
+async def _decide(
+    settings: Settings,
+    play: Play,
+    way: Way,
+    stage: Stage,
+    nodes: Sequence[Node],
+    witness: Witness,
+    clock: Clock,
+    processes: Processes,
+) -> Report:
+    """Every case once, in one way."""
+    verdicts = stage.folder / VERDICTS
+    if len(play.ways) > 1:
+        verdicts /= way.name
+    verdicts.mkdir(mode=0o755, parents=True)
     session = Session(
-        nodes, verdicts=verdicts, concurrency=settings.concurrency, clock=clock, witness=witness
+        nodes,
+        play,
+        way,
+        verdicts=verdicts,
+        concurrency=settings.concurrency,
+        clock=clock,
+        witness=witness,
     )
     deciding = monotonic_ms(clock)
-    await session.run(stage.cases)
+    await session.run()
     decided_in = monotonic_ms(clock) - deciding
     try:
         entries = [await node.entries() for node in nodes]
@@ -96,26 +174,25 @@ async def _carry_out(
         entries = []
     witness.say(f"verifying {len(session.decided)} verdicts in {VERIFIERS} fresh processes")
     verification = await verify(stage, session.decided, processes, clock)
-    report = Report(
+    return Report(
         folder=settings.folder,
+        verdicts=verdicts,
         federation=stage.federation_path,
+        name=play.name,
+        way=way,
         seed=settings.seed,
         concurrency=settings.concurrency,
-        policy=POLICY,
         places=stage.places,
-        asked=len(stage.cases),
+        asked=len(play.cases),
         decided=tuple(session.decided),
         table=table(session.decided, stage.places),
         cost=cost(session.decided, entries),
         drill=session.drill,
         verification=verification,
         decided_in_ms=decided_in,
-        ms=monotonic_ms(clock) - began,
+        ms=0,
         failures=(*session.failures, *verification.problems),
     )
-    text = json.dumps(plain(report), indent=2)
-    (settings.folder / REPORT).write_text(f"{text}\n", "utf-8")
-    return report
 
 
 async def verify(

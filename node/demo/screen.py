@@ -43,7 +43,7 @@ class Screen:
         now = monotonic_ms(self._clock)
         if self._began_ms is None:
             self._began_ms = self._told_ms = now
-        over = progress.done == progress.total
+        over = progress.done == progress.total and not progress.under_way
         if self._console.is_terminal:
             self._live.update(_drawn(progress, (now - self._began_ms) // 1000))
             if over:
@@ -54,6 +54,8 @@ class Screen:
             self._told_ms = now
             seconds = (now - self._began_ms) / 1000
             self.say(f"{_counted(progress)} decided in {seconds:.0f} s: {_figures(progress)}")
+        if over:
+            self._began_ms = None  # what is shown next is counted anew
 
 
 def _drawn(progress: Progress, seconds: int) -> Group:

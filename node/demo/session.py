@@ -5,33 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from consensus.bodies import AnswerKind, AnswerSpec, Budget, Content
+from consensus.bodies import Budget
 
 from .. import follow
 from ..clock import Clock, monotonic_ms
 from ..watchers import LAST
 from ..wire.control import Ask, ControlError, ControlUnreachable, NotFound
 from ..wire.limits import Limits
-from .deal import LABELS, HeldOut
 from .nodes import Node, NodeError
+from .play import Case, Play, Way
 from .reading import Reading, read
-
-QUESTION: Final = "Which digit is this? 8 x 8 pixels, row by row, 0 (white) to 16 (black)."
-DOMAIN: Final = "digits"
-
-POLICY: Final[dict[str, Any]] = {
-    "rounds": 3,
-    "accept_ms": 2_000,
-    "draft_ms": 5_000,
-    "exchange_ms": 2_000,
-    "judge_ms": 5_000,
-    "open_ms": 2_000,
-    "deadline_ms": 30_000,
-}
-"""What a task asks for: three rounds, and deadlines for one machine and small models; the
-rest is the default policy. A stage ends when all have spoken; its deadline is for the silent."""
 
 LIFE_S: Final = 90
 """Seconds after which an undecided task is given up."""
@@ -66,8 +51,16 @@ class Decision:
     @property
     def majority_right(self) -> float:
         """Whether round 1's majority was right; a tie counts by its share."""
-        tied = self.reading.majority
-        return 1 / len(tied) if self.truth in tied else 0.0
+        return self._share(self.reading.majority)
+
+    @property
+    def right(self) -> float:
+        """Whether the first place was right; a tie counts by its share, whichever was drawn."""
+        answer = self.reading.answer
+        return self._share(self.reading.tied or ((answer,) if answer is not None else ()))
+
+    def _share(self, first: tuple[str, ...]) -> float:
+        return 1 / len(first) if self.truth in first else 0.0
 
 
 @dataclass(kw_only=True)
@@ -119,7 +112,7 @@ class Witness(Protocol):
 
 
 class Session:
-    """All cases of one demonstration.
+    """All cases of a play, decided in one way.
 
     Case n is opened by the n-th node in turn, or by the next that is up.
     """
@@ -127,6 +120,8 @@ class Session:
     def __init__(
         self,
         nodes: Sequence[Node],
+        play: Play,
+        way: Way,
         *,
         verdicts: Path,
         concurrency: int,
@@ -137,6 +132,8 @@ class Session:
         self.failures: list[str] = []
         self.drill = Drill(case=0, returns_after=0)
         self._nodes = tuple(nodes)
+        self._play = play
+        self._way = way
         self._verdicts = verdicts
         self._room = asyncio.Semaphore(concurrency)
         self._under_way = 0
@@ -146,10 +143,12 @@ class Session:
         self._total = 0
         self._return: asyncio.Task[None] | None = None
 
-    async def run(self, cases: Sequence[HeldOut]) -> None:
+    async def run(self) -> None:
         """Decide all cases. What goes wrong is in `failures` afterwards."""
+        cases = self._play.cases
         self._total = len(cases)
-        self.drill = Drill(case=len(cases) // 3 + 1, returns_after=max(1, len(cases) // 10))
+        if self._play.drill:
+            self.drill = Drill(case=len(cases) // 3 + 1, returns_after=max(1, len(cases) // 10))
         async with asyncio.TaskGroup() as group:
             for number, case in enumerate(cases, 1):
                 await self._room.acquire()
@@ -160,13 +159,13 @@ class Session:
             self._bring_back()
             assert self._return is not None
             await self._return
-        else:
+        elif self._play.drill:
             self.failures.append(f"nobody was killed: case {self.drill.case} did not get that far")
         await self._all_hold()
 
     # -- one case ---------------------------------------------------------------------
 
-    async def _decide(self, number: int, case: HeldOut) -> None:
+    async def _decide(self, number: int, case: Case) -> None:
         self._show()
         try:
             decision = await self._ask(number, case)
@@ -180,13 +179,13 @@ class Session:
             self._room.release()
             self._show()
 
-    async def _ask(self, number: int, case: HeldOut) -> Decision:
+    async def _ask(self, number: int, case: Case) -> Decision:
         asked = Ask(
-            messages=(Content(text=QUESTION, vector=case.vector),),
-            answer=AnswerSpec(kind=AnswerKind.LABEL, options=LABELS),
-            domain=DOMAIN,
+            messages=(case.content,),
+            answer=self._play.answer,
+            domain=self._play.domain,
             members=(),
-            policy=POLICY,
+            policy=dict(self._way.policy),
             mode="",
             not_after_s=LIFE_S,
             budget=Budget(),
@@ -206,7 +205,7 @@ class Session:
         path.write_bytes(data)
         return Decision(
             number=number,
-            truth=case.label,
+            truth=case.truth,
             opener=opener.name,
             moved=tuple(moved),
             ms=ms,
@@ -344,7 +343,7 @@ class Session:
             figures = (0.0, 0.0, 0.0, 0.0)
         else:
             figures = (
-                mean(item.reading.answer == item.truth for item in done),
+                mean(item.right for item in done),
                 mean(item.majority_right for item in done),
                 mean(item.reading.rounds for item in done),
                 mean(item.ms for item in done),

@@ -1,7 +1,6 @@
-"""Setting up: a fresh directory, five organisations, one federation file.
+"""Setting up: a fresh directory, the organisations, one federation file.
 
 Everything is made by the commands that an operator would give, each in a process of its own.
-The dealer alone is the demonstration's: it hands every organisation its private shard.
 """
 
 import asyncio
@@ -16,17 +15,15 @@ from typing import Final
 
 from .. import config as node_config
 from .. import federation_file, files
-from ..config import Config, ConfigError, control_socket
+from ..config import CONFIG_FILE, Config, ConfigError, control_socket
 from ..federation import Federation
-from .deal import HELD_OUT, DealtShard, HeldOut, deal
+from .play import Actor, Play
 from .processes import Processes
 
 MARKER: Final = "quorate-demo.json"
 """The file that marks a directory as the demonstration's own."""
 
 FEDERATION: Final = "federation.toml"
-NAME: Final = "digits"
-"""What the federation is called."""
 
 PORTS: Final = range(18_000, 30_000)
 """Where nodes listen: below the ports that systems hand to outgoing connections, so that a
@@ -39,17 +36,17 @@ class StageError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One organisation: its node's configuration and control socket, and its shard."""
+    """One organisation: its node's configuration and control socket, and who plays it."""
 
     config: Config
     key: bytes
     socket: Path
-    shard: DealtShard
+    actor: Actor
 
     @property
     def name(self) -> str:
         """What it is called."""
-        return self.shard.organisation.name
+        return self.actor.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +57,9 @@ class Stage:
     federation_path: Path
     federation: Federation
     places: tuple[Place, ...]
-    cases: tuple[HeldOut, ...]
 
 
-def fresh(folder: Path, *, seed: int, cases: int) -> None:
+def fresh(folder: Path, *, task: str, seed: int, cases: int | None) -> None:
     """Make `folder` an empty directory of the demonstration, whatever an earlier one left.
 
     Raises `StageError` if it holds anything else, or nodes of an earlier one that still run.
@@ -72,7 +68,9 @@ def fresh(folder: Path, *, seed: int, cases: int) -> None:
         if folder.exists() or folder.is_symlink():
             _clear(folder)
         folder.mkdir(mode=0o700, parents=True)
-        about = json.dumps({"cases": cases, "seed": seed, "what": "made by `quorate demo`"})
+        about = json.dumps(
+            {"cases": cases, "seed": seed, "task": task, "what": "made by `quorate demo`"}
+        )
         files.create_exclusive(folder / MARKER, f"{about}\n".encode(), 0o644)
     except OSError as error:
         raise StageError(
@@ -89,7 +87,8 @@ def _clear(folder: Path) -> None:
                 f"{folder} holds files that no demonstration made; they are left alone: name "
                 "another directory with --keep"
             )
-        running = [home.name for home in sorted(folder.iterdir()) if _runs(home)]
+        homes = sorted(path.parent for path in folder.glob(f"**/{CONFIG_FILE}"))
+        running = [home.name for home in homes if _runs(home)]
         if running:
             raise StageError(
                 f"nodes of an earlier demonstration still run in {folder} ({', '.join(running)}); "
@@ -108,51 +107,48 @@ def _runs(home: Path) -> bool:
         return True
 
 
-async def build(folder: Path, *, seed: int, cases: int, processes: Processes) -> Stage:
-    """Deal the shards, make the organisations, and the federation from their cards.
+async def build(folder: Path, play: Play, processes: Processes) -> Stage:
+    """Make the organisations in `folder`, and the federation from their cards.
 
-    The same seed deals the same shards, however many of the cases held out are decided.
-    Raises `StageError`, and `DealError` if nothing can be trained on what the seed deals.
+    Raises `StageError`.
     """
-    dealt = await asyncio.to_thread(deal, folder, seed=seed, held_out=max(HELD_OUT, cases))
+    await asyncio.to_thread(folder.mkdir, mode=0o700, exist_ok=True)
     federation_path = folder / FEDERATION
-    ports = free_ports(len(dealt.shards), Random())
+    ports = free_ports(len(play.actors), Random())
     await asyncio.gather(
         *(
             _quorate(
                 processes,
                 "init",
-                str(shard.path.parent),
+                str(folder / actor.name),
                 f"--listen=127.0.0.1:{port}",
-                f"--family={shard.organisation.kind}",
-                "--model=classifier",
-                f"--option=kind={shard.organisation.kind}",
-                f"--option=shard={shard.path.name}",
+                f"--family={actor.kind}",
+                f"--model={actor.backend}",
+                *(f"--option={name}={value}" for name, value in actor.options.items()),
                 f"--federation={federation_path}",
             )
-            for shard, port in zip(dealt.shards, ports, strict=True)
+            for actor, port in zip(play.actors, ports, strict=True)
         )
     )
-    cards = [shard.path.with_name(f"{shard.organisation.name}.card") for shard in dealt.shards]
-    await _quorate(processes, "federation", "create", str(federation_path), f"--name={NAME}")
+    cards = [folder / actor.name / f"{actor.name}.card" for actor in play.actors]
+    await _quorate(processes, "federation", "create", str(federation_path), f"--name={play.name}")
     await _quorate(processes, "federation", "add", str(federation_path), *map(str, cards))
     federation = federation_file.load(federation_path)
     return Stage(
         folder=folder,
         federation_path=federation_path,
         federation=federation,
-        places=tuple(_place(shard, federation) for shard in dealt.shards),
-        cases=dealt.cases[:cases],
+        places=tuple(_place(folder, actor, federation) for actor in play.actors),
     )
 
 
-def _place(shard: DealtShard, federation: Federation) -> Place:
-    config = node_config.load(shard.path.parent)
+def _place(folder: Path, actor: Actor, federation: Federation) -> Place:
+    config = node_config.load(folder / actor.name)
     return Place(
         config=config,
         key=federation.find(config.name).key,
         socket=control_socket(config),
-        shard=shard,
+        actor=actor,
     )
 
 

@@ -61,7 +61,7 @@ def figures(reason: str | None) -> dict[str, Any]:
                 of("yes", [item for item in proposals if item != no], 8_000),
             ],
             "baselines": {"majority": "yes", "majority_tied": []},
-            "tied": False,
+            "tied": [],
             "ballots": 4,
             "winner": "yes",
             "runner_up": "no",

@@ -31,7 +31,7 @@ def figures(**decision: Any) -> dict[str, Any]:
                 {"answer": "yes", "candidates": ["aa", "cc"], "belief": 7_000, **shown},
             ],
             "baselines": {"majority": "yes", "majority_tied": decision.pop("majority_tied", [])},
-            "tied": decision.pop("tied", False),
+            "tied": decision.pop("tied", []),
             "ballots": 3,
             "winner": "yes" if decision.get("answer", "yes") else None,
             "runner_up": "no" if decision.get("answer", "yes") else None,
@@ -60,7 +60,7 @@ def test_the_answer_comes_with_belief_majority_and_dissent() -> None:
 
 
 def test_a_lot_and_a_tied_majority_are_named() -> None:
-    found = Summary.of(figures(tied=True, majority_tied=["no", "yes"]), 1, ROLL)
+    found = Summary.of(figures(tied=["no", "yes"], majority_tied=["no", "yes"]), 1, ROLL)
     assert found.headline.endswith("; a tie, drawn by lot")
     assert found.lines[0] == "Majority   would have said a tie of no, yes"
     assert found.lines[-1].startswith("Ended      after 1 round: ")

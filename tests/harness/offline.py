@@ -1,7 +1,7 @@
-"""The demonstration without a network: real models and the real tally, in one process.
+"""The demonstrations without a network: real models and the real tally, in one process.
 
-What five honest members would decide if every message arrived. For the accuracy test, and
-as a benchmark over many draws:
+What honest members would decide if every message arrived. For the tests of accuracy, and as a
+benchmark over many draws of the digits:
 
     python -m tests.harness.offline --seeds 100-109 --policy rounds=3 rule=blend
 
@@ -40,12 +40,29 @@ from consensus.tally import Candidate, Claims, CountedBallot, Tally, tally, weig
 from node.demo.accuracy import Decided, Table, tabulate
 from node.demo.deal import LABELS, ORGANISATIONS, Deal, deal
 from node.models import registry
-from node.models.base import Model
+from node.models.base import Model, ModelError
 
 NAMES = tuple(organisation.name for organisation in ORGANISATIONS)
 SPEC = AnswerSpec(kind=AnswerKind.LABEL, options=LABELS)
-QUORUM = Quorum.of(len(NAMES), FaultMode.BYZANTINE)
 DEADLINE_MS = 60_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cast:
+    """Honest members, by position: their models, their families, and the letters for them."""
+
+    models: tuple[Model, ...]
+    families: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One a member, in every request: nobody's model reads anything into them."""
+        return tuple(f"m{place}" for place in range(len(self.models)))
+
+    @property
+    def quorum(self) -> Quorum:
+        """The sizes of the committee."""
+        return Quorum.of(len(self.models), FaultMode.BYZANTINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +88,11 @@ async def models_of(dealt: Deal) -> tuple[Model, ...]:
     )
 
 
-async def deliberate(
-    models: Sequence[Model], vector: tuple[float, ...], policy: Policy, seed: bytes
-) -> list[Round]:
-    """The rounds that five honest members would hold on one case."""
-    case = Case(messages=(Content(vector=vector),), answer=SPEC, domain="digits")
+async def deliberate(cast: Cast, case: Case, policy: Policy, seed: bytes) -> list[Round]:
+    """The rounds that these members would hold on one case. Who cannot judge abstains."""
+    models, names, quorum = cast.models, cast.names, cast.quorum
     rounds: list[Round] = []
-    ballots: dict[int, Judgment] = {}
+    ballots: dict[int, Judgment | None] = {}
     while not rounds or rounds[-1].plateau.reason is None:
         number, before = len(rounds) + 1, rounds[-1] if rounds else None
         dials = Dials()
@@ -89,28 +104,29 @@ async def deliberate(
                 DraftRequest(
                     case=case,
                     round=number,
-                    record=_record(before, ballots, place),
+                    record=_record(before, ballots, names, place),
                     dials=dials,
                     deadline_ms=DEADLINE_MS,
-                )
+                ),
             )
             for place, model in enumerate(models)
         ]
         ids = [hashlib.sha256(seed + bytes([number, k])).digest() for k in range(len(models))]
         ballots = {
-            place: await model.judge(
+            place: await _judged(
+                model,
                 JudgeRequest(
                     case=case,
                     round=number,
                     candidates=tuple(
-                        LetteredProposal(letter=NAMES[k], proposal=drafts[k])
+                        LetteredProposal(letter=names[k], proposal=drafts[k])
                         for k in range(len(models))
                         if k != place
                     ),
                     own=drafts[place],
                     dials=dials,
                     deadline_ms=DEADLINE_MS,
-                )
+                ),
             )
             for place, model in enumerate(models)
         }
@@ -119,29 +135,29 @@ async def deliberate(
             for k, draft in enumerate(drafts)
         ]
         counted = [
-            CountedBallot(voter=place, ballot=_ballot(judgment, ids))
+            CountedBallot(voter=place, ballot=_ballot(judgment, ids, names))
             for place, judgment in ballots.items()
         ]
         result = tally(
-            spec=SPEC,
+            spec=case.answer,
             policy=policy,
-            quorum=QUORUM,
+            quorum=quorum,
             candidates=candidates,
             ballots=counted,
-            weights=weigh([None] * len(models), QUORUM),
+            weights=weigh([None] * len(models), quorum),
             seed=seed,
             first_vote=None if before is None else before.tally.baselines.first_vote,
         )
         plateau = assess(
             policy=policy,
-            quorum=QUORUM,
-            spec=SPEC,
+            quorum=quorum,
+            spec=case.answer,
             budget=Budget(),
             tally=result,
             candidates=candidates,
             ballots=counted,
             claims=Claims(),
-            families=[organisation.kind for organisation in ORGANISATIONS],
+            families=cast.families,
             previous=None if before is None else before.plateau.to_dict(),
             round_=number,
         )
@@ -149,15 +165,25 @@ async def deliberate(
     return rounds
 
 
+async def _judged(model: Model, request: JudgeRequest) -> Judgment | None:
+    try:
+        return await model.judge(request)
+    except ModelError:
+        return None
+
+
 def _record(
-    before: Round | None, ballots: dict[int, Judgment], own: int
+    before: Round | None,
+    ballots: dict[int, Judgment | None],
+    names: Sequence[str],
+    own: int,
 ) -> tuple[RecordEntry, ...]:
     if before is None:
         return ()
     return tuple(
         RecordEntry(
             round=before.plateau.round,
-            letter=NAMES[k],
+            letter=names[k],
             proposal=draft,
             critiques=tuple(
                 Critique(
@@ -167,8 +193,9 @@ def _record(
                     text="",
                 )
                 for judgment in ballots.values()
+                if judgment is not None
                 for mark in judgment.marks
-                if mark.letter == NAMES[k]
+                if mark.letter == names[k]
             ),
             own=k == own,
         )
@@ -176,9 +203,11 @@ def _record(
     )
 
 
-def _ballot(judgment: Judgment, ids: Sequence[bytes]) -> Ballot:
+def _ballot(judgment: Judgment | None, ids: Sequence[bytes], names: Sequence[str]) -> Ballot:
     held = tuple(MessageId(item) for item in sorted(ids))
-    at = {name: held.index(MessageId(ids[k])) for k, name in enumerate(NAMES)}
+    if judgment is None:
+        return Ballot(held=held, abstain="the model cannot take this case")
+    at = {name: held.index(MessageId(ids[k])) for k, name in enumerate(names)}
     return Ballot(
         held=held,
         pairs=tuple(
@@ -204,14 +233,22 @@ def _ballot(judgment: Judgment, ids: Sequence[bytes]) -> Ballot:
 
 async def play(dealt: Deal, policy: Policy) -> list[list[Round]]:
     """All held-out cases of a deal."""
-    models = await models_of(dealt)
+    cast = Cast(
+        models=await models_of(dealt),
+        families=tuple(organisation.kind for organisation in ORGANISATIONS),
+    )
     try:
         return [
-            await deliberate(models, case.vector, policy, hashlib.sha256(bytes([k])).digest())
+            await deliberate(
+                cast,
+                Case(messages=(Content(vector=case.vector),), answer=SPEC, domain="digits"),
+                policy,
+                hashlib.sha256(bytes([k])).digest(),
+            )
             for k, case in enumerate(dealt.cases)
         ]
     finally:
-        for model in models:
+        for model in cast.models:
             await model.close()
 
 

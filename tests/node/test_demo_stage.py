@@ -14,7 +14,7 @@ from node.demo.stage import MARKER, PORTS, StageError, free_ports, fresh
 
 
 def begin(folder: Path) -> None:
-    fresh(folder, seed=20, cases=8)
+    fresh(folder, task="digits", seed=20, cases=8)
 
 
 def test_a_new_directory_is_made_for_its_user_alone(tmp_path: Path) -> None:

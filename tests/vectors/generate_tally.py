@@ -170,6 +170,15 @@ def tallies() -> Any:
         "three in crash mode": task("three in crash mode", 3, mode=FaultMode.CRASH, viewed=True),
         "four": task("four", 4, rounds=3),
         "four by strength": task("four by strength", 4, rule="bradley_terry", prior=1),
+        "five over candidates": task(
+            "five over candidates", 5, strengths_over="candidates", viewed=True
+        ),
+        "four by strength, over candidates": task(
+            "four by strength, over candidates",
+            4,
+            rule="bradley_terry",
+            strengths_over="candidates",
+        ),
         "four by support": task("four by support", 4, rule="quadratic"),
         "four by majority": task("four by majority", 4, rule="majority"),
         "four by Borda": task("four by Borda", 4, rule="borda", viewed=True),

@@ -35,7 +35,7 @@ def links(texts: Classes, ballots: Iterable[CountedBallot], t: int) -> frozenset
                 continue
             link = (min(one, other), max(one, other))
             said[link] = said.get(link, True) and pair.preference is Preference.SAME
-        judged.update(said)
+        judged.update(said.keys())
         same.update(link for link, alike in said.items() if alike)
     return frozenset(
         link for link, voices in judged.items() if same[link] >= t and 2 * same[link] > voices

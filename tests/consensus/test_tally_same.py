@@ -73,6 +73,9 @@ NOT_AB: tuple[Word, ...] = ((ALICE, BOB, FIRST, 1),)
         (7, [(CAROL, AB), (DAVE, AB), (MALLORY, AB), (5, NOT_AB), (6, NOT_AB)], True),
         (7, [(CAROL, AB), (DAVE, AB), (5, NOT_AB), (6, NOT_AB)], False),
         # Half is not more than half, and silence is no judgment.
+        (6, [(2, AB), (3, AB), (4, NOT_AB), (5, NOT_AB)], False),
+        (6, [(2, AB), (3, AB), (4, AB), (5, NOT_AB)], True),
+        (6, [(2, AB), (3, AB), (4, NOT_AB)], True),
         (7, [(2, AB), (3, AB), (4, AB), (5, ()), (6, ())], True),
         (4, [], False),
     ],

@@ -11,7 +11,8 @@ from consensus.bodies import Body, Propose, Vote
 from consensus.deliberation.scribe import Scribe
 from consensus.envelope import POINTS, Ctx, Envelope, Kind, Stage
 from consensus.verdict import Bundle, Checked, PointBundle, RoundBundle, verify
-from tests.harness.swarms import QUICK, SmallSwarm
+from node.sim.member import SYNC_MS
+from tests.harness.swarms import ORDERS, QUICK, SmallSwarm, opinionated
 
 
 class Verdict:
@@ -122,5 +123,8 @@ def narcissist_verdict() -> Verdict:
 
 @cache
 def two_faced_verdict() -> Verdict:
-    """Three honest members and one who commits to several things."""
-    return Verdict(SmallSwarm(habits=frozenset({"two_commits"})))
+    """Three honest members and one who commits to several things, of which the slate tells:
+    one drafts for so long that the others get to compare what they hold."""
+    slow, *minds = (opinionated(ORDERS[at % 7]) for at in range(4))
+    minds = (replace(slow, delay=2 * SYNC_MS), *minds)
+    return Verdict(SmallSwarm(habits=frozenset({"two_commits"}), minds=minds))

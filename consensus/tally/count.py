@@ -21,7 +21,11 @@ from .readings import Reading, read
 
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """Figures per class, in the order of `classes.items`, each computed when asked for."""
+    """Figures per class, in the order of `classes.items`, each computed when asked for.
+
+    `weights` are the members' as authors, for what their proposals believe; `judging` their
+    weights as judges, for what their ballots say (L2).
+    """
 
     spec: AnswerSpec
     policy: Policy
@@ -29,6 +33,7 @@ class Count:
     opinions: tuple[Opinion, ...]
     readings: tuple[Reading, ...]
     weights: tuple[int, ...]
+    judging: tuple[int, ...]
 
     @cached_property
     def fit(self) -> Fit:
@@ -52,10 +57,10 @@ class Count:
     def support(self) -> tuple[int, ...]:
         """Net quadratic support in -10,000..10,000 (O3): mean votes of those who voted."""
         voting = [reading for reading in self.readings if reading.votes]
-        whole = sum(self.weights[reading.voter] for reading in voting)
+        whole = sum(self.judging[reading.voter] for reading in voting)
         return tuple(
             scaled(
-                fsum(self.weights[reading.voter] * reading.votes[at] for reading in voting) / whole,
+                fsum(self.judging[reading.voter] * reading.votes[at] for reading in voting) / whole,
                 ONE_BP,
             )
             if whole
@@ -141,7 +146,7 @@ class Count:
         count = len(self.classes.items)
         cells: list[list[list[float]]] = [[[] for _ in range(count)] for _ in range(count)]
         for reading in self.readings:
-            weight = self.weights[reading.voter] / ONE_BP
+            weight = self.judging[reading.voter] / ONE_BP
             for item in reading.comparisons:
                 share = item.won / item.of
                 cells[item.first][item.second].append(weight * share)
@@ -157,8 +162,12 @@ def count(
     policy: Policy,
     weights: tuple[int, ...],
     seed: bytes,
+    judging: tuple[int, ...] | None = None,
 ) -> Count:
-    """Group the candidates, read the ballots; figures follow as they are asked for."""
+    """Group the candidates, read the ballots; figures follow as they are asked for.
+
+    Without `judging` members weigh as judges what they weigh as authors.
+    """
     grouped = classes(spec, candidates, seed)
     return Count(
         spec=spec,
@@ -167,6 +176,7 @@ def count(
         opinions=opinions(spec, grouped, candidates),
         readings=tuple(read(ballot, grouped) for ballot in ballots),
         weights=weights,
+        judging=weights if judging is None else judging,
     )
 
 

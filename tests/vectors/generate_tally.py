@@ -105,6 +105,14 @@ def ballot(draws: Draws, authors: list[int], voter: int, good: set[int]) -> Any:
     }
 
 
+def views(draws: Draws, n: int, viewed: bool) -> Any:
+    """What each of n members says of all, or nothing."""
+    return [
+        [draws.below(ONE + 1) for _ in range(n)] if viewed and draws.below(5) else None
+        for _ in range(n)
+    ]
+
+
 def task(
     name: str,
     n: int,
@@ -125,10 +133,8 @@ def task(
         "policy": policy,
         "budget": {"tokens": budget, "micros": 0},
         "families": [f"family {draws.below(3)}" for _ in range(n)],
-        "views": [
-            [draws.below(ONE + 1) for _ in range(n)] if viewed and draws.below(5) else None
-            for _ in range(n)
-        ],
+        "views": views(draws, n, viewed),
+        "judge_views": views(Draws(f"{name}, judging"), n, viewed),
         "rounds": [],
     }
     truth = draws.below(len(spec["options"]) or 3)
@@ -173,6 +179,9 @@ def tallies() -> Any:
         "four by Borda": task("four by Borda", 4, rule="borda", viewed=True),
         "five digits": task("five digits", 5, DIGITS, rounds=4),
         "five with views": task("five with views", 5, viewed=True, rounds=3),
+        "five that weigh the same": task(
+            "five that weigh the same", 5, viewed=True, weights="equal"
+        ),
         "five with numbers": task("five with numbers", 5, NUMBER, rounds=3),
         "seven": task("seven", 7, DIGITS, viewed=True, prior=250),
         "ten": task("ten", 10, LETTERS, viewed=True, budget=2_000),

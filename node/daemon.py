@@ -14,27 +14,32 @@ from consensus.deliberation.scribe import Kept
 from consensus.envelope import Ctx, Envelope, Kind
 from consensus.policy import Policy
 from consensus.ports import Message
+from reputation import FactKind, FeedbackFact
+from reputation.digests import Summary
 
-from . import federation_file, identity
+from . import facts, federation_file, identity
 from .clock import Clock, SystemClock
 from .config import Config, control_socket
 from .entrance import RefusedTask
 from .entropy import Entropy, SystemEntropy
 from .evidence import EvidenceShelf
+from .facts import BadProof
 from .federation import Federation, FederationError
 from .identity import Identity
 from .intake import Intake
+from .ledger import Refused
 from .log import get_logger
 from .models import registry
 from .models.base import Model
 from .runner import Runner
 from .store.contract import BadReference, StoreError
-from .store.records import Slot
+from .store.records import FactRow, Slot
 from .store.sqlite import SqliteStore
 from .wire import codec
 from .wire.admission import Refusal
 from .wire.control import Ask, ControlError, ControlServer, NotFound
 from .wire.frames import FetchRequest, Frame, Hello, LinkRefusal
+from .wire.ledger import ProvenFact
 from .wire.limits import Limits
 from .wire.mesh import Mesh
 from .wire.watch import Event, WatchRequest
@@ -73,6 +78,7 @@ class Daemon:
         self._entropy = entropy
         self._began_ms = clock.wall_ms()
         matches = me.database == store.database_id.hex()
+        self._shelf = EvidenceShelf(config.store.parent / "evidence")
         self.runner = Runner(
             reader=codec.reader(),
             writer=codec.writer(me.signing),
@@ -87,7 +93,7 @@ class Daemon:
             model_calls=config.model.calls,
             clock=clock,
             entropy=entropy,
-            shelf=EvidenceShelf(config.store.parent / "evidence"),
+            shelf=self._shelf,
         )
         self.mesh = Mesh(
             identity=me,
@@ -231,6 +237,7 @@ class Daemon:
     async def _resume(self) -> None:
         """Take up undecided tasks where the stored slots left them (A13)."""
         await self.runner.archive.open(self._forgotten_ms())
+        await self.runner.ledger.open(self._store, self._shelf.files())
         for row in await self._store.tasks(undecided=True):
             opened = self.runner.gate.admit(row.opening)
             if isinstance(opened, Refusal):
@@ -259,6 +266,7 @@ class Daemon:
         self._skew_ms[member] = hello.wall_ms - self._clock.wall_ms()
         self.runner.links_changed()
         self.runner.sync.link_up(member)
+        self.runner.sharing.link_up(member)
 
     def link_down(self, member: bytes, reason: LinkRefusal) -> None:  # noqa: ARG002
         """A link ended."""
@@ -274,6 +282,8 @@ class Daemon:
             self.runner.sync.wanted(member, want)
         for offer in frame.offers:
             self.runner.sync.offered(member, offer)
+        if frame.ledger:
+            self.runner.sharing.digested(member, frame.ledger)
 
     def rtt(self, member: bytes, ms: int) -> None:
         """A round trip was measured."""
@@ -282,6 +292,14 @@ class Daemon:
     def serve_fetch(self, member: bytes, request: FetchRequest) -> AsyncIterator[Envelope]:
         """Envelopes for a member."""
         return self.runner.sync.serve_fetch(member, request)
+
+    def serve_summary(self, member: bytes, prefix: bytes) -> AsyncIterator[Summary]:
+        """A summary of the ledger for a member."""
+        return self.runner.sharing.serve_summary(member, prefix)
+
+    def serve_facts(self, member: bytes, ids: tuple[bytes, ...]) -> AsyncIterator[ProvenFact]:
+        """Facts for a member."""
+        return self.runner.sharing.serve_facts(member, ids)
 
     def serve_watch(self, member: bytes, request: WatchRequest) -> AsyncIterator[Event]:
         """A member's command line follows a task here; every member may."""
@@ -374,6 +392,25 @@ class Daemon:
                 for peer in self.mesh.status()
             ],
         }
+
+    async def feedback(self, statement: bytes) -> dict[str, Any]:
+        """Take a client's signed statement into the ledger (L1). Raises `ControlError`."""
+        try:
+            fact = facts.prove(FactKind.FEEDBACK, statement, self.federation.network)
+            assert isinstance(fact, FeedbackFact)
+            rows = await self.runner.sharing.enter(fact, statement)
+        except (BadProof, Refused) as error:
+            raise ControlError(f"the statement is not taken: {error}") from None
+        if rows:
+            await self._store_now(rows)
+        return {"task": fact.task.hex(), "fact": fact.id.hex(), "new": bool(rows)}
+
+    async def _store_now(self, rows: list[FactRow]) -> None:
+        """Have rows stored, and wait until they are on the disk."""
+        stored = asyncio.Event()
+        self.runner.sharing.append(rows)
+        self.runner.tick.acts.append(stored.set)
+        await stored.wait()
 
     async def verdicts(self, limit: int) -> list[dict[str, Any]]:
         """The newest verdicts."""

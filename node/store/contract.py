@@ -5,7 +5,7 @@ from typing import Protocol
 
 from consensus.envelope import TaskId
 
-from .records import Batch, Slot, TaskBrief, TaskRow, VerdictEntry, VerdictRow
+from .records import Batch, FactRow, Slot, TaskBrief, TaskRow, VerdictEntry, VerdictRow
 
 
 class StoreError(Exception):
@@ -42,6 +42,10 @@ class TaskConflict(StoreConflict):
 
 class VerdictConflict(StoreConflict):
     """A task has another verdict already: agreement itself was violated."""
+
+
+class FactConflict(StoreConflict):
+    """A fact does not follow on the last one, or is in the ledger already."""
 
 
 class BadReference(LookupError):  # noqa: N818  named for what happened
@@ -90,8 +94,9 @@ class Store(Protocol):
     async def commit(self, batch: Batch) -> None:
         """Store a batch durably in one transaction, or raise and store nothing of it.
 
-        The same records again change nothing. Raises `SlotConflict`, `TaskConflict` or
-        `VerdictConflict` where the batch contradicts the store. After any other failure the
+        The same records again change nothing, but for facts, which follow on the last one.
+        Raises `SlotConflict`, `TaskConflict`, `VerdictConflict` or `FactConflict` where the batch
+        contradicts the store. After any other failure the
         state on disk is unknown and every later commit is refused.
         """
 
@@ -118,6 +123,15 @@ class Store(Protocol):
 
     async def recent(self, limit: int) -> list[TaskBrief]:
         """At most `limit` tasks, the last to arrive first, for catch-up by digests."""
+
+    async def facts(self) -> list[FactRow]:
+        """The ledger in its order (rule L1)."""
+
+    async def fact(self, fact: bytes) -> FactRow | None:
+        """One row of the ledger by its fact's id."""
+
+    async def unlearnt(self) -> list[TaskId]:
+        """Tasks whose verdicts the ledger has no fact of, the oldest verdict first."""
 
     async def forget(self, *, before_ms: int) -> int:
         """Drop what finished tasks no longer need; how many tasks that were.

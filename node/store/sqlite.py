@@ -17,6 +17,7 @@ from consensus.envelope import TaskId
 
 from . import database, rows, schema
 from .contract import (
+    FactConflict,
     SlotConflict,
     StoreConflict,
     StoreError,
@@ -26,7 +27,18 @@ from .contract import (
     checked_prefix,
 )
 from .lock import StoreLock
-from .records import Batch, Slot, SlotKey, TaskBrief, TaskRow, TaskState, VerdictEntry, VerdictRow
+from .records import (
+    VERDICT_FACT,
+    Batch,
+    FactRow,
+    Slot,
+    SlotKey,
+    TaskBrief,
+    TaskRow,
+    TaskState,
+    VerdictEntry,
+    VerdictRow,
+)
 
 FORGET_TASKS = 100
 """Most tasks whose slots one call of `forget` drops, so that no commit waits long behind it.
@@ -181,6 +193,8 @@ class SqliteStore:
                     )
                 case "verdict conflict":
                     return VerdictConflict("a task in the batch has another verdict already")
+                case "UNIQUE constraint failed: facts.seq" | "UNIQUE constraint failed: facts.id":
+                    return FactConflict("a fact does not follow on the last one of the ledger")
                 case "FOREIGN KEY constraint failed":
                     return TaskConflict("a batch names a task that the store does not know")
                 case _:
@@ -284,6 +298,19 @@ class SqliteStore:
             )
             for task, opener, state, not_after_ms, verdict in found
         ]
+
+    async def facts(self) -> list[FactRow]:
+        """`Store.facts`."""
+        return [rows.to_fact(row) for row in await self._select(rows.FACTS + " ORDER BY seq")]
+
+    async def fact(self, fact: bytes) -> FactRow | None:
+        """`Store.fact`."""
+        found = await self._select(rows.FACTS + " WHERE id = ?", fact)
+        return rows.to_fact(found[0]) if found else None
+
+    async def unlearnt(self) -> list[TaskId]:
+        """`Store.unlearnt`."""
+        return [TaskId(row[0]) for row in await self._select(rows.UNLEARNT, VERDICT_FACT)]
 
     async def _select(self, sql: str, *parameters: Any) -> list[Any]:
         async with self._reading():

@@ -95,9 +95,8 @@ class _Work:
         self._rows += 1
         name, expected = f"facts row {row.seq}", self._seq + 1
         if row.seq != expected:
-            self.blame(
-                name, "seq", f"number {expected} was to follow: a row is missing or renumbered"
-            )
+            text = f"number {expected} was to follow: a row is missing or renumbered"
+            self.blame(name, "seq", text)
         self._seq = row.seq
         body, problem = _parsed(row.body)
         proof, sound = await self._proof(row, body, name)
@@ -110,9 +109,7 @@ class _Work:
             if row.id != fact.id:
                 self.blame(name, "id", f"the fact's own is {fact.id.hex()[:16]}")
             if row.kind != fact.kind:
-                self.blame(
-                    name, "kind", f"it is {row.kind}, and the fact's own is {int(fact.kind)}"
-                )
+                self.blame(name, "kind", f"it is {row.kind}; the fact is of kind {int(fact.kind)}")
             if row.task != getattr(fact, "task", b""):
                 self.blame(name, "task", "it is not the task that the fact is about")
         own = fact.id if fact is not None else row.id

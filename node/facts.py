@@ -283,7 +283,11 @@ def _evidence_fact(proof: bytes, network: bytes) -> EvidenceFact:
     problem = evidence_problem(first, second, codec.reader())
     if problem is not None:
         raise BadProof(problem)
-    if Ctx.unpack(first.ctx).network != network:
+    try:
+        of = Ctx.unpack(first.ctx).network
+    except ValueError as error:
+        raise BadProof(f"the evidence is malformed: {error}") from None
+    if of != network:
         raise BadProof("the evidence is of another network")
     return EvidenceFact(member=first.signer)
 

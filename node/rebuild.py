@@ -125,7 +125,7 @@ class _Work:
     async def unlearnt(self, task: bytes, me: bytes) -> None:
         """A verdict of which there is no fact."""
         found, name = await self._store.verdict(TaskId(task)), verdict_name(task)
-        if found is None or not found.bundle:
+        if found is None or not found.bundle or self._proven.verdict(task) is not None:
             return
         try:
             decided = Decided.of(Bundle.decode(found.bundle))

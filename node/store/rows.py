@@ -88,8 +88,14 @@ def _fact_columns(row: FactRow) -> tuple[Any, ...]:
 
 def to_fact(row: Any) -> FactRow:
     """The fact in a row of `FACTS`."""
-    seq, id_, kind, task, body, proof, head = row
+    seq, _, kind, *_ = row
+    id_, task, body, proof, head = (_blob(row[at]) for at in (1, 3, 4, 5, 6))
     return FactRow(seq=seq, id=id_, kind=kind, task=task, body=body, proof=proof, head=head)
+
+
+def _blob(value: Any) -> bytes:
+    """Bytes, whatever another program's SQL may have made of the column."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
 
 def _columns(envelope: Envelope) -> tuple[Any, ...]:

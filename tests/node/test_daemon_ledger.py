@@ -218,7 +218,7 @@ SPOILS = {
     "id": "UPDATE facts SET id = randomblob(32) WHERE seq = 2",
     "kind": "UPDATE facts SET kind = 2 WHERE seq = 1",
     "task": "UPDATE facts SET task = randomblob(32) WHERE seq = 3",
-    "body": "UPDATE facts SET body = replace(body, '9000', '1000') WHERE seq = 1",
+    "body": "UPDATE facts SET body = replace(body, '\"winner\":0', '\"winner\":1') WHERE seq = 1",
     "proof": "UPDATE facts SET proof = randomblob(90) WHERE seq = 3",
     "head": "UPDATE facts SET head = randomblob(32) WHERE seq = 2",
 }
@@ -233,7 +233,7 @@ VERDICT_SPOILS = {
 
 
 async def test_a_tampered_row_is_named_with_its_field(tmp_path: Path, quorate: Command) -> None:
-    names = NAMES[:4]
+    names, rebuild = NAMES[:4], ("reputation", "rebuild", tmp_path / "alice")
     async with Grove(tmp_path, *names, models={**MODELS, "dave": MODELS["mallory"]}) as grove:
         await grove.start(*names)
         await grove.linked()
@@ -241,12 +241,12 @@ async def test_a_tampered_row_is_named_with_its_field(tmp_path: Path, quorate: C
         alice = grove.nodes["alice"]
         alice.runner.sharing.append(alice.runner.ledger.convict(*pair(grove, "bob")))
         await alice.feedback(statement(grove, "alice", opened.id))
-        beside = await asyncio.to_thread(quorate, "reputation", "rebuild", tmp_path / "alice")
+        beside = await asyncio.to_thread(quorate, *rebuild)
         assert beside.code == exits.OK, beside.out
         digest = book(alice).digest.hex()
         await grove.stop("alice")
     path = alice.config.store
-    good = quorate("reputation", "rebuild", tmp_path / "alice", "--json")
+    good = await asyncio.to_thread(quorate, *rebuild, "--json")
     assert (good.code, good.data["digest"], good.data["rows"]) == (exits.OK, digest, 3)
     assert good.data["same"]
     whole = path.read_bytes()
@@ -257,11 +257,11 @@ async def test_a_tampered_row_is_named_with_its_field(tmp_path: Path, quorate: C
                 raw.executescript(f"DROP TRIGGER fact_fixed; {sql};")
                 raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             raw.close()
-            found = quorate("reputation", "rebuild", tmp_path / "alice", "--json")
+            found = await asyncio.to_thread(quorate, *rebuild, "--json")
             assert found.code == exits.NEGATIVE, (table, field)
             named = {(one["row"].split()[0], one["field"]) for one in found.data["damage"]}
             assert named == {(table, field)}, (table, field, found.data["damage"])
-            plain = quorate("reputation", "rebuild", tmp_path / "alice")
+            plain = await asyncio.to_thread(quorate, *rebuild)
             assert f"damaged: {table} row" in plain.out
             assert f"field {field}" in plain.out
 

@@ -44,6 +44,11 @@ TURNED_AWAY: Final = 4_096
 go, which costs a fetch."""
 
 
+PASSING: Final = frozenset({"no_verdict", "not_asked"})
+"""Reasons that say nothing against a fact: its verdict may still come, and whoever gave it out of
+turn must not keep it from being fetched in its turn."""
+
+
 class Sharing:
     """The runner's side of the comparison."""
 
@@ -180,8 +185,8 @@ class Sharing:
             self._refuse(member, "bad_proof", str(error))
         except Refused as error:
             self._refuse(member, error.code, str(error))
-            if error.code != "no_verdict" and kind is not FactKind.VERDICT:
-                self._turn_away(proven.id)  # what lacks its verdict may still find it
+            if kind is not FactKind.VERDICT and error.code not in PASSING:
+                self._turn_away(proven.id)
 
     def append(self, rows: list[FactRow]) -> None:
         """Have rows stored with the next turn's commit, and tell the others."""

@@ -62,6 +62,8 @@ class Listener:
         self.held: list[Envelope] = []
         self.ids = IdSet()
         self.facts: dict[bytes, ProvenFact] = {}
+        self.lacking: list[bytes] = []
+        """Ids of facts that were asked for."""
         self.events: list[Event] = []
         self.gate = asyncio.Event()
         """Fetches and watches end only when this is set."""
@@ -101,6 +103,8 @@ class Listener:
         yield self.ids.summary(prefix)
 
     async def serve_facts(self, member: bytes, ids: tuple[bytes, ...]) -> AsyncIterator[ProvenFact]:
+        self.lacking += ids
+        self._news.set()
         for one in ids:
             if one in self.facts:
                 yield self.facts[one]

@@ -169,25 +169,40 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Views:
+    """What a member's own ledger says of every member, by skill (R2b, L2).
+
+    In committee order, own entry included and ignored, in bp with 5,000 as neutral. `authors`
+    is how good their drafts are, `judges` how good their judgments. Both empty: no view.
+    """
+
+    authors: tuple[int, ...] = ()
+    judges: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("authors", "judges"):
+            views: tuple[int, ...] = getattr(self, name)
+            _need(len(views) <= MAX_MEMBERS, f"views.{name}: more than a committee has members")
+            for view in views:
+                _range(view, 0, ONE, f"views.{name}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """A hiding commitment to a proposal (R2), or an abstention with its reason (R0).
 
-    `commitment` is 32 bytes, zero when abstaining. `views` (round 1 only) holds this
-    member's reputation view of every member in committee order, own entry included and
-    ignored, in bp with 5,000 as neutral (R2b); empty in later rounds.
+    `commitment` is 32 bytes, zero when abstaining. `views` are this member's, in round 1
+    only (R2b).
     """
 
     commitment: bytes
     abstain: str = ""
-    views: tuple[int, ...] = ()
+    views: Views = Views()
 
     def __post_init__(self) -> None:
         _length(self.commitment, 32, "commitment")
         _text(self.abstain, MAX_REASON, "abstain")
         _need((self.commitment == bytes(32)) == bool(self.abstain), "commit xor abstain")
-        _need(len(self.views) <= MAX_MEMBERS, "views: more than a committee has members")
-        for view in self.views:
-            _range(view, 0, ONE, "view")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,11 @@ class Policy:
         ("blend", "bradley_terry", "quadratic", "majority", "borda"),
         "which figure names the winner",
     )
+    weights: str = _choice(
+        "reputation",
+        ("reputation", "equal"),
+        "what a member's word weighs: by its reputation, or the same as everybody's (L3)",
+    )
     blend_proposals: int = _figure(
         3_000, 0, ONE, "bp", "share of the proposals' own beliefs in the blended belief (O4)"
     )

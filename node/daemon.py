@@ -14,29 +14,34 @@ from consensus.deliberation.scribe import Kept
 from consensus.envelope import Ctx, Envelope, Kind
 from consensus.policy import Policy
 from consensus.ports import Message
+from reputation import FactKind, FeedbackFact
+from reputation.digests import Summary
 
-from . import federation_file, identity, memory
+from . import facts, federation_file, identity, memory
 from .clock import Clock, SystemClock
 from .config import Config, control_socket
 from .entrance import RefusedTask, pruned_text
 from .entropy import Entropy, SystemEntropy
 from .evidence import EvidenceShelf
+from .facts import BadProof
 from .federation import Federation, FederationError
 from .house import House
 from .identity import Identity
 from .intake import Intake
+from .ledger import Refused
 from .log import get_logger
 from .memory import Mark
 from .models import registry
 from .models.base import Model
 from .runner import Runner
 from .store.contract import BadReference, StoreError
-from .store.records import Slot
+from .store.records import FactRow, Slot
 from .store.sqlite import SqliteStore
 from .wire import codec
 from .wire.admission import Refusal
 from .wire.control import Ask, ControlError, ControlServer, NotFound
 from .wire.frames import FetchRequest, Frame, Hello, LinkRefusal
+from .wire.ledger import ProvenFact
 from .wire.limits import Limits
 from .wire.mesh import Mesh
 from .wire.watch import Event, WatchRequest
@@ -76,6 +81,7 @@ class Daemon:
         self.house = House(
             config=config, store=store, mark=mark, clock=clock, skew_ms=limits.skew_ms
         )
+        self._shelf = EvidenceShelf(config.store.parent / "evidence")
         self.runner = Runner(
             reader=codec.reader(),
             writer=codec.writer(me.signing),
@@ -92,7 +98,7 @@ class Daemon:
             model_calls=config.model.calls,
             clock=clock,
             entropy=entropy,
-            shelf=EvidenceShelf(config.store.parent / "evidence"),
+            shelf=self._shelf,
         )
         self.house.forgot, self.house.gone = self.runner.archive.forget, self.runner.archive.pruned
         self.mesh = Mesh(
@@ -234,6 +240,7 @@ class Daemon:
     async def _resume(self) -> None:
         """Take up undecided tasks where the stored slots left them (A13)."""
         await self.runner.archive.open(self.house.forgotten_ms())
+        await self.runner.ledger.open(self._store, self._shelf.files())
         for row in await self._store.tasks(undecided=True):
             opened = self.runner.gate.admit(row.opening)
             if isinstance(opened, Refusal):
@@ -250,6 +257,7 @@ class Daemon:
         self._skew_ms[member] = hello.wall_ms - self._clock.wall_ms()
         self.runner.links_changed()
         self.runner.sync.link_up(member)
+        self.runner.sharing.link_up(member)
 
     def link_down(self, member: bytes, reason: LinkRefusal) -> None:  # noqa: ARG002
         """A link ended."""
@@ -265,6 +273,8 @@ class Daemon:
             self.runner.sync.wanted(member, want)
         for offer in frame.offers:
             self.runner.sync.offered(member, offer)
+        if frame.ledger:
+            self.runner.sharing.digested(member, frame.ledger)
 
     def rtt(self, member: bytes, ms: int) -> None:
         """A round trip was measured."""
@@ -273,6 +283,14 @@ class Daemon:
     def serve_fetch(self, member: bytes, request: FetchRequest) -> AsyncIterator[Envelope]:
         """Envelopes for a member."""
         return self.runner.sync.serve_fetch(member, request)
+
+    def serve_summary(self, member: bytes, prefix: bytes) -> AsyncIterator[Summary]:
+        """A summary of the ledger for a member."""
+        return self.runner.sharing.serve_summary(member, prefix)
+
+    def serve_facts(self, member: bytes, ids: tuple[bytes, ...]) -> AsyncIterator[ProvenFact]:
+        """Facts for a member."""
+        return self.runner.sharing.serve_facts(member, ids)
 
     def serve_watch(self, member: bytes, request: WatchRequest) -> AsyncIterator[Event]:
         """A member's command line follows a task here; every member may."""
@@ -366,6 +384,25 @@ class Daemon:
                 for peer in self.mesh.status()
             ],
         }
+
+    async def feedback(self, statement: bytes) -> dict[str, Any]:
+        """Take a client's signed statement into the ledger (L1). Raises `ControlError`."""
+        try:
+            fact = facts.prove(FactKind.FEEDBACK, statement, self.federation.network)
+            assert isinstance(fact, FeedbackFact)
+            rows = await self.runner.sharing.enter(fact, statement)
+        except (BadProof, Refused) as error:
+            raise ControlError(f"the statement is not taken: {error}") from None
+        if rows:
+            await self._store_now(rows)
+        return {"task": fact.task.hex(), "fact": fact.id.hex(), "new": bool(rows)}
+
+    async def _store_now(self, rows: list[FactRow]) -> None:
+        """Have rows stored, and wait until they are on the disk."""
+        stored = asyncio.Event()
+        self.runner.sharing.append(rows)
+        self.runner.tick.acts.append(stored.set)
+        await stored.wait()
 
     def _remembers_all(self) -> bool:
         """Whether no task that could still come is older than this database's memory (A13)."""

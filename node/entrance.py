@@ -205,6 +205,7 @@ class Entrance:
             refusal=refusal,
             active=active,
             kept=kept,
+            views=r.ledger.views(spec),
         )
         account = account or opened.signer
         live = Live(

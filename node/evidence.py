@@ -1,5 +1,6 @@
 """Evidence of equivocation, kept as files that anyone can check (rules S4, A15)."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from consensus.envelope import Envelope, Kind
@@ -21,6 +22,15 @@ class EvidenceShelf:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+
+    def files(self) -> Iterator[bytes]:
+        """What the files hold, as far as they can be read; whoever uses them checks them."""
+        if self._directory.is_dir():
+            for path in sorted(self._directory.iterdir())[:FILES]:
+                try:
+                    yield path.read_bytes()
+                except OSError as error:
+                    log.warning("evidence not read", file=path.name, reason=str(error))
 
     def keep(self, first: Envelope, second: Envelope) -> str:
         """Write a pair; returns the file's name, or "" if it is not kept."""

@@ -33,6 +33,9 @@ FILE_MAX: Final = 1_048_576
 FEDERATION_MAX: Final = 256
 """Most members: every pair of them keeps a link."""
 
+CLIENTS_MAX: Final = 256
+"""Most clients: who asks much asks through one."""
+
 NAME_MAX: Final = 64
 """Most characters of a name."""
 
@@ -79,6 +82,19 @@ class FederationMember:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """Somebody whose signed word on a verdict counts (L1): a name for people, a 32-byte key."""
+
+    name: str
+    key: bytes
+
+    def __post_init__(self) -> None:
+        _check_name(self.name, "client name")
+        if not keys.is_valid_public(self.key):
+            raise FederationError(f"client {self.name}: {self.key.hex()} is no Ed25519 key")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Floors:
     """What every committee must satisfy, so that no opener can weaken it (rules S3, S6)."""
 
@@ -104,6 +120,7 @@ class Federation:
     epoch: int
     floors: Floors
     members: tuple[FederationMember, ...]
+    clients: tuple[Client, ...] = ()
 
     def __post_init__(self) -> None:
         _check_name(self.name, "name")
@@ -117,23 +134,27 @@ class Federation:
             )
         if problem := _duplicate(self.members):
             raise FederationError(problem[1])
+        if len(self.clients) > CLIENTS_MAX:
+            raise FederationError(f"{len(self.clients)} clients; at most {CLIENTS_MAX}")
+        for of in ("name", "key"):
+            if len({getattr(client, of) for client in self.clients}) < len(self.clients):
+                raise FederationError(f"two clients have one {of}")
 
     @cached_property
     def hash(self) -> bytes:
         """SHA-256 over everything the file says, epoch included, whatever its order (S3)."""
         members = sorted(self.members, key=lambda member: member.key)
-        return tagged_hash(
-            "federation",
-            canonical.encode(
-                {
-                    "epoch": self.epoch,
-                    "floors": _floors_doc(self.floors),
-                    "members": [_member_doc(member) for member in members],
-                    "name": self.name,
-                    "network": self.network.hex(),
-                }
-            ),
-        )
+        said = {
+            "epoch": self.epoch,
+            "floors": _floors_doc(self.floors),
+            "members": [_member_doc(member) for member in members],
+            "name": self.name,
+            "network": self.network.hex(),
+        }
+        if self.clients:  # so files from before there were any keep their hash
+            clients = sorted(self.clients, key=lambda client: client.key)
+            said["clients"] = [_client_doc(client) for client in clients]
+        return tagged_hash("federation", canonical.encode(said))
 
     @cached_property
     def _by_key(self) -> dict[bytes, FederationMember]:
@@ -142,6 +163,14 @@ class Federation:
     def member(self, key: bytes) -> FederationMember | None:
         """The member with the public key `key`, or None."""
         return self._by_key.get(key)
+
+    def is_client(self, key: bytes) -> bool:
+        """Whether the word of this key on any verdict counts."""
+        return any(client.key == key for client in self.clients)
+
+    def with_client(self, client: Client) -> "Federation":
+        """The next epoch of this federation, `client` added. Raises `FederationError`."""
+        return replace(self, epoch=self.epoch + 1, clients=(*self.clients, client))
 
     def label(self, key: bytes) -> str:
         """The name of the member with `key`, or the first hex digits of a stranger's key."""
@@ -242,12 +271,18 @@ class _FloorsDoc(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     min_rounds: int = 1
 
 
+class _ClientDoc(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    name: str
+    key: str
+
+
 class _Doc(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     format: str
     name: str
     network: str
     epoch: int
     members: list[MemberDoc] = []
+    clients: list[_ClientDoc] = []
     floors: _FloorsDoc = _FloorsDoc()
 
 
@@ -293,21 +328,26 @@ def parse(data: bytes) -> Federation:
             min_rounds=doc.floors.min_rounds,
         ),
         members=tuple(members),
+        clients=tuple(
+            Client(name=item.name, key=unhex(item.key, f"the key of client {item.name[:80]!r}"))
+            for item in doc.clients
+        ),
     )
 
 
 def render(federation: Federation) -> bytes:
     """The bytes of the file of `federation`; `parse` gives it back."""
-    text = tomli_w.dumps(
-        {
-            "format": FORMAT,
-            "name": federation.name,
-            "network": federation.network.hex(),
-            "epoch": federation.epoch,
-            "floors": _floors_doc(federation.floors),
-            "members": [_member_doc(member) for member in federation.members],
-        }
-    )
+    doc: dict[str, object] = {
+        "format": FORMAT,
+        "name": federation.name,
+        "network": federation.network.hex(),
+        "epoch": federation.epoch,
+        "floors": _floors_doc(federation.floors),
+        "members": [_member_doc(member) for member in federation.members],
+    }
+    if federation.clients:
+        doc["clients"] = [_client_doc(client) for client in federation.clients]
+    text = tomli_w.dumps(doc)
     return text.encode("utf-8")
 
 
@@ -341,6 +381,10 @@ def _member_doc(member: FederationMember) -> dict[str, str]:
         "family": member.family,
         "certificate": base64.b64encode(member.certificate).decode("ascii"),
     }
+
+
+def _client_doc(client: Client) -> dict[str, str]:
+    return {"name": client.name, "key": client.key.hex()}
 
 
 def _floors_doc(floors: Floors) -> dict[str, str | int]:

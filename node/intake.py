@@ -58,9 +58,13 @@ class Intake:
         """A13: False for a task opened before this node's memory begins."""
         return spec.opened_at_ms >= self.signs_after_ms
 
+    def full(self) -> str:
+        """Why nothing new is stored at all, or ""."""
+        return self.quota.brimming(self.used())
+
     def ignored(self, opened: Message, load: Load, wall_ms: int) -> str:
         """Why `opened`, which is not taken part in, gets no answer at all, or "" if it does."""
-        if brimming := self.quota.brimming(self.used()):
+        if brimming := self.full():
             return brimming
         if self.federation.member(opened.signer) is None:
             return f"its opener {opened.signer.hex()[:16]} is not a member of the federation"

@@ -7,12 +7,13 @@ what it could not store.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from consensus.agreement.effects import Convict, Persist, Send, SetTimer, TimerKey, Want
+from consensus.bodies import TaskOpen
 from consensus.committee import Committee
 from consensus.deliberation.effects import (
     Behind,
@@ -34,6 +35,7 @@ from consensus.deliberation.effects import (
 from consensus.envelope import Envelope, Kind, Stage, TaskId
 from consensus.ports import Reader, Writer
 from consensus.verdict import Bundle
+from reputation.digests import Summary
 
 from .archive import Archive
 from .clock import Clock, monotonic_ms
@@ -43,14 +45,26 @@ from .entrance import Entrance
 from .entropy import Entropy
 from .evidence import EvidenceShelf
 from .intake import Intake
-from .live import Live
+from .ledger import Ledger
+from .live import Live, Traffic
 from .log import get_logger
 from .models.base import Model
+from .sharing import Sharing
 from .store.contract import Store, StoreError
-from .store.records import Batch, Closed, Slot, TaskRow, TaskState, VerdictRow, listed
+from .store.records import (
+    Batch,
+    Closed,
+    FactRow,
+    Slot,
+    TaskRow,
+    TaskState,
+    VerdictRow,
+    listed,
+)
 from .sync import Sync
 from .wire.admission import Code, Gate, Refusal
 from .wire.frames import FetchRequest, Frame, envelope_size
+from .wire.ledger import ProvenFact
 from .wire.watch import Event
 
 log = get_logger("runner")
@@ -72,6 +86,14 @@ class Peers(Protocol):
         """Envelopes from a member, apart from the link."""
         ...
 
+    async def summarise(self, member: bytes, prefix: bytes) -> Summary:
+        """What a member's ledger holds below a prefix."""
+        ...
+
+    def facts(self, member: bytes, ids: tuple[bytes, ...]) -> AsyncIterator[ProvenFact]:
+        """Facts from a member, not yet checked."""
+        ...
+
 
 @dataclass(kw_only=True)
 class Tick:
@@ -81,6 +103,7 @@ class Tick:
     slots: list[Slot] = field(default_factory=list)
     verdicts: list[VerdictRow] = field(default_factory=list)
     closed: list[Closed] = field(default_factory=list)
+    facts: list[FactRow] = field(default_factory=list)
     acts: list[Callable[[], None]] = field(default_factory=list)
 
     def batch(self) -> Batch:
@@ -90,6 +113,7 @@ class Tick:
             slots=tuple(self.slots),
             verdicts=tuple(self.verdicts),
             closed=tuple(self.closed),
+            facts=tuple(self.facts),
         )
 
 
@@ -116,6 +140,8 @@ class Runner:
         self.archive = Archive(store)
         self.gate = Gate(network=self.federation.network, task=self._committee, reader=reader)
         self.sync = Sync(self)
+        self.ledger = Ledger(me=self.me, federation=self.federation)
+        self.sharing = Sharing(self, self.ledger, store)
         self.consultant = Consultant(model, model_calls, self.step)
         self.entrance = Entrance(
             self, reader=reader, writer=writer, store=store, clock=clock, entropy=entropy
@@ -151,6 +177,7 @@ class Runner:
             sync.cancel()
             self.sync.lookups.cancel()
             self.sync.fetches.cancel()
+            self.sharing.stop()
             for live in self.live.values():
                 live.cancel()
 
@@ -291,7 +318,9 @@ class Runner:
         )
 
     def _convict(self, live: Live, effect: Convict) -> None:
-        path = self._shelf.keep(effect.first.envelope, effect.second.envelope)
+        pair = effect.first.envelope, effect.second.envelope
+        path = self._shelf.keep(*pair)
+        self.sharing.append(self.ledger.convict(*pair))
         log.warning(
             "equivocation",
             task=live.task.id.hex()[:8],
@@ -301,33 +330,59 @@ class Runner:
             evidence=path,
         )
 
+    def _keep(
+        self,
+        bundle: Bundle,
+        spec: TaskOpen,
+        figures: Mapping[str, Any],
+        acceptances: Iterable[Envelope] = (),
+        **cost: Any,
+    ) -> dict[str, Any]:
+        """Have a verdict stored, with its facts in the same commit (L1); its summary."""
+        decision = figures["decision"]
+        summary = {
+            "answer": listed(decision["answer"]),
+            "domain": spec.domain,
+            "probability": decision["probability"],
+            "reason": decision["reason"],
+            "rounds": len(bundle.rounds),
+            "status": decision["status"],
+            "warnings": decision["warnings"],
+            **cost,
+        }
+        row = VerdictRow(
+            task=TaskId(bundle.task),
+            verdict=bundle.id,
+            bundle=bundle.encode(),
+            decided_at_ms=self._clock.wall_ms(),
+            summary=summary,
+        )
+        self.tick.verdicts.append(row)
+        self.sharing.append(self.ledger.decided(bundle, acceptances))
+        return summary
+
+    def adopt(self, bundle: Bundle, spec: TaskOpen, figures: Mapping[str, Any]) -> None:
+        """Keep a verdict that another member gave, verified, of a task that is not live here."""
+        self._keep(bundle, spec, figures, ms=0, traffic=Traffic().to_dict())
+        self.archive.keep(bundle, spec)
+        self.sync.missed.found(bundle.task)
+
     def _finish(self, live: Live, finish: Finish) -> None:
         """Store the verdict with whatever else this turn stores, then tell."""
         bundle = Bundle.of(finish)
         figures = live.task.round.values[Stage.OUTCOME].figures
         assert figures is not None
         elapsed = self.now - live.began_ms
-        summary = {
-            "answer": listed(figures["decision"]["answer"]),
-            "domain": live.task.spec.domain,
-            "ms": elapsed,
-            "probability": figures["decision"]["probability"],
-            "reason": figures["decision"]["reason"],
-            "rounds": len(finish.rounds),
-            "status": figures["decision"]["status"],
-            "traffic": live.traffic.to_dict(),
-            "warnings": figures["decision"]["warnings"],
-        }
-        row = VerdictRow(
-            task=TaskId(live.task.id),
-            verdict=bundle.id,
-            bundle=bundle.encode(),
-            decided_at_ms=self._clock.wall_ms(),
-            summary=summary,
-        )
         if not live.stored:
             self.tick.tasks.append(live.row)
-        self.tick.verdicts.append(row)
+        summary = self._keep(
+            bundle,
+            live.task.spec,
+            figures,
+            [message.envelope for message in live.task.acceptances()],
+            ms=elapsed,
+            traffic=live.traffic.to_dict(),
+        )
 
         def settle() -> None:
             self.archive.keep(bundle, live.task.spec)

@@ -18,6 +18,7 @@ from ..bodies import (
     Pair,
     Proposal,
     Usage,
+    Views,
 )
 from ..envelope import Kind, MessageId, Stage
 from ..masking import judging_order
@@ -101,9 +102,9 @@ class Desk:
         body = Commit(commitment=bytes(32), abstain=_readable(reason), views=self._views())
         task.submit(Stage.SLATE, Kind.COMMIT, body)
 
-    def _views(self) -> tuple[int, ...]:
+    def _views(self) -> Views:
         """R2b: this member's view of the others travels in its commit of round 1."""
-        return self._task.views if self._task.round.number == 1 else ()
+        return self._task.views if self._task.round.number == 1 else Views()
 
     # -- exchange ---------------------------------------------------------------------
 

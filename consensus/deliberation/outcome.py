@@ -10,7 +10,17 @@ from typing import Any
 
 from ..agreement.instance import value_id
 from ..agreement.validity import Invalid, Pending, Valid, Validity
-from ..bodies import COUNT_CAP, Ballot, Commit, Opening, Proposal, Report, Seal, TaskOpen
+from ..bodies import (
+    COUNT_CAP,
+    Ballot,
+    Commit,
+    Opening,
+    Proposal,
+    Report,
+    Seal,
+    TaskOpen,
+    Views,
+)
 from ..committee import FaultMode
 from ..envelope import Ctx, Kind, MessageId, Stage
 from ..masking import alias_claim, commitment, seal, strike
@@ -102,13 +112,15 @@ def figures(value: PointValue, facts: Facts, *, masked: bool = True) -> dict[str
         ballots.append(CountedBallot(voter=voter, ballot=counted if masked else ballot))
     committee = facts.spec.committee
     before = facts.previous
+    authors, judges = _weights(facts)
     result = tally(
         spec=facts.spec.answer,
         policy=committee.policy,
         quorum=committee.quorum,
         candidates=candidates,
         ballots=tuple(ballots),
-        weights=_weights(facts),
+        weights=authors,
+        judging=judges,
         seed=value_id(facts.slate_value),
         first_vote=None if before is None else before["tally"]["baselines"]["first_vote"],
     )
@@ -245,17 +257,28 @@ def _candidates(opened: _Opened, facts: Facts) -> tuple[Candidate, ...] | Pendin
 # -- what goes in beside the ballots ----------------------------------------------------
 
 
-def _weights(facts: Facts) -> Weights:
-    """R2b: weights from the views in round 1's commits, carried from outcome to outcome."""
+def _weights(facts: Facts) -> tuple[Weights, Weights]:
+    """R2b, L3: what members weigh as authors and as judges, from the views in round 1's
+    commits, carried from outcome to outcome."""
     if facts.previous is not None:
         carried = facts.previous["tally"]
-        return Weights(scores=tuple(carried["scores"]), weights=tuple(carried["weights"]))
-    quorum = facts.spec.committee.quorum
-    views: list[tuple[int, ...] | None] = [None] * quorum.n
+        authors, judges = (
+            Weights(
+                scores=tuple(carried[f"{skill}scores"]), weights=tuple(carried[f"{skill}weights"])
+            )
+            for skill in ("", "judge_")
+        )
+        return authors, judges
+    committee = facts.spec.committee
+    views = [Views()] * committee.quorum.n
     for position, message in _by_position(facts.slate.ids, facts).items():
         assert isinstance(message.body, Commit)
         views[position] = message.body.views
-    return weigh(views, quorum)
+    authors = weigh([view.authors for view in views], committee.quorum)
+    judges = weigh([view.judges for view in views], committee.quorum)
+    if committee.policy.weights == "equal":
+        return authors.equalled(), judges.equalled()
+    return authors, judges
 
 
 def _claims(value: PointValue, facts: Facts) -> Claims:

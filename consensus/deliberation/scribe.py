@@ -6,7 +6,7 @@ the payload of the opening. Keys, nonces and salts grow again from the task's on
 
 from dataclasses import dataclass, replace
 
-from ..bodies import Ballot, Body, Commit, Opening, Proposal, Seal
+from ..bodies import Ballot, Body, Commit, Opening, Proposal, Seal, Views
 from ..envelope import VOTES, Ctx, Envelope, Kind, Stage, preimage
 from ..masking import RoundSecrets, alias_claim, commitment, seal
 from ..ports import Message, Writer
@@ -114,7 +114,7 @@ class Scribe:
         )
         return Message(envelope=envelope, kind=Kind.PROPOSAL, ctx=ctx, body=proposal)
 
-    def commit(self, round_: int, proposal: Message, views: tuple[int, ...]) -> Commit:
+    def commit(self, round_: int, proposal: Message, views: Views) -> Commit:
         """The commitment to an alias-signed proposal (R2)."""
         secrets = RoundSecrets.of(self._secret, round_)
         return Commit(

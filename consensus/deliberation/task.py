@@ -18,7 +18,7 @@ from ..agreement.effects import (
     TimerKey,
 )
 from ..agreement.timing import Timing
-from ..bodies import Acceptance, Batch, Body, Commit, TaskOpen
+from ..bodies import Acceptance, Batch, Body, Commit, TaskOpen, Views
 from ..envelope import POINTS, VOTES, Kind, MessageId, Stage
 from ..ports import Message, Reader, Writer
 from .deciding import Deciding
@@ -59,7 +59,7 @@ class Task:
     `opened` is the verified TaskOpen; `refusal` a reason not to take part (S7), empty to
     accept. `active` is False for a member that may not sign here (A13): it follows and learns
     the verdict. `secret` are 32 bytes known to this member alone, `kept` its own stored
-    messages, `views` its reputation views in committee order.
+    messages, `views` what its ledger says of the members.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Task:
         refusal: str = "",
         active: bool = True,
         kept: tuple[Kept, ...] = (),
-        views: tuple[int, ...] = (),
+        views: Views | None = None,
     ) -> None:
         assert isinstance(opened.body, TaskOpen)
         self.opened = opened
@@ -89,7 +89,8 @@ class Task:
         self.member = self.committee.position(self.me) is not None
         self.active = active and self.member and not refusal
         self.mute = not active or not self.member
-        self.views = views or (NEUTRAL,) * self.quorum.n
+        neutral = (NEUTRAL,) * self.quorum.n
+        self.views = views or Views(authors=neutral, judges=neutral)
         self.now = 0
         self.out: list[Effect] = []
         self.rounds: list[RoundState] = []
@@ -177,6 +178,10 @@ class Task:
         if self.rounds and self.round.holds(item):
             return True
         return any(message.id == item for message in self._acceptances.values())
+
+    def acceptances(self) -> tuple[Message, ...]:
+        """The answers to the TaskOpen that are held, refusals among them (S7)."""
+        return tuple(self._acceptances.values())
 
     def wanted(self) -> tuple[MessageId, ...]:
         """Ids that are named here and not held: to be asked for again until they come."""

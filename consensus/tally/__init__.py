@@ -1,6 +1,6 @@
 """The tally: pure functions of the agreed candidates and ballots (rules O1 to O6)."""
 
-from .answers import AnswerClass, Classes, Void, classes, normalise
+from .answers import AnswerClass, Classes, Void, classes, named, normalise
 from .ballots import Candidate, Claims, CountedBallot
 from .baselines import Baselines
 from .belief import Opinion
@@ -24,6 +24,7 @@ __all__ = [
     "Void",
     "Weights",
     "classes",
+    "named",
     "normalise",
     "tally",
     "weigh",

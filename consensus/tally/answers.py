@@ -101,6 +101,13 @@ def normalise(spec: AnswerSpec, answer: str) -> tuple[str | None, str]:
     assert_never(spec.kind)
 
 
+def named(spec: AnswerSpec, answer: str) -> str:
+    """What figures call the canonical answer `answer`: itself, but a free text by its hash."""
+    if spec.kind is AnswerKind.TEXT:
+        return tagged_hash("answer", answer.encode("utf-8")).hex()
+    return answer
+
+
 def classes(spec: AnswerSpec, candidates: Sequence[Candidate], seed: bytes) -> Classes:
     """Group `candidates` by their normalised answers; order and ties as `Classes` says.
 
@@ -132,8 +139,7 @@ def arranged(spec: AnswerSpec, items: Sequence[AnswerClass], void: Sequence[Void
 
 def _class(spec: AnswerSpec, answer: str, alike: Sequence[Candidate], seed: bytes) -> AnswerClass:
     """The class of the candidates `alike`, ascending by id, whose canonical answer is `answer`."""
-    free = spec.kind is AnswerKind.TEXT
-    name = tagged_hash("answer", answer.encode("utf-8")).hex() if free else answer
+    free, name = spec.kind is AnswerKind.TEXT, named(spec, answer)
     return AnswerClass(
         answer=name,
         text=alike[0].proposal.answer if free else answer,

@@ -16,8 +16,8 @@ class Baselines:
 
     `majority` is the most proposed answer, `majority_tied` all answers that share first
     place if more than one does (H(seed, class) then chose). `borda` wins most comparisons.
-    `best_member` is the answer of the member with the highest score, None while several
-    answers share it. `mean_belief` is the option with the highest unweighted mean of the
+    `best_member` is the answer of the member with the highest score as an author, None while
+    several answers share it. `mean_belief` is the option with the highest unweighted mean of the
     proposals' beliefs, `mean_belief_share` that mean in bp: what a coordinator that sees
     every model's probabilities would say, be it proposed by nobody. `first_vote` is round
     1's majority.

@@ -22,7 +22,11 @@ from .same import components, join, links
 
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """Figures per class, in the order of `classes.items`, each computed when asked for."""
+    """Figures per class, in the order of `classes.items`, each computed when asked for.
+
+    `weights` are the members' as authors, for what their proposals believe; `judging` their
+    weights as judges, for what their ballots say (L2).
+    """
 
     spec: AnswerSpec
     policy: Policy
@@ -30,6 +34,7 @@ class Count:
     opinions: tuple[Opinion, ...]
     readings: tuple[Reading, ...]
     weights: tuple[int, ...]
+    judging: tuple[int, ...]
 
     @cached_property
     def fit(self) -> Fit:
@@ -53,10 +58,10 @@ class Count:
     def support(self) -> tuple[int, ...]:
         """Net quadratic support in -10,000..10,000 (O3): mean votes of those who voted."""
         voting = [reading for reading in self.readings if reading.votes]
-        whole = sum(self.weights[reading.voter] for reading in voting)
+        whole = sum(self.judging[reading.voter] for reading in voting)
         return tuple(
             scaled(
-                fsum(self.weights[reading.voter] * reading.votes[at] for reading in voting) / whole,
+                fsum(self.judging[reading.voter] * reading.votes[at] for reading in voting) / whole,
                 ONE_BP,
             )
             if whole
@@ -172,7 +177,7 @@ class Count:
         count = sum(map(len, self._groups))
         cells: list[list[list[float]]] = [[[] for _ in range(count)] for _ in range(count)]
         for reading in self.readings:
-            weight = self.weights[reading.voter] / ONE_BP
+            weight = self.judging[reading.voter] / ONE_BP
             for item in reading.pairs if self._over_candidates else reading.comparisons:
                 share = item.won / item.of
                 cells[item.first][item.second].append(weight * share)
@@ -189,10 +194,12 @@ def count(
     weights: tuple[int, ...],
     seed: bytes,
     t: int,
+    judging: tuple[int, ...] | None = None,
 ) -> Count:
     """Group the candidates, read the ballots; figures follow as they are asked for.
 
     `t` ballots at least must call two free texts the same before they are one class (O1).
+    Without `judging` members weigh as judges what they weigh as authors.
     """
     plain = Count(
         spec=spec,
@@ -201,6 +208,7 @@ def count(
         opinions=(),
         readings=(),
         weights=weights,
+        judging=weights if judging is None else judging,
     )
     grouped = plain.classes
     if spec.kind is AnswerKind.TEXT and (linked := links(grouped, ballots, t)):

@@ -79,7 +79,8 @@ class Tally:
     classes. `ballots` counts those that did not abstain.
 
     `groups` (the classes in full) and `opinions` are what the plateau reads on; `to_dict`
-    leaves them out, as they follow from the proposals.
+    leaves them out, as they follow from the proposals. `weights` are the members' as authors,
+    `judging` as judges.
     """
 
     status: Status
@@ -95,6 +96,7 @@ class Tally:
     robustness: Robustness
     baselines: Baselines
     weights: Weights
+    judging: Weights
     groups: tuple[AnswerClass, ...]
     opinions: tuple[Opinion, ...]
 
@@ -110,6 +112,8 @@ class Tally:
             "belief": self.belief,
             "classes": [item.to_dict() for item in self.classes],
             "converged": self.converged,
+            "judge_scores": list(self.judging.scores),
+            "judge_weights": list(self.judging.weights),
             "robust": {
                 "fragile": self.robustness.fragile,
                 "least": self.robustness.least,
@@ -136,22 +140,32 @@ def tally(
     weights: Weights,
     seed: bytes,
     first_vote: str | None,
+    judging: Weights | None = None,
 ) -> Tally:
     """Count a round.
 
     `candidates` and `ballots` are those that count (V4, R8), at most one a member, the
     diagonal struck (R9), in any order. `seed` is agreed before any of them was opened (O6).
     `first_vote` is round 1's majority, None in round 1: `baselines.first_vote` of the round
-    before, as it was agreed.
+    before, as it was agreed. `weights` are the members' as authors, `judging` as judges, the
+    same if left out.
     Raises `ValueError` if a member is out of range or speaks twice.
     """
     _check(quorum.n, [item.author for item in candidates], "candidate")
     _check(quorum.n, [item.voter for item in ballots], "ballot")
-    if len(weights.weights) != quorum.n:
-        raise ValueError(f"{len(weights.weights)} weights for a committee of {quorum.n}")
+    judging = weights if judging is None else judging
+    for given in (weights, judging):
+        if len(given.weights) != quorum.n:
+            raise ValueError(f"{len(given.weights)} weights for a committee of {quorum.n}")
     cast = [item for item in ballots if not item.ballot.abstain]
     recount = partial(
-        count, spec=spec, policy=policy, weights=weights.weights, seed=seed, t=quorum.t
+        count,
+        spec=spec,
+        policy=policy,
+        weights=weights.weights,
+        judging=judging.weights,
+        seed=seed,
+        t=quorum.t,
     )
     first = recount(candidates, cast)
     status = _status(first, len(cast), quorum)
@@ -174,6 +188,7 @@ def tally(
         ),
         baselines=baselines(first, weights, first_vote),
         weights=weights,
+        judging=judging,
         groups=first.classes.items,
         opinions=first.opinions,
     )

@@ -16,7 +16,7 @@ silence it (exclusion takes evidence), and no cap could be met beside silent mem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """One figure a member, in committee order, in bp.
+    """One figure a member for one skill (L2), in committee order, in bp.
 
     `scores` are the combined views (5,000 is neutral). `weights` average one (10,000 each
     where all scores are equal), and the f heaviest sum to less than half of all.
@@ -24,6 +24,10 @@ class Weights:
 
     scores: tuple[int, ...]
     weights: tuple[int, ...]
+
+    def equalled(self) -> "Weights":
+        """The same scores, which weigh nothing: the policy says `weights = equal`."""
+        return Weights(scores=self.scores, weights=(ONE_BP,) * len(self.scores))
 
     @classmethod
     def neutral(cls, n: int) -> "Weights":

@@ -10,7 +10,7 @@ from consensus.committee import MAX_MEMBERS, FaultMode, Quorum
 from .. import config as node_config
 from .. import federation_file
 from ..entropy import SystemEntropy
-from ..federation import Federation, FederationError, FederationMember, Floors
+from ..federation import Client, Federation, FederationError, FederationMember, Floors, unhex
 from .output import console, emit, note, say
 
 app = typer.Typer(
@@ -81,6 +81,26 @@ def add(
 
 
 @app.command()
+def add_client(
+    file: File,
+    name: Annotated[str, typer.Argument(help="What people call the client.")],
+    key: Annotated[
+        str, typer.Argument(help="Its public key in hex, as `quorate client init` shows it.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Add a client: somebody whose signed word on verdicts counts for reputation."""
+    client = Client(name=name, key=unhex(key.strip().lower(), "the client's key"))
+    changed = federation_file.load(file).with_client(client)
+    federation_file.save(file, changed)
+    if as_json:
+        emit(_plain(changed))
+        return
+    say(f"Added the client {client.name}: {changed.name} is in epoch {changed.epoch} now.")
+    note("Give every member this file: a node reads it as it starts.")
+
+
+@app.command()
 def show(
     file: Annotated[
         Path,
@@ -115,6 +135,8 @@ def show(
         table.add_row(member.name, member.family, member.address, member.key.hex())
     say("")
     console().print(table)
+    for client in found.clients:
+        say(f"client {client.name}, key {client.key.hex()}")
 
 
 def _tolerance(found: Federation) -> str:
@@ -140,6 +162,7 @@ def _plain(found: Federation) -> dict[str, Any]:
             "min_rounds": found.floors.min_rounds,
         },
         "members": [_member(member) for member in found.members],
+        "clients": [{"name": one.name, "key": one.key.hex()} for one in found.clients],
     }
 
 

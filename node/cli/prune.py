@@ -82,10 +82,12 @@ def _age(text: str) -> int:
 
 async def _prune(config: "Config", older_ms: int, keep: int, dry_run: bool) -> dict[str, Any]:
     """Through the daemon where one runs, else in the store itself."""
+    from .. import federation_file, identity
     from ..clock import SystemClock
     from ..config import control_socket
     from ..entropy import SystemEntropy
     from ..house import sweep
+    from ..ledger import Ledger
     from ..store import database
     from ..store.records import PruneRule
     from ..store.sqlite import SqliteStore
@@ -101,6 +103,12 @@ async def _prune(config: "Config", older_ms: int, keep: int, dry_run: bool) -> d
         raise CliError(str(error)) from None
     now, path = SystemClock().wall_ms(), database.existing(config.store)
     async with await SqliteStore.open(path, now_ms=now, fresh_id=SystemEntropy().draw(16)) as store:
+        if not dry_run:
+            # What verdicts say of members outlives them (L1): first the facts not made yet.
+            await Ledger(
+                me=identity.load(config.identity).public,
+                federation=federation_file.load(config.federation),
+            ).open(store)
         rule = PruneRule(
             decided_before_ms=now - older_ms,
             not_after_before_ms=now - Limits().skew_ms,

@@ -62,6 +62,18 @@ class GetVerdictReply(_message.Message):
     bundle: bytes
     def __init__(self, bundle: _Optional[bytes] = ...) -> None: ...
 
+class FeedbackRequest(_message.Message):
+    __slots__ = ("statement",)
+    STATEMENT_FIELD_NUMBER: _ClassVar[int]
+    statement: bytes
+    def __init__(self, statement: _Optional[bytes] = ...) -> None: ...
+
+class FeedbackReply(_message.Message):
+    __slots__ = ("json",)
+    JSON_FIELD_NUMBER: _ClassVar[int]
+    json: bytes
+    def __init__(self, json: _Optional[bytes] = ...) -> None: ...
+
 class PruneRequest(_message.Message):
     __slots__ = ("older_than_ms", "keep", "dry_run")
     OLDER_THAN_MS_FIELD_NUMBER: _ClassVar[int]

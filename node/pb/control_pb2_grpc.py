@@ -55,6 +55,11 @@ class ControlStub(object):
                 request_serializer=node_dot_pb_dot_control__pb2.ListVerdictsRequest.SerializeToString,
                 response_deserializer=node_dot_pb_dot_control__pb2.ListVerdictsReply.FromString,
                 _registered_method=True)
+        self.Feedback = channel.unary_unary(
+                '/quorate.v1.Control/Feedback',
+                request_serializer=node_dot_pb_dot_control__pb2.FeedbackRequest.SerializeToString,
+                response_deserializer=node_dot_pb_dot_control__pb2.FeedbackReply.FromString,
+                _registered_method=True)
         self.GetVerdict = channel.unary_unary(
                 '/quorate.v1.Control/GetVerdict',
                 request_serializer=node_dot_pb_dot_control__pb2.GetVerdictRequest.SerializeToString,
@@ -96,6 +101,13 @@ class ControlServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Feedback(self, request, context):
+        """Take a client's signed word on a verdict into the ledger (rule L1).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetVerdict(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -131,6 +143,11 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.ListVerdicts,
                     request_deserializer=node_dot_pb_dot_control__pb2.ListVerdictsRequest.FromString,
                     response_serializer=node_dot_pb_dot_control__pb2.ListVerdictsReply.SerializeToString,
+            ),
+            'Feedback': grpc.unary_unary_rpc_method_handler(
+                    servicer.Feedback,
+                    request_deserializer=node_dot_pb_dot_control__pb2.FeedbackRequest.FromString,
+                    response_serializer=node_dot_pb_dot_control__pb2.FeedbackReply.SerializeToString,
             ),
             'GetVerdict': grpc.unary_unary_rpc_method_handler(
                     servicer.GetVerdict,
@@ -251,6 +268,33 @@ class Control(object):
             '/quorate.v1.Control/ListVerdicts',
             node_dot_pb_dot_control__pb2.ListVerdictsRequest.SerializeToString,
             node_dot_pb_dot_control__pb2.ListVerdictsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Feedback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quorate.v1.Control/Feedback',
+            node_dot_pb_dot_control__pb2.FeedbackRequest.SerializeToString,
+            node_dot_pb_dot_control__pb2.FeedbackReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -73,13 +73,14 @@ class Refusal(_message.Message):
     def __init__(self, code: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class Frame(_message.Message):
-    __slots__ = ("hello", "envelopes", "digests", "wants", "offers", "refusal", "ping", "pong")
+    __slots__ = ("hello", "envelopes", "digests", "wants", "offers", "refusal", "ledger", "ping", "pong")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     ENVELOPES_FIELD_NUMBER: _ClassVar[int]
     DIGESTS_FIELD_NUMBER: _ClassVar[int]
     WANTS_FIELD_NUMBER: _ClassVar[int]
     OFFERS_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    LEDGER_FIELD_NUMBER: _ClassVar[int]
     PING_FIELD_NUMBER: _ClassVar[int]
     PONG_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
@@ -88,9 +89,10 @@ class Frame(_message.Message):
     wants: _containers.RepeatedCompositeFieldContainer[Want]
     offers: _containers.RepeatedCompositeFieldContainer[Offer]
     refusal: Refusal
+    ledger: bytes
     ping: int
     pong: int
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., envelopes: _Optional[_Iterable[_Union[_quorate_pb2.Envelope, _Mapping]]] = ..., digests: _Optional[_Iterable[_Union[Digest, _Mapping]]] = ..., wants: _Optional[_Iterable[_Union[Want, _Mapping]]] = ..., offers: _Optional[_Iterable[_Union[Offer, _Mapping]]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., ping: _Optional[int] = ..., pong: _Optional[int] = ...) -> None: ...
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., envelopes: _Optional[_Iterable[_Union[_quorate_pb2.Envelope, _Mapping]]] = ..., digests: _Optional[_Iterable[_Union[Digest, _Mapping]]] = ..., wants: _Optional[_Iterable[_Union[Want, _Mapping]]] = ..., offers: _Optional[_Iterable[_Union[Offer, _Mapping]]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., ledger: _Optional[bytes] = ..., ping: _Optional[int] = ..., pong: _Optional[int] = ...) -> None: ...
 
 class FetchRequest(_message.Message):
     __slots__ = ("task", "round", "ids")
@@ -101,3 +103,35 @@ class FetchRequest(_message.Message):
     round: int
     ids: _containers.RepeatedScalarFieldContainer[bytes]
     def __init__(self, task: _Optional[bytes] = ..., round: _Optional[int] = ..., ids: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class SummaryRequest(_message.Message):
+    __slots__ = ("prefix",)
+    PREFIX_FIELD_NUMBER: _ClassVar[int]
+    prefix: bytes
+    def __init__(self, prefix: _Optional[bytes] = ...) -> None: ...
+
+class Summary(_message.Message):
+    __slots__ = ("digest", "count", "ids", "parts")
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    digest: bytes
+    count: int
+    ids: bytes
+    parts: bytes
+    def __init__(self, digest: _Optional[bytes] = ..., count: _Optional[int] = ..., ids: _Optional[bytes] = ..., parts: _Optional[bytes] = ...) -> None: ...
+
+class FactsRequest(_message.Message):
+    __slots__ = ("ids",)
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    ids: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, ids: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class Fact(_message.Message):
+    __slots__ = ("kind", "proof")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    kind: int
+    proof: bytes
+    def __init__(self, kind: _Optional[int] = ..., proof: _Optional[bytes] = ...) -> None: ...

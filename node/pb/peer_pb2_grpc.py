@@ -46,6 +46,16 @@ class PeerStub(object):
                 request_serializer=node_dot_pb_dot_peer__pb2.FetchRequest.SerializeToString,
                 response_deserializer=node_dot_pb_dot_quorate__pb2.Envelope.FromString,
                 _registered_method=True)
+        self.Summarise = channel.unary_stream(
+                '/quorate.v1.Peer/Summarise',
+                request_serializer=node_dot_pb_dot_peer__pb2.SummaryRequest.SerializeToString,
+                response_deserializer=node_dot_pb_dot_peer__pb2.Summary.FromString,
+                _registered_method=True)
+        self.FetchFacts = channel.unary_stream(
+                '/quorate.v1.Peer/FetchFacts',
+                request_serializer=node_dot_pb_dot_peer__pb2.FactsRequest.SerializeToString,
+                response_deserializer=node_dot_pb_dot_peer__pb2.Fact.FromString,
+                _registered_method=True)
         self.Watch = channel.unary_stream(
                 '/quorate.v1.Peer/Watch',
                 request_serializer=node_dot_pb_dot_watch__pb2.WatchRequest.SerializeToString,
@@ -70,6 +80,20 @@ class PeerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Summarise(self, request, context):
+        """What the answering member's ledger holds of what both may hold (rule L1).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FetchFacts(self, request, context):
+        """Facts by id, each with what proves it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Watch(self, request, context):
         """Progress of a task, for a member that relays it to its own client.
         """
@@ -89,6 +113,16 @@ def add_PeerServicer_to_server(servicer, server):
                     servicer.Fetch,
                     request_deserializer=node_dot_pb_dot_peer__pb2.FetchRequest.FromString,
                     response_serializer=node_dot_pb_dot_quorate__pb2.Envelope.SerializeToString,
+            ),
+            'Summarise': grpc.unary_stream_rpc_method_handler(
+                    servicer.Summarise,
+                    request_deserializer=node_dot_pb_dot_peer__pb2.SummaryRequest.FromString,
+                    response_serializer=node_dot_pb_dot_peer__pb2.Summary.SerializeToString,
+            ),
+            'FetchFacts': grpc.unary_stream_rpc_method_handler(
+                    servicer.FetchFacts,
+                    request_deserializer=node_dot_pb_dot_peer__pb2.FactsRequest.FromString,
+                    response_serializer=node_dot_pb_dot_peer__pb2.Fact.SerializeToString,
             ),
             'Watch': grpc.unary_stream_rpc_method_handler(
                     servicer.Watch,
@@ -150,6 +184,60 @@ class Peer(object):
             '/quorate.v1.Peer/Fetch',
             node_dot_pb_dot_peer__pb2.FetchRequest.SerializeToString,
             node_dot_pb_dot_quorate__pb2.Envelope.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Summarise(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/quorate.v1.Peer/Summarise',
+            node_dot_pb_dot_peer__pb2.SummaryRequest.SerializeToString,
+            node_dot_pb_dot_peer__pb2.Summary.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FetchFacts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/quorate.v1.Peer/FetchFacts',
+            node_dot_pb_dot_peer__pb2.FactsRequest.SerializeToString,
+            node_dot_pb_dot_peer__pb2.Fact.FromString,
             options,
             channel_credentials,
             insecure,

@@ -23,6 +23,7 @@ from consensus.bodies import (
     Propose,
     Report,
     Seal,
+    Views,
     Vote,
 )
 from consensus.deliberation.desk import Desk
@@ -106,7 +107,8 @@ class BentDesk(Desk):
             )
         )
         message = task.scribe.proposal(task.round.number, proposal)
-        commit = task.scribe.commit(task.round.number, message, (0,) * len(task.views))
+        least = (0,) * task.quorum.n
+        commit = task.scribe.commit(task.round.number, message, Views(authors=least, judges=least))
         task.submit(Stage.SLATE, Kind.COMMIT, commit, message.envelope.payload)
 
     def _ballot(self, judgment: Judgment) -> Ballot:

@@ -7,6 +7,7 @@ the contract loads no database.
 
 from .contract import (
     BadReference,
+    FactConflict,
     SlotConflict,
     Store,
     StoreConflict,
@@ -20,6 +21,7 @@ from .memory import MemoryStore
 from .records import (
     Batch,
     Closed,
+    FactRow,
     Pruned,
     PruneRule,
     Role,
@@ -36,6 +38,8 @@ __all__ = [
     "BadReference",
     "Batch",
     "Closed",
+    "FactConflict",
+    "FactRow",
     "MemoryStore",
     "PruneRule",
     "Pruned",

@@ -7,6 +7,7 @@ from consensus.envelope import TaskId
 
 from .records import (
     Batch,
+    FactRow,
     Pruned,
     PruneRule,
     Slot,
@@ -52,6 +53,10 @@ class TaskConflict(StoreConflict):
 
 class VerdictConflict(StoreConflict):
     """A task has another verdict already: agreement itself was violated."""
+
+
+class FactConflict(StoreConflict):
+    """A fact does not follow on the last one, or is in the ledger already."""
 
 
 class BadReference(LookupError):  # noqa: N818  named for what happened
@@ -106,7 +111,11 @@ class Store(Protocol):
 
     @property
     def signings(self) -> int:
-        """Commits that held a slot: an older copy of the same database has fewer."""
+        """Commits that held a slot: an older copy of the same database has fewer.
+
+        Facts alone add nothing: this node signs none of them, and a copy that lacks some is
+        given them by the others.
+        """
 
     async def adopt(self, *, fresh_id: bytes, since_ms: int) -> None:
         """Make this another database, whose memory begins at `since_ms` (A13)."""
@@ -114,8 +123,9 @@ class Store(Protocol):
     async def commit(self, batch: Batch) -> None:
         """Store a batch durably in one transaction, or raise and store nothing of it.
 
-        The same records again change nothing. Raises `SlotConflict`, `TaskConflict` or
-        `VerdictConflict` where the batch contradicts the store. After any other failure the
+        The same records again change nothing, but for facts, which follow on the last one.
+        Raises `SlotConflict`, `TaskConflict`, `VerdictConflict` or `FactConflict` where the batch
+        contradicts the store. After any other failure the
         state on disk is unknown and every later commit is refused.
         """
 
@@ -145,6 +155,15 @@ class Store(Protocol):
 
         Pruned ones are among them, without a verdict: nobody can be caught up from here.
         """
+
+    async def facts(self) -> list[FactRow]:
+        """The ledger in its order (rule L1)."""
+
+    async def fact(self, fact: bytes) -> FactRow | None:
+        """One row of the ledger by its fact's id."""
+
+    async def unlearnt(self) -> list[TaskId]:
+        """Tasks whose verdicts the ledger has no fact of, the oldest verdict first."""
 
     async def forget(self, *, before_ms: int) -> int:
         """Drop what finished tasks no longer need; how many tasks that were.

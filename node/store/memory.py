@@ -7,6 +7,7 @@ from itertools import islice
 from consensus.envelope import TaskId
 
 from .contract import (
+    FactConflict,
     SlotConflict,
     StoreError,
     TaskConflict,
@@ -15,7 +16,9 @@ from .contract import (
     checked_prefix,
 )
 from .records import (
+    VERDICT_FACT,
     Batch,
+    FactRow,
     Pruned,
     PruneRule,
     Slot,
@@ -43,6 +46,7 @@ class MemoryStore:
         self._verdicts: dict[TaskId, VerdictRow] = {}
         self._pruned: dict[TaskId, tuple[int, Pruned]] = {}
         self._arrived: dict[TaskId, int] = {}
+        self._facts: list[FactRow] = []
 
     async def adopt(self, *, fresh_id: bytes, since_ms: int) -> None:
         """`Store.adopt`."""
@@ -67,6 +71,7 @@ class MemoryStore:
             held = self._tasks.get(closed.task)
             if held is not None and held.state is TaskState.UNDECIDED:
                 self._mark(closed.task, closed.state)
+        self._facts += batch.facts
 
     def _mark(self, task: TaskId, state: TaskState, verdict: bytes = b"") -> None:
         self._tasks[task] = replace(self._tasks[task], state=state, verdict=verdict)
@@ -98,6 +103,11 @@ class MemoryStore:
             first = stored.verdict if stored else verdict.verdict
             if verdicts.setdefault(verdict.task, first) != verdict.verdict:
                 raise VerdictConflict("a task in the batch has another verdict already")
+        known = {row.id for row in self._facts}
+        for seq, fact in enumerate(batch.facts, len(self._facts) + 1):
+            if fact.seq != seq or fact.id in known:
+                raise FactConflict("a fact does not follow on the last one of the ledger")
+            known.add(fact.id)
 
     async def tasks(self, *, undecided: bool = False) -> list[TaskRow]:
         """`Store.tasks`."""
@@ -175,6 +185,22 @@ class MemoryStore:
                 verdict=b"",
             )
         return [briefs[place] for place in islice(sorted(briefs, reverse=True), limit)]
+
+    async def facts(self) -> list[FactRow]:
+        """`Store.facts`."""
+        self._check_open()
+        return list(self._facts)
+
+    async def fact(self, fact: bytes) -> FactRow | None:
+        """`Store.fact`."""
+        self._check_open()
+        return next((row for row in self._facts if row.id == fact), None)
+
+    async def unlearnt(self) -> list[TaskId]:
+        """`Store.unlearnt`."""
+        self._check_open()
+        learnt = {row.task for row in self._facts if row.kind == VERDICT_FACT}
+        return [task for task in self._verdicts if task not in learnt]
 
     async def forget(self, *, before_ms: int) -> int:
         """`Store.forget`."""

@@ -47,7 +47,8 @@ async def prune(connection: aiosqlite.Connection, rule: PruneRule, now_ms: int) 
     """Take out at most `PRUNE_VERDICTS` verdicts, the oldest first, inside a transaction.
 
     Nothing else may point at a verdict by then: whoever adds a table that does, sees here to
-    it that what has to outlive the verdict does so.
+    it that what has to outlive the verdict does so. Facts do outlive it: their table refers to
+    no other, and whoever prunes has made them all before (`Ledger.open`).
     """
     found = [
         (bytes(task), int(size))

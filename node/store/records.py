@@ -15,6 +15,9 @@ SECRET_SIZE = 32
 """Bytes of a task's secret, from which its one-time keys, nonces and salts grow."""
 
 
+VERDICT_FACT = 1
+"""The kind of a fact that a verdict proves."""
+
 SlotKey = tuple[bytes, int, int, int, int]
 """Task, round, stage, view and kind of a slot."""
 
@@ -221,6 +224,24 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FactRow:
+    """One fact of the ledger in this node's own order (rule L1).
+
+    `id` follows from `body`; `proof` is what its maker signed, empty for a verdict, which
+    stands in the store by itself; `task` is empty for evidence. `head` chains it to the rows
+    before.
+    """
+
+    seq: int
+    id: bytes
+    kind: int
+    task: bytes
+    body: bytes
+    proof: bytes
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """What one commit stores, all of it or nothing, in this order.
 
@@ -232,6 +253,7 @@ class Batch:
     slots: tuple[Slot, ...] = ()
     verdicts: tuple[VerdictRow, ...] = ()
     closed: tuple[Closed, ...] = ()
+    facts: tuple[FactRow, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.tasks or self.slots or self.verdicts or self.closed)
+        return bool(self.tasks or self.slots or self.verdicts or self.closed or self.facts)

@@ -5,7 +5,7 @@ from typing import Any
 
 from consensus.envelope import Envelope, Stage, TaskId
 
-from .records import Batch, Role, Slot, TaskRow, TaskState, VerdictEntry, VerdictRow
+from .records import Batch, FactRow, Role, Slot, TaskRow, TaskState, VerdictEntry, VerdictRow
 
 TASKS = (
     "SELECT kind, ctx, payload, signer, signature, secret, role, opened_at_ms, not_after_ms, "
@@ -13,6 +13,11 @@ TASKS = (
 )
 SLOTS = "SELECT kind, ctx, payload, signer, signature, task, round, stage, view, secret FROM slots"
 ENTRIES = "SELECT task, id, size, decided_at_ms, summary FROM verdicts"
+UNLEARNT = (
+    "SELECT task FROM verdicts WHERE task NOT IN (SELECT task FROM facts WHERE kind = ?) "
+    "ORDER BY seq"
+)
+FACTS = "SELECT seq, id, kind, task, body, proof, head FROM facts"
 VERDICTS = "SELECT task, id, bundle, decided_at_ms, summary FROM verdicts"
 
 # Only what is there already may be passed over: a trigger catches what contradicts it.
@@ -28,6 +33,8 @@ _ADD_VERDICT = (
     "INSERT INTO verdicts (task, id, bundle, decided_at_ms, summary, size) "
     "VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING"
 )
+# No row is ever passed over: a second one of its number or id would fork the chain.
+_ADD_FACT = "INSERT INTO facts (seq, id, kind, task, body, proof, head) VALUES (?,?,?,?,?,?,?)"
 _DECIDE = "UPDATE tasks SET state = 'decided', verdict = ? WHERE id = ?"
 _CLOSE = "UPDATE tasks SET state = ? WHERE id = ? AND state = 'undecided'"
 
@@ -70,8 +77,25 @@ def statements(batch: Batch) -> list[Statement]:
         (_ADD_VERDICT, verdicts),
         (_DECIDE, [(row.verdict, row.task) for row in batch.verdicts]),
         (_CLOSE, [(item.state.value, item.task) for item in batch.closed]),
+        (_ADD_FACT, [_fact_columns(row) for row in batch.facts]),
     ]
     return [(sql, rows) for sql, rows in found if rows]
+
+
+def _fact_columns(row: FactRow) -> tuple[Any, ...]:
+    return (row.seq, row.id, row.kind, row.task, row.body, row.proof, row.head)
+
+
+def to_fact(row: Any) -> FactRow:
+    """The fact in a row of `FACTS`."""
+    seq, _, kind, *_ = row
+    id_, task, body, proof, head = (_blob(row[at]) for at in (1, 3, 4, 5, 6))
+    return FactRow(seq=seq, id=id_, kind=kind, task=task, body=body, proof=proof, head=head)
+
+
+def _blob(value: Any) -> bytes:
+    """Bytes, whatever another program's SQL may have made of the column."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
 
 def _columns(envelope: Envelope) -> tuple[Any, ...]:

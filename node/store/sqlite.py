@@ -17,6 +17,7 @@ from consensus.envelope import TaskId
 
 from . import database, pruning, rows, schema
 from .contract import (
+    FactConflict,
     SlotConflict,
     StoreConflict,
     StoreError,
@@ -27,7 +28,9 @@ from .contract import (
 )
 from .lock import StoreLock
 from .records import (
+    VERDICT_FACT,
     Batch,
+    FactRow,
     Pruned,
     PruneRule,
     Slot,
@@ -216,6 +219,8 @@ class SqliteStore:
                     )
                 case "verdict conflict":
                     return VerdictConflict("a task in the batch has another verdict already")
+                case "UNIQUE constraint failed: facts.seq" | "UNIQUE constraint failed: facts.id":
+                    return FactConflict("a fact does not follow on the last one of the ledger")
                 case "FOREIGN KEY constraint failed":
                     return TaskConflict("a batch names a task that the store does not know")
                 case _:
@@ -380,6 +385,19 @@ class SqliteStore:
             )
             for _, task, opener, state, not_after_ms, verdict in found
         ]
+
+    async def facts(self) -> list[FactRow]:
+        """`Store.facts`."""
+        return [rows.to_fact(row) for row in await self._select(rows.FACTS + " ORDER BY seq")]
+
+    async def fact(self, fact: bytes) -> FactRow | None:
+        """`Store.fact`."""
+        found = await self._select(rows.FACTS + " WHERE id = ?", fact)
+        return rows.to_fact(found[0]) if found else None
+
+    async def unlearnt(self) -> list[TaskId]:
+        """`Store.unlearnt`."""
+        return [TaskId(row[0]) for row in await self._select(rows.UNLEARNT, VERDICT_FACT)]
 
     async def _select(self, sql: str, *parameters: Any) -> list[Any]:
         async with self._reading():

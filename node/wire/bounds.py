@@ -68,7 +68,7 @@ def payload_max(
         case Kind.ACCEPTANCE:
             return MAX_REASON * _UTF8 + _TEXT
         case Kind.COMMIT:
-            return _ID + MAX_REASON * _UTF8 + _TEXT + members * 2 + _TEXT
+            return _ID + MAX_REASON * _UTF8 + _TEXT + 2 * (members * 2 + _TEXT)
         case Kind.PROPOSAL:
             return proposal_bytes
         case Kind.BATCH:

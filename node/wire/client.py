@@ -10,6 +10,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from consensus.envelope import Envelope
+from reputation.digests import Summary
 
 from ..certificates import Leaf
 from ..clock import Clock
@@ -17,7 +18,14 @@ from ..federation import Federation, FederationError, FederationMember
 from ..identity import Identity
 from ..pb import quorate_pb2, watch_pb2
 from . import tls
-from .frames import FetchRequest, LinkCode, LinkRefusal, fetch_to_proto
+from .frames import FetchRequest, FrameError, LinkCode, LinkRefusal, fetch_to_proto
+from .ledger import (
+    ProvenFact,
+    fact_from_bytes,
+    facts_request_to_bytes,
+    summary_from_bytes,
+    summary_request_to_bytes,
+)
 from .limits import Limits
 from .pairs import envelope_from_proto
 from .watch import EVENT_MAX, Event, WatchError, WatchRequest, event_from_proto, watch_to_proto
@@ -71,6 +79,29 @@ class PeerClient:
             except DecodeError:
                 raise self._broken(LinkCode.MALFORMED_FRAME, "its answer is no envelope") from None
             yield envelope_from_proto(message)
+
+    async def summarise(self, prefix: bytes) -> Summary:
+        """What the member's ledger holds below a prefix (L1). Raises `PeerError`."""
+        data, seconds = summary_request_to_bytes(prefix), self._limits.fetch_ms / 1000
+        try:
+            async for answer in self._stream("Summarise", data, seconds=seconds):
+                return summary_from_bytes(answer)
+        except FrameError as error:
+            raise PeerError(self.member, error.refusal) from None
+        raise self._broken(LinkCode.MALFORMED_FRAME, "its answer holds no summary")
+
+    async def facts(self, ids: tuple[bytes, ...]) -> AsyncIterator[ProvenFact]:
+        """Facts by id, as far as the member gives them; none is checked yet. Raises `PeerError`."""
+        limits, room = self._limits, self._limits.fetch_bytes + self._limits.envelope_bytes
+        data, seconds = facts_request_to_bytes(ids), limits.fetch_ms / 1000
+        async for answer in self._stream("FetchFacts", data, seconds=seconds):
+            room -= len(answer)
+            if room < 0:
+                raise self._broken(LinkCode.FRAME_TOO_LARGE, "its answer of facts is too large")
+            try:
+                yield fact_from_bytes(answer, limits.envelope_bytes)
+            except FrameError as error:
+                raise PeerError(self.member, error.refusal) from None
 
     async def watch(self, request: WatchRequest) -> AsyncIterator[Event]:
         """The events of a task, from its first, as the member sees them. Raises `PeerError`."""

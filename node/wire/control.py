@@ -93,6 +93,10 @@ class Console(Protocol):
         """The verdict file of a verdict or task id's prefix."""
         ...
 
+    async def feedback(self, statement: bytes) -> dict[str, Any]:
+        """Take a client's signed statement; what became of it."""
+        ...
+
     async def prune(self, older_ms: int, keep: int, *, dry_run: bool) -> dict[str, Any]:
         """Prune verdicts; what that came to, as plain data."""
         ...
@@ -168,6 +172,13 @@ class _Servicer(control_pb2_grpc.ControlServicer):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         return control_pb2.GetVerdictReply(bundle=bundle)
 
+    async def Feedback(self, request: Any, context: Any) -> Any:  # noqa: N802
+        try:
+            found = await self._console.feedback(request.statement)
+        except ControlError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        return control_pb2.FeedbackReply(json=msgspec.json.encode(found))
+
     async def Prune(self, request: Any, context: Any) -> Any:  # noqa: N802
         try:
             swept = await self._console.prune(
@@ -236,6 +247,12 @@ class ControlClient:
         request = control_pb2.GetVerdictRequest(prefix=prefix)
         reply = await self._call(self._stub.GetVerdict(request))
         return bytes(reply.bundle)
+
+    async def feedback(self, statement: bytes) -> dict[str, Any]:
+        """Hand in a client's signed statement. Raises `ControlError`."""
+        request = control_pb2.FeedbackRequest(statement=statement)
+        reply = await self._call(self._stub.Feedback(request))
+        return msgspec.json.decode(reply.json, type=dict[str, Any])
 
     async def prune(self, older_ms: int, keep: int, *, dry_run: bool) -> dict[str, Any]:
         """Prune verdicts; what that came to. Raises `ControlError`, `ControlUnreachable`."""

@@ -141,9 +141,12 @@ class Frame:
     digests: tuple[Digest, ...] = ()
     wants: tuple[Want, ...] = ()
     offers: tuple[Offer, ...] = ()
+    ledger: bytes = b""
+    """Digest of the facts that both members may hold (L1), 32 bytes; empty: nothing is said."""
 
     def __bool__(self) -> bool:
-        return bool(self.envelopes or self.digests or self.wants or self.offers)
+        said = self.envelopes or self.digests or self.wants or self.offers or self.ledger
+        return bool(said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +230,7 @@ def packet_to_proto(packet: Packet) -> pb.Frame:
         wants=[pb.Want(task=want.task, ids=want.ids) for want in frame.wants],
         offers=[pb.Offer(task=one.task, id=one.id, size=one.size) for one in frame.offers],
         refusal=pb.Refusal(code=refusal.code, text=refusal.text) if refusal else None,
+        ledger=frame.ledger,
         ping=packet.ping,
         pong=packet.pong,
     )
@@ -254,6 +258,7 @@ def packet_from_proto(message: pb.Frame, limits: Limits) -> Packet:
                 Offer(task=_id(one.task, "offer.task"), id=_id(one.id, "offer.id"), size=one.size)
                 for one in message.offers
             ),
+            ledger=_id(message.ledger, "ledger") if message.ledger else b"",
         ),
         hello=hello_from_proto(message.hello) if message.HasField("hello") else None,
         refusal=_refusal(message.refusal) if message.HasField("refusal") else None,

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from consensus.envelope import Envelope
+from reputation.digests import Summary
 
 from ..federation import FederationMember
 from .frames import FetchRequest, Frame, Hello, LinkRefusal
+from .ledger import ProvenFact
 from .link import Traffic
 from .watch import Event, WatchRequest
 
@@ -34,6 +36,14 @@ class Handler(Protocol):
 
     def serve_fetch(self, member: bytes, request: FetchRequest) -> AsyncIterator[Envelope]:
         """The envelopes asked for that are held, in any order."""
+        ...
+
+    def serve_summary(self, member: bytes, prefix: bytes) -> AsyncIterator[Summary]:
+        """One summary of the ledger, of what the member may hold too."""
+        ...
+
+    def serve_facts(self, member: bytes, ids: tuple[bytes, ...]) -> AsyncIterator[ProvenFact]:
+        """The facts asked for, with their proofs."""
         ...
 
     def serve_watch(self, member: bytes, request: WatchRequest) -> AsyncIterator[Event]:

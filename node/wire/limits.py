@@ -64,6 +64,9 @@ class Limits:
     fetch_ms: int = 60_000
     """Milliseconds that a fetch may take in all; what came by then is kept."""
 
+    ledgers: int = 2
+    """Questions about facts that one member may have under way here: it asks one at a time."""
+
     links: int = 8
     """Link calls that one member may have under way here: one is the link, and those before it
     may take seconds to be refused or found dead."""

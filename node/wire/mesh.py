@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from consensus.envelope import Envelope
+from reputation.digests import Summary
 
 from ..certificates import Leaf
 from ..clock import Clock
@@ -30,6 +31,7 @@ from .frames import (
     LinkRefusal,
 )
 from .handler import Handler, PeerStatus
+from .ledger import ProvenFact
 from .limits import Limits
 from .link import (
     Link,
@@ -158,6 +160,8 @@ class Mesh:
             link=self._accept,
             fetch=self._handler.serve_fetch,
             watch=self._handler.serve_watch,
+            summary=self._handler.serve_summary,
+            facts=self._handler.serve_facts,
             refused=self._refused,
         )
         self._server = await Server.open(
@@ -205,6 +209,14 @@ class Mesh:
         """Envelopes that `member` holds, over a connection beside the link. Raises `PeerError`
         while it is read, `KeyError` for a stranger."""
         return self._client(self._peers[member]).fetch(request)
+
+    async def summarise(self, member: bytes, prefix: bytes) -> Summary:
+        """What `member` holds below a prefix of what both may hold (L1). Raises `PeerError`."""
+        return await self._client(self._peers[member]).summarise(prefix)
+
+    def facts(self, member: bytes, ids: tuple[bytes, ...]) -> AsyncIterator[ProvenFact]:
+        """Facts of `member` by id, not yet checked. Raises `PeerError` while it is read."""
+        return self._client(self._peers[member]).facts(ids)
 
     async def _dial(self, peer: _Peer) -> None:
         """Keep a link with `peer` up, whoever drops it."""

@@ -6,6 +6,7 @@ its turns travels together, so a tick of the daemon costs one frame a link (rule
 
 from collections import deque
 from collections.abc import Iterator
+from typing import Final
 
 from consensus.envelope import Envelope
 
@@ -24,6 +25,9 @@ from .frames import (
 )
 from .limits import ID_PREFIX, Limits
 
+UNCOUNTED: Final = 66
+"""Bytes of a frame for what does not queue: ping, pong, the ledger's digest."""
+
 
 class Outbox:
     """The queue of one link. `waiting` is its size in bytes, `digests_dropped` a counter."""
@@ -31,6 +35,7 @@ class Outbox:
     __slots__ = (
         "_digests",
         "_envelopes",
+        "_ledger",
         "_limits",
         "_offers",
         "_ping",
@@ -48,21 +53,24 @@ class Outbox:
         self._offers: deque[Offer] = deque()
         self._digests: dict[tuple[bytes, int], Digest] = {}
         self._refusal: LinkRefusal | None = None
+        self._ledger = b""
         self._ping = 0
         self._pong = 0
         self.waiting = 0
         self.digests_dropped = 0
 
     def __bool__(self) -> bool:
-        return bool(self.waiting or self._refusal or self._ping or self._pong)
+        return bool(self.waiting or self._refusal or self._ledger or self._ping or self._pong)
 
     def put(self, frame: Frame) -> bool:
         """Queue `frame`; False if the queue is past its bound and the link must go.
 
-        A newer digest of a round replaces an older one. Raises `ValueError`, queueing
-        nothing, on what no peer would take: that is the caller's mistake, not the peer's.
+        A newer digest of a round, or of the ledger, replaces an older one. Raises `ValueError`,
+        queueing nothing, on what no peer would take: that is the caller's mistake, not the
+        peer's.
         """
         self._check(frame)
+        self._ledger = frame.ledger or self._ledger
         self._envelopes.extend(frame.envelopes)
         self.waiting += sum(map(envelope_size, frame.envelopes))
         for want in frame.wants:
@@ -97,7 +105,9 @@ class Outbox:
         if self._refusal is not None:
             return Packet(refusal=self._refusal)
         ping, pong, self._ping, self._pong = self._ping, self._pong, 0, 0
-        room = _Room(min(frame_bytes, self._limits.frame_bytes) - 32, self._limits.frame_entries)
+        ledger, self._ledger = self._ledger, b""
+        size = min(frame_bytes, self._limits.frame_bytes) - UNCOUNTED
+        room = _Room(size, self._limits.frame_entries)
         before = room.bytes
         envelopes = []
         while self._envelopes and room.fits(envelope_size(self._envelopes[0])):
@@ -117,6 +127,7 @@ class Outbox:
             digests=tuple(digests),
             wants=tuple(wants),
             offers=tuple(offers),
+            ledger=ledger,
         )
         return Packet(frame=frame, ping=ping, pong=pong)
 

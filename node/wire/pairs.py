@@ -28,6 +28,7 @@ from consensus.bodies import (
     Seal,
     TaskOpen,
     Usage,
+    Views,
 )
 from consensus.committee import Committee
 from consensus.envelope import Envelope, Kind, MessageId
@@ -167,13 +168,20 @@ def acceptance_from_proto(message: pb.Acceptance) -> Acceptance:
 
 def commit_to_proto(body: Commit) -> pb.Commit:
     """The wire form of a commit."""
-    return pb.Commit(commitment=body.commitment, abstain=body.abstain, views=body.views)
+    return pb.Commit(
+        commitment=body.commitment,
+        abstain=body.abstain,
+        author_views=body.views.authors,
+        judge_views=body.views.judges,
+    )
 
 
 def commit_from_proto(message: pb.Commit) -> Commit:
     """The inverse of `commit_to_proto`. Raises `BodyError`."""
     return Commit(
-        commitment=message.commitment, abstain=message.abstain, views=tuple(message.views)
+        commitment=message.commitment,
+        abstain=message.abstain,
+        views=Views(authors=tuple(message.author_views), judges=tuple(message.judge_views)),
     )
 
 

@@ -14,6 +14,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from consensus.envelope import Envelope
+from reputation.digests import Summary
 
 from ..clock import Clock
 from ..federation import Federation
@@ -26,6 +27,13 @@ from .frames import (
     LinkCode,
     LinkRefusal,
     fetch_from_proto,
+)
+from .ledger import (
+    ProvenFact,
+    fact_to_bytes,
+    facts_request_from_bytes,
+    summary_request_from_bytes,
+    summary_to_bytes,
 )
 from .limits import Limits
 from .link import LinkEndedError, Stream, part
@@ -68,9 +76,10 @@ class AcceptedStream:
 
 
 class PeerService:
-    """The three calls. What they do is handed in; what they refuse is decided here.
+    """The calls. What they do is handed in; what they refuse is decided here.
 
-    `link` runs a link with a member on a stream; `fetch` and `watch` answer a member.
+    `link` runs a link with a member on a stream; `fetch`, `watch`, `summary` and `facts` answer
+    a member.
     """
 
     def __init__(
@@ -82,6 +91,8 @@ class PeerService:
         link: Callable[[bytes, Stream], Any],
         fetch: Callable[[bytes, FetchRequest], AsyncIterator[Envelope]],
         watch: Callable[[bytes, WatchRequest], AsyncIterator[Event]],
+        summary: Callable[[bytes, bytes], AsyncIterator[Summary]],
+        facts: Callable[[bytes, tuple[bytes, ...]], AsyncIterator[ProvenFact]],
         refused: Callable[[str, LinkRefusal], None],
     ) -> None:
         self._members = [member.key for member in federation.members]
@@ -90,6 +101,8 @@ class PeerService:
         self._link = link
         self._fetch = fetch
         self._watch = watch
+        self._summary = summary
+        self._facts = facts
         self._refused = refused
         self._busy: Counter[tuple[str, bytes]] = Counter()
 
@@ -98,6 +111,8 @@ class PeerService:
         handlers = {
             "Link": grpc.stream_stream_rpc_method_handler(self._serve_link),
             "Fetch": grpc.unary_stream_rpc_method_handler(self._serve_fetch),
+            "Summarise": grpc.unary_stream_rpc_method_handler(self._serve_summary),
+            "FetchFacts": grpc.unary_stream_rpc_method_handler(self._serve_facts),
             "Watch": grpc.unary_stream_rpc_method_handler(self._serve_watch),
         }
         server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, handlers)])
@@ -131,6 +146,34 @@ class PeerService:
             async with _closing(self._fetch(member, request)) as envelopes:
                 async for envelope in envelopes:
                     answer = envelope_to_proto(envelope).SerializeToString()
+                    room -= len(answer)
+                    if not await _written(context, answer) or room <= 0:
+                        return  # the rest is asked for again
+
+    async def _serve_summary(self, data: bytes, context: Any) -> None:
+        member = await self._identified(context)
+        try:
+            prefix = summary_request_from_bytes(data)
+        except FrameError as error:
+            await self._abort(context, grpc.StatusCode.INVALID_ARGUMENT, error.refusal)
+        with await self._slot("ledgers", member, self._limits.ledgers, context):
+            async with _closing(self._summary(member, prefix)) as summaries:
+                async for summary in summaries:
+                    await _written(context, summary_to_bytes(summary))
+
+    async def _serve_facts(self, data: bytes, context: Any) -> None:
+        member = await self._identified(context)
+        try:
+            ids = facts_request_from_bytes(data)
+        except FrameError as error:
+            await self._abort(context, grpc.StatusCode.INVALID_ARGUMENT, error.refusal)
+        room = self._limits.fetch_bytes
+        with await self._slot("ledgers", member, self._limits.ledgers, context):
+            async with _closing(self._facts(member, ids)) as facts:
+                async for fact in facts:
+                    answer = fact_to_bytes(fact)
+                    if len(answer) > self._limits.envelope_bytes:
+                        continue  # such a verdict is read up on round by round
                     room -= len(answer)
                     if not await _written(context, answer) or room <= 0:
                         return  # the rest is asked for again

@@ -42,6 +42,7 @@ from consensus.bodies import (
     Seal,
     TaskOpen,
     Usage,
+    Views,
     Vote,
 )
 from consensus.committee import MAX_MEMBERS
@@ -220,15 +221,15 @@ CASES: list[Case] = [
     ),
     (
         "views of a committee",
-        lambda: Commit(commitment=b"1" * 32, views=(10_000,) * MAX_MEMBERS),
-        lambda: Commit(commitment=b"1" * 32, views=(0,) * (MAX_MEMBERS + 1)),
-        "views: more than",
+        lambda: Views(authors=(10_000,) * MAX_MEMBERS, judges=(0,) * MAX_MEMBERS),
+        lambda: Views(judges=(0,) * (MAX_MEMBERS + 1)),
+        "views.judges: more than",
     ),
     (
         "a view",
-        lambda: Commit(commitment=b"1" * 32, views=(0, 10_000)),
-        lambda: Commit(commitment=b"1" * 32, views=(10_001,)),
-        "view is 10001",
+        lambda: Views(authors=(0, 10_000)),
+        lambda: Views(authors=(10_001,)),
+        "views.authors is 10001",
     ),
     (
         "length of an answer",

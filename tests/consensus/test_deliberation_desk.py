@@ -14,6 +14,7 @@ from consensus.bodies import (
     Report,
     Seal,
     Usage,
+    Views,
 )
 from consensus.deliberation.effects import Draft, Drafted, Judge, Judged
 from consensus.deliberation.requests import Judgment, LetteredMark, LetteredPair
@@ -171,7 +172,7 @@ def test_views_of_the_others_travel_in_round_1() -> None:
     seat.draft("a")
     (commit,) = seat.sent(Kind.COMMIT)
     assert isinstance(commit.body, Commit)
-    assert commit.body.views == (5_000,) * 4
+    assert commit.body.views == Views(authors=(5_000,) * 4, judges=(5_000,) * 4)
 
 
 def test_rationale_stays_home_where_only_answers_are_shared() -> None:

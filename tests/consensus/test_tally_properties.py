@@ -21,7 +21,7 @@ RULES = st.sampled_from(["blend", "bradley_terry", "quadratic", "majority", "bor
 def figures(of: Round) -> dict[str, Any]:
     """All but ids and the members' own figures."""
     data = of.tally().to_dict()
-    for name in ("scores", "weights"):
+    for name in ("scores", "weights", "judge_scores", "judge_weights"):
         del data[name]
     for item in data["classes"]:
         item["candidates"] = len(item["candidates"])

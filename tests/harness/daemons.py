@@ -115,6 +115,11 @@ class Node(Daemon):
                 self._news.clear()
                 await self._news.wait()
 
+    async def until_news(self) -> None:
+        """Wait until a link brings something, or a turn of the queue is over."""
+        self._news.clear()
+        await self._news.wait()
+
     async def settled(self) -> None:
         """Wait until all that came in is handled, stored and answered."""
         runner = self.runner

@@ -10,9 +10,11 @@ from node.clock import SystemClock
 from node.federation import Federation
 from node.identity import Identity
 from node.wire.frames import FetchRequest, Frame, Hello, LinkRefusal
+from node.wire.ledger import ProvenFact
 from node.wire.limits import Limits
 from node.wire.mesh import Mesh
 from node.wire.watch import Event, WatchRequest
+from reputation import IdSet, Summary
 
 from .federations import entry, federation, free_address, person
 
@@ -58,6 +60,10 @@ class Listener:
         self.fetches: list[tuple[bytes, FetchRequest]] = []
         self.watches: list[tuple[bytes, WatchRequest]] = []
         self.held: list[Envelope] = []
+        self.ids = IdSet()
+        self.facts: dict[bytes, ProvenFact] = {}
+        self.lacking: list[bytes] = []
+        """Ids of facts that were asked for."""
         self.events: list[Event] = []
         self.gate = asyncio.Event()
         """Fetches and watches end only when this is set."""
@@ -92,6 +98,16 @@ class Listener:
         finally:
             self.closed += 1
             self._news.set()
+
+    async def serve_summary(self, member: bytes, prefix: bytes) -> AsyncIterator[Summary]:
+        yield self.ids.summary(prefix)
+
+    async def serve_facts(self, member: bytes, ids: tuple[bytes, ...]) -> AsyncIterator[ProvenFact]:
+        self.lacking += ids
+        self._news.set()
+        for one in ids:
+            if one in self.facts:
+                yield self.facts[one]
 
     async def serve_watch(self, member: bytes, request: WatchRequest) -> AsyncIterator[Event]:
         self.watches.append((member, request))

@@ -26,6 +26,7 @@ from consensus.bodies import (
     Seal,
     TaskOpen,
     Usage,
+    Views,
     Vote,
 )
 from consensus.committee import Committee, FaultMode
@@ -88,18 +89,24 @@ def task_opens(draw: st.DrawFn) -> TaskOpen:
     )
 
 
+views = st.builds(
+    Views,
+    authors=st.lists(shares, max_size=5).map(tuple),
+    judges=st.lists(shares, max_size=5).map(tuple),
+)
+
 acceptances = st.builds(Acceptance, refusal=texts)
 commits = st.one_of(
     st.builds(
         Commit,
         commitment=hashes.filter(any),
-        views=st.lists(shares, max_size=5).map(tuple),
+        views=views,
     ),
     st.builds(
         Commit,
         commitment=st.just(bytes(32)),
         abstain=words,
-        views=st.lists(shares, max_size=5).map(tuple),
+        views=views,
     ),
 )
 

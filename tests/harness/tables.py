@@ -18,6 +18,7 @@ from consensus.bodies import (
     Proposal,
     Propose,
     TaskOpen,
+    Views,
     Vote,
 )
 from consensus.committee import Committee, FaultMode
@@ -137,7 +138,7 @@ class Table:
         """A member's commit to that proposal."""
         draft = self.proposal(who, answer, round_)
         self._drafts[who, round_] = draft
-        body = self.scribes[who].commit(round_, draft, ())
+        body = self.scribes[who].commit(round_, draft, Views())
         return self.sign(who, round_, Stage.SLATE, Kind.COMMIT, body)
 
     def abstain(self, who: int, reason: str = "tired", round_: int = 1) -> Message:

@@ -106,6 +106,9 @@ def figures(given: Any) -> Any:
     spec, policy = spec_of(given["spec"]), Policy(**given["policy"])
     quorum = Quorum.of(given["n"], FaultMode(given["mode"]))
     weights = weigh(given["views"], quorum)
+    judging = weigh(given["judge_views"], quorum)
+    if policy.weights == "equal":
+        weights, judging = weights.equalled(), judging.equalled()
     found: list[Any] = []
     for number, round_ in enumerate(given["rounds"], start=1):
         candidates = [candidate(item) for item in round_["candidates"]]
@@ -119,6 +122,7 @@ def figures(given: Any) -> Any:
             candidates=candidates,
             ballots=ballots,
             weights=weights,
+            judging=judging,
             seed=bytes.fromhex(round_["seed"]),
             first_vote=None if before is None else before["tally"]["baselines"]["first_vote"],
         )

@@ -19,6 +19,7 @@ from consensus.bodies import (
     Seal,
     TaskOpen,
     Usage,
+    Views,
     Vote,
 )
 from consensus.envelope import ZERO, Envelope, Kind, Stage, TaskId
@@ -103,7 +104,10 @@ def envelopes() -> dict[str, Envelope]:
             ALICE,
             Kind.COMMIT,
             at(Stage.SLATE),
-            Commit(commitment=b"c" * 32, views=(5_000, 6_100, 0, 10_000)),
+            Commit(
+                commitment=b"c" * 32,
+                views=Views(authors=(5_000, 6_100, 0, 10_000), judges=(5_000, 1, 9_999, 42)),
+            ),
         ),
         "commit_abstained": cast.signed(
             DAVE, Kind.COMMIT, at(Stage.SLATE), Commit(commitment=ZERO, abstain="model timed out")

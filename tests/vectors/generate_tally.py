@@ -107,6 +107,14 @@ def ballot(draws: Draws, authors: list[int], voter: int, good: set[int]) -> Any:
     }
 
 
+def views(draws: Draws, n: int, viewed: bool) -> Any:
+    """What each of n members says of all, or nothing."""
+    return [
+        [draws.below(ONE + 1) for _ in range(n)] if viewed and draws.below(5) else None
+        for _ in range(n)
+    ]
+
+
 def task(
     name: str,
     n: int,
@@ -127,10 +135,8 @@ def task(
         "policy": policy,
         "budget": {"tokens": budget, "micros": 0},
         "families": [f"family {draws.below(3)}" for _ in range(n)],
-        "views": [
-            [draws.below(ONE + 1) for _ in range(n)] if viewed and draws.below(5) else None
-            for _ in range(n)
-        ],
+        "views": views(draws, n, viewed),
+        "judge_views": views(Draws(f"{name}, judging"), n, viewed),
         "rounds": [],
     }
     truth = draws.below(len(spec["options"]) or 3)
@@ -184,6 +190,9 @@ def tallies() -> Any:
         "four by Borda": task("four by Borda", 4, rule="borda", viewed=True),
         "five digits": task("five digits", 5, DIGITS, rounds=4),
         "five with views": task("five with views", 5, viewed=True, rounds=3),
+        "five that weigh the same": task(
+            "five that weigh the same", 5, viewed=True, weights="equal"
+        ),
         "five with numbers": task("five with numbers", 5, NUMBER, rounds=3),
         "three with texts": task("three with texts", 3, TEXT),
         "five with texts": task("five with texts", 5, TEXT, rounds=3, viewed=True),

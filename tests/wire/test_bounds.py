@@ -28,6 +28,7 @@ from consensus.bodies import (
     Report,
     Seal,
     Usage,
+    Views,
     Vote,
 )
 from consensus.committee import MAX_MEMBERS
@@ -71,13 +72,14 @@ def fullest_ballot(members: int) -> Ballot:
 def fullest(kind: Kind, members: int) -> list[Body]:
     """The largest bodies of `kind`, but for those whose bound is chosen and not derived."""
     hash_, reason = b"\xff" * 32, WIDE * MAX_REASON
+    views = Views(authors=(ONE,) * members, judges=(ONE,) * members)
     match kind:
         case Kind.ACCEPTANCE:
             return [Acceptance(refusal=reason)]
         case Kind.COMMIT:
             return [
-                Commit(commitment=hash_, views=(ONE,) * members),
-                Commit(commitment=bytes(32), abstain=reason, views=(ONE,) * members),
+                Commit(commitment=hash_, views=views),
+                Commit(commitment=bytes(32), abstain=reason, views=views),
             ]
         case Kind.SEAL:
             return [Seal(hash=hash_)]

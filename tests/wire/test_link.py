@@ -384,6 +384,8 @@ async def rude_acceptor(
             link=lambda _, stream: behaviour(stream, hello),
             fetch=listener.serve_fetch,
             watch=listener.serve_watch,
+            summary=listener.serve_summary,
+            facts=listener.serve_facts,
             refused=lambda who, reason: None,
         )
         server = await Server.open(

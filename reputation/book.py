@@ -1,0 +1,292 @@
+"""The book: a set of facts, and the scores that are a pure function of it (L1, L2).
+
+Facts may be added in any order and more than once. All sums are of integers, and whatever
+depends on order (which tasks of an opener count, which word of a client is its last) goes by
+(opened-at, id) or by a statement's own rank, never by arrival: same facts, same scores.
+"""
+
+from bisect import insort
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from .decay import DAY_MS, UNIT, factor, step
+from .digests import IdSet
+from .facts import (
+    ONE,
+    AcceptanceFact,
+    EvidenceFact,
+    Fact,
+    FeedbackFact,
+    VerdictFact,
+)
+from .observations import Observation, observe
+
+NEUTRAL: Final = 5_000
+"""The score of a member of which nothing is known, in bp."""
+
+PRIOR: Final = 5
+"""Observations for, and as many against, that everybody begins with. Ten in all: one task moves
+no score by more than 909 bp, and it takes some ten sure ones to be heard as reliable."""
+
+CHANGE_MOST: Final = ONE // (2 * PRIOR + 1) + 1
+"""Most bp by which one task can move a score."""
+
+PER_OPENER: Final = 64
+"""Tasks of one opener that count, of those opened on one day (UTC): the first ones. An opener
+that floods its own committee earns its friends no more than a busy honest one."""
+
+WINDOW_MS: Final = DAY_MS
+"""The time over which an opener's tasks are counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """A member's scores in bp; both are 0 for one that is excluded."""
+
+    author: int
+    judge: int
+    excluded: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One task in what makes a member's score.
+
+    `left` is what decay has left of it, in bp. `counted` is False past the opener's cap.
+    `accepted` says whether the member's own acceptance is shown, without which no strike counts.
+    """
+
+    fact: VerdictFact
+    observation: Observation
+    left: int
+    counted: bool
+    accepted: bool
+    statements: tuple[FeedbackFact, ...]
+
+
+_Sums = dict[int, list[int]]
+"""By step: author for and against, judge for and against."""
+
+
+@dataclass(slots=True)
+class _Task:
+    fact: VerdictFact
+    accepted: set[bytes] = field(default_factory=set)
+    statements: dict[bytes, FeedbackFact] = field(default_factory=dict)
+    applied: dict[bytes, Observation] = field(default_factory=dict)
+
+    @property
+    def place(self) -> tuple[int, bytes]:
+        return self.fact.opened_at_ms, self.fact.task
+
+
+class Book:
+    """A set of facts. Verdicts come before what is said of them; `add` says what is taken."""
+
+    def __init__(self, facts: Iterable[Fact] = ()) -> None:
+        self._tasks: dict[bytes, _Task] = {}
+        self._excluded: dict[bytes, EvidenceFact] = {}
+        self._windows: dict[tuple[bytes, int], list[tuple[int, bytes]]] = {}
+        self._sums: dict[tuple[str, bytes], _Sums] = {}
+        self._facts: dict[bytes, Fact] = {}
+        self._all = IdSet()
+        self._shared: dict[bytes, IdSet] = {}
+        for fact in sorted(facts, key=lambda item: item.kind):
+            self.add(fact)
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+    def __contains__(self, fact: bytes) -> bool:
+        return fact in self._facts
+
+    def __iter__(self) -> Iterator[Fact]:
+        return iter(self._facts.values())
+
+    @property
+    def digest(self) -> bytes:
+        """The digest of the set of facts, whatever the order in which they came."""
+        return self._all.digest
+
+    def ids(self) -> IdSet:
+        """The ids of all facts."""
+        return self._all
+
+    def shared(self, member: bytes) -> IdSet:
+        """The ids of the facts that `member` may hold too: of its committees, and evidence."""
+        found = self._shared.get(member)
+        if found is None:
+            found = self._shared[member] = IdSet()
+            for evidence in self._excluded.values():
+                found.add(evidence.id)
+        return found
+
+    def fact(self, fact: bytes) -> Fact | None:
+        """The fact with this id, None where it is not in the set (any more)."""
+        return self._facts.get(fact)
+
+    def verdict(self, task: bytes) -> VerdictFact | None:
+        """The verdict fact of a task."""
+        found = self._tasks.get(task)
+        return found.fact if found is not None else None
+
+    def excluded(self, member: bytes) -> bool:
+        """Whether there is evidence against `member`."""
+        return member in self._excluded
+
+    def members(self) -> list[bytes]:
+        """Everybody that a fact is about, ascending."""
+        found = {item.member for task in self._tasks.values() for item in task.fact.showings}
+        return sorted(found | self._excluded.keys())
+
+    def domains(self) -> list[str]:
+        """The domains of the tasks, ascending."""
+        return sorted({task.fact.domain for task in self._tasks.values()})
+
+    def latest_ms(self) -> int:
+        """When the last of its tasks was opened, 0 without any."""
+        return max((task.fact.opened_at_ms for task in self._tasks.values()), default=0)
+
+    # -- growing ----------------------------------------------------------------------
+
+    def add(self, fact: Fact) -> bool:
+        """Take a fact in; False if the set stays as it is.
+
+        It stays for a fact that is held, for a second verdict on a task, for an older word of
+        the same client on a task, and for what is said of a task without a verdict here.
+        """
+        if fact.id in self._facts:
+            return False
+        match fact:
+            case VerdictFact():
+                return self._add_verdict(fact)
+            case AcceptanceFact():
+                return self._add_acceptance(fact)
+            case FeedbackFact():
+                return self._add_feedback(fact)
+            case EvidenceFact():
+                self._excluded[fact.member] = fact
+                self._facts[fact.id] = fact
+                for ids in (self._all, *self._shared.values()):
+                    ids.add(fact.id)
+                return True
+
+    def _add_verdict(self, fact: VerdictFact) -> bool:
+        if fact.task in self._tasks:
+            return False
+        task = self._tasks[fact.task] = _Task(fact)
+        self._hold(fact, task)
+        window = self._windows.setdefault((fact.opener, fact.opened_at_ms // WINDOW_MS), [])
+        insort(window, task.place)
+        if task.place in window[:PER_OPENER]:
+            self._apply(task)
+            for _, other in window[PER_OPENER : PER_OPENER + 1]:  # the one it pushed out
+                self._take_back(self._tasks[other])
+        return True
+
+    def _add_acceptance(self, fact: AcceptanceFact) -> bool:
+        task = self._tasks.get(fact.task)
+        if task is None or task.fact.of(fact.member) is None:
+            return False
+        task.accepted.add(fact.member)
+        self._hold(fact, task)
+        self._again(task)
+        return True
+
+    def _add_feedback(self, fact: FeedbackFact) -> bool:
+        task = self._tasks.get(fact.task)
+        if task is None:
+            return False
+        before = task.statements.get(fact.client)
+        if before is not None:
+            if before.rank >= fact.rank:
+                return False
+            self._let_go(before, task)
+        task.statements[fact.client] = fact
+        self._hold(fact, task)
+        self._again(task)
+        return True
+
+    def _hold(self, fact: Fact, task: _Task) -> None:
+        self._facts[fact.id] = fact
+        self._all.add(fact.id)
+        for showing in task.fact.showings:
+            self.shared(showing.member).add(fact.id)
+
+    def _let_go(self, fact: Fact, task: _Task) -> None:
+        del self._facts[fact.id]
+        self._all.discard(fact.id)
+        for showing in task.fact.showings:
+            self.shared(showing.member).discard(fact.id)
+
+    # -- sums -------------------------------------------------------------------------
+
+    def _again(self, task: _Task) -> None:
+        if task.applied:
+            self._take_back(task)
+            self._apply(task)
+
+    def _apply(self, task: _Task) -> None:
+        task.applied = {
+            showing.member: self._observed(task, showing.member) for showing in task.fact.showings
+        }
+        self._sum(task, 1)
+
+    def _take_back(self, task: _Task) -> None:
+        self._sum(task, -1)
+        task.applied = {}
+
+    def _sum(self, task: _Task, sign: int) -> None:
+        at = step(task.fact.opened_at_ms)
+        for member, seen in task.applied.items():
+            sums = self._sums.setdefault((task.fact.domain, member), {}).setdefault(at, [0] * 4)
+            for index, part in enumerate((*seen.author, *seen.judge)):
+                sums[index] += sign * part
+
+    def _observed(self, task: _Task, member: bytes) -> Observation:
+        words = tuple(task.statements[client] for client in sorted(task.statements))
+        return observe(task.fact, member, statements=words, accepted=task.accepted)
+
+    # -- scores -----------------------------------------------------------------------
+
+    def score(self, member: bytes, domain: str, at_ms: int) -> Score:
+        """What `member` is worth in `domain` to a task that is opened at `at_ms`.
+
+        The mean of a Beta posterior: (PRIOR + for) / (2 PRIOR + for + against), rounded half up.
+        """
+        if member in self._excluded:
+            return Score(author=0, judge=0, excluded=True)
+        now, totals = step(at_ms), [0] * 4
+        for when, parts in self._sums.get((domain, member), {}).items():
+            left = factor(now - when)
+            for index, part in enumerate(parts):
+                totals[index] += left * part
+        return Score(author=_mean(*totals[:2]), judge=_mean(*totals[2:]))
+
+    def explain(self, member: bytes, domain: str, at_ms: int) -> list[Entry]:
+        """The tasks behind a score, by (opened-at, id), those included that weigh nothing."""
+        found = []
+        for task in sorted(self._tasks.values(), key=lambda item: item.place):
+            showing = task.fact.of(member)
+            if showing is None or task.fact.domain != domain:
+                continue
+            left = factor(step(at_ms) - step(task.fact.opened_at_ms))
+            found.append(
+                Entry(
+                    fact=task.fact,
+                    observation=self._observed(task, member),
+                    left=left * ONE // UNIT,
+                    counted=bool(task.applied),
+                    accepted=showing.accepted or member in task.accepted,
+                    statements=tuple(task.statements[key] for key in sorted(task.statements)),
+                )
+            )
+        return found
+
+
+def _mean(good: int, bad: int) -> int:
+    """The posterior's mean in bp, of sums in bp times `UNIT`."""
+    prior = PRIOR * ONE * UNIT
+    above, below = prior + good, 2 * prior + good + bad
+    return (2 * above * ONE + below) // (2 * below)

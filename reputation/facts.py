@@ -1,0 +1,339 @@
+"""Facts: what a ledger holds, each with one form of bytes and an id that follows from it (L1).
+
+A fact is what its proof says and nothing else, so two nodes that hold one proof hold one fact,
+whoever gave it to them:
+
+* a `VerdictFact` says what each member of a committee did in a task that was decided. Its proof
+  is the verdict, and it is a function of the decided values alone: not of which quorum's
+  signatures a node happens to hold.
+* an `AcceptanceFact` says that a member took the task on. Its proof is the member's signed
+  ACCEPT. It is kept where a member is charged with having shown nothing at all.
+* an `EvidenceFact` says that a member signed two things for one slot. One pair convicts, so
+  there is one such fact a member, whichever pair proves it.
+* a `FeedbackFact` is a client's signed word on a verdict.
+
+Ids and keys are 32 bytes, times wall-clock milliseconds since 1970, shares in bp (10,000 = 1).
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from typing import Any, ClassVar, Final
+
+ONE: Final = 10_000
+"""One, in bp: a whole observation, or a whole share."""
+
+MAX_MEMBERS: Final = 64
+"""Most members that a fact tells of: those of the largest committee."""
+MAX_ANSWERS: Final = 65
+"""Most answers in a fact: one a member, and one that nobody drafted in the first round."""
+MAX_TEXT: Final = 256
+"""Most characters of an answer or a domain; a longer answer is cut by whoever makes the fact."""
+MAX_TIME: Final = 2**53
+"""Latest time, in milliseconds: what canonical numbers can hold."""
+
+STRIKES: Final = ("alias", "mismatch", "no_show", "self_vote", "unopened", "void_answer")
+"""What a member may be struck for in an outcome's figures (L2)."""
+
+_TAG: Final = b"quorate/fact"
+
+
+class FactError(ValueError):
+    """Bytes are no fact, or a fact says what none can. The text says which."""
+
+
+class FactKind(IntEnum):
+    """The kinds. The numbers are on the wire and in stores, and never reused."""
+
+    VERDICT = 1
+    ACCEPTANCE = 2
+    EVIDENCE = 3
+    FEEDBACK = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Showing:
+    """What one member showed in one task.
+
+    `answer` indexes the fact's answers: that of the member's own draft of the first round,
+    made before it read another's; -1 without one. `accepted` says that the verdict itself
+    holds a commit, a seal or an opening of the member, which nobody signs without accepting.
+    `strikes` are distinct and ascending. `judged` has one entry an answer, or none at all:
+    (share, mass) in bp, the share of its comparisons that this answer won with the member as
+    judge, and how much of an observation they are.
+    """
+
+    member: bytes
+    answer: int
+    accepted: bool
+    strikes: tuple[str, ...] = ()
+    judged: tuple[tuple[int, int], ...] = ()
+
+
+class _Fact:
+    """A body of canonical bytes and its id."""
+
+    kind: ClassVar[FactKind]
+
+    def plain(self) -> dict[str, Any]:
+        """The fact as plain data, without its kind."""
+        raise AssertionError("each fact has its own")
+
+    @cached_property
+    def body(self) -> bytes:
+        """The bytes that stand for the fact: canonical JSON."""
+        return encode({"kind": int(self.kind), **self.plain()})
+
+    @cached_property
+    def id(self) -> bytes:
+        """SHA-256 of tag and body."""
+        return hashlib.sha256(_TAG + len(self.body).to_bytes(4, "big") + self.body).digest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictFact(_Fact):
+    """What a verdict shows of the members.
+
+    `answers` are distinct. `winner` indexes them, -1 where no vote was decided by judges;
+    `belief` is the winner's, in bp. `fragile` says that as few members as may be faulty could
+    have changed the winner (O5). `showings` are one a member, ascending by key.
+    """
+
+    kind = FactKind.VERDICT
+
+    task: bytes
+    verdict: bytes
+    opener: bytes
+    opened_at_ms: int
+    domain: str
+    answers: tuple[str, ...]
+    winner: int
+    belief: int
+    fragile: bool
+    showings: tuple[Showing, ...]
+
+    def __post_init__(self) -> None:
+        _ids(task=self.task, verdict=self.verdict, opener=self.opener)
+        _range("opened_at_ms", self.opened_at_ms, 0, MAX_TIME)
+        _text("domain", self.domain)
+        _need(len(self.answers) <= MAX_ANSWERS, f"more than {MAX_ANSWERS} answers")
+        _need(len(set(self.answers)) == len(self.answers), "an answer stands twice")
+        for answer in self.answers:
+            _text("answer", answer)
+        _range("winner", self.winner, -1, len(self.answers) - 1)
+        _range("belief", self.belief, 0, ONE)
+        _need(1 <= len(self.showings) <= MAX_MEMBERS, f"showings: 1 to {MAX_MEMBERS}")
+        members = [showing.member for showing in self.showings]
+        _need(members == sorted(set(members)), "showings are not ascending by member")
+        for showing in self.showings:
+            self._check(showing)
+
+    def _check(self, showing: Showing) -> None:
+        _ids(member=showing.member)
+        _range("showing.answer", showing.answer, -1, len(self.answers) - 1)
+        strikes = list(showing.strikes)
+        _need(strikes == sorted(set(strikes)), "strikes are not ascending")
+        _need(set(strikes) <= set(STRIKES), "a strike of no known name")
+        _need(len(showing.judged) in (0, len(self.answers)), "judged: one entry an answer")
+        for share, mass in showing.judged:
+            _range("judged share", share, 0, ONE)
+            _range("judged mass", mass, 0, ONE)
+
+    def of(self, member: bytes) -> Showing | None:
+        """What `member` showed, None for one outside of the committee."""
+        return next((item for item in self.showings if item.member == member), None)
+
+    def plain(self) -> dict[str, Any]:
+        """Plain data of integers, strings and lists."""
+        return {
+            "answers": list(self.answers),
+            "belief": self.belief,
+            "domain": self.domain,
+            "fragile": int(self.fragile),
+            "opened_at_ms": self.opened_at_ms,
+            "opener": self.opener.hex(),
+            "showings": [
+                [
+                    item.member.hex(),
+                    item.answer,
+                    int(item.accepted),
+                    list(item.strikes),
+                    [list(pair) for pair in item.judged],
+                ]
+                for item in self.showings
+            ],
+            "task": self.task.hex(),
+            "verdict": self.verdict.hex(),
+            "winner": self.winner,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceptanceFact(_Fact):
+    """`member` signed an ACCEPT of `task`: being struck for showing nothing is its own doing."""
+
+    kind = FactKind.ACCEPTANCE
+
+    task: bytes
+    member: bytes
+
+    def __post_init__(self) -> None:
+        _ids(task=self.task, member=self.member)
+
+    def plain(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"member": self.member.hex(), "task": self.task.hex()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidenceFact(_Fact):
+    """`member` equivocated: it is excluded for as long as its key is used (L2)."""
+
+    kind = FactKind.EVIDENCE
+
+    member: bytes
+
+    def __post_init__(self) -> None:
+        _ids(member=self.member)
+
+    def plain(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"member": self.member.hex()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedbackFact(_Fact):
+    """A client's word: the verdict of `task` was right, or wrong, said at `at_ms`.
+
+    `answer` is the right answer where the client names it, in the task's canonical spelling;
+    empty where it does not know. Of one client's statements on one task the latest counts,
+    of equally late ones that with the greater id.
+    """
+
+    kind = FactKind.FEEDBACK
+
+    task: bytes
+    client: bytes
+    right: bool
+    answer: str
+    at_ms: int
+
+    def __post_init__(self) -> None:
+        _ids(task=self.task, client=self.client)
+        _text("answer", self.answer)
+        _range("at_ms", self.at_ms, 0, MAX_TIME)
+
+    @property
+    def rank(self) -> tuple[int, bytes]:
+        """What orders one client's statements on one task."""
+        return self.at_ms, self.id
+
+    def plain(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "answer": self.answer,
+            "at_ms": self.at_ms,
+            "client": self.client.hex(),
+            "right": int(self.right),
+            "task": self.task.hex(),
+        }
+
+
+Fact = VerdictFact | AcceptanceFact | EvidenceFact | FeedbackFact
+
+
+def encode(value: Any) -> bytes:
+    """Canonical JSON: sorted keys, no white space, UTF-8. `FactError` on a lone surrogate."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise FactError("text holds a lone surrogate") from None
+
+
+def parse(body: bytes) -> Fact:
+    """The fact behind its bytes. Raises `FactError` unless they are its one form."""
+    try:
+        plain = json.loads(body.decode("utf-8"))
+        fact = _BUILD[FactKind(plain["kind"])](plain)
+    except FactError:
+        raise
+    except (KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
+        raise FactError(f"not readable as a fact: {error}") from None
+    if fact.body != body:
+        raise FactError("readable as a fact, but not in its one form")
+    return fact
+
+
+def _verdict(plain: dict[str, Any]) -> VerdictFact:
+    return VerdictFact(
+        task=bytes.fromhex(plain["task"]),
+        verdict=bytes.fromhex(plain["verdict"]),
+        opener=bytes.fromhex(plain["opener"]),
+        opened_at_ms=plain["opened_at_ms"],
+        domain=plain["domain"],
+        answers=tuple(plain["answers"]),
+        winner=plain["winner"],
+        belief=plain["belief"],
+        fragile=bool(plain["fragile"]),
+        showings=tuple(
+            Showing(
+                member=bytes.fromhex(member),
+                answer=answer,
+                accepted=bool(accepted),
+                strikes=tuple(strikes),
+                judged=tuple((share, mass) for share, mass in judged),
+            )
+            for member, answer, accepted, strikes, judged in plain["showings"]
+        ),
+    )
+
+
+def _acceptance(plain: dict[str, Any]) -> AcceptanceFact:
+    return AcceptanceFact(task=bytes.fromhex(plain["task"]), member=bytes.fromhex(plain["member"]))
+
+
+def _evidence(plain: dict[str, Any]) -> EvidenceFact:
+    return EvidenceFact(member=bytes.fromhex(plain["member"]))
+
+
+def _feedback(plain: dict[str, Any]) -> FeedbackFact:
+    return FeedbackFact(
+        task=bytes.fromhex(plain["task"]),
+        client=bytes.fromhex(plain["client"]),
+        right=bool(plain["right"]),
+        answer=plain["answer"],
+        at_ms=plain["at_ms"],
+    )
+
+
+_BUILD: Final[dict[FactKind, Callable[[dict[str, Any]], Fact]]] = {
+    FactKind.VERDICT: _verdict,
+    FactKind.ACCEPTANCE: _acceptance,
+    FactKind.EVIDENCE: _evidence,
+    FactKind.FEEDBACK: _feedback,
+}
+
+
+def _need(condition: bool, text: str) -> None:
+    if not condition:
+        raise FactError(text)
+
+
+def _ids(**values: bytes) -> None:
+    for name, value in values.items():
+        _need(len(value) == 32, f"{name} is {len(value)} bytes, not 32")
+
+
+def _range(name: str, value: int, low: int, high: int) -> None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    _need(whole and low <= value <= high, f"{name} is {value!r}, outside {low}..{high}")
+
+
+def _text(name: str, value: str) -> None:
+    _need(
+        isinstance(value, str) and len(value) <= MAX_TEXT, f"{name} is over {MAX_TEXT} characters"
+    )

@@ -1,0 +1,105 @@
+"""A member that offers facts that are none: each is refused with its code, and none enters (L1)."""
+
+import asyncio
+from pathlib import Path
+
+from consensus.bodies import Acceptance
+from consensus.envelope import Kind
+from consensus.verdict import encode_evidence
+from node import facts
+from node.wire.frames import Frame
+from node.wire.ledger import ProvenFact
+from reputation import AcceptanceFact, EvidenceFact, FactKind, FeedbackFact
+from tests.harness.cast import ctx, key, signed
+from tests.harness.daemons import Grove
+from tests.harness.meshes import PATIENCE_S
+
+NAMES = ("alice", "bob", "carol")
+
+
+async def test_forged_facts_are_refused_with_their_codes(tmp_path: Path) -> None:
+    async with Grove(tmp_path, *NAMES, rogues=["mallory"]) as grove:
+        await grove.start(*NAMES)
+        await grove.linked()
+        rogue = await grove.rogue()
+        ours = await grove.decide(*NAMES)
+        foreign = await grove.decide("bob", "carol")
+        alice = grove.nodes["alice"]
+        await alice.settled()
+        held = alice.runner.ledger.book.digest
+        committee = alice._spec(grove.ask(*NAMES)).committee
+        bob = grove.people["bob"].signing
+        answers = [
+            signed(bob, Kind.ACCEPTANCE, ctx(committee, task=ours.id), Acceptance(refusal=said))
+            for said in ("", "no")
+        ]
+        stranger = [
+            signed(
+                key("zoe"), Kind.ACCEPTANCE, ctx(committee, task=ours.id), Acceptance(refusal=no)
+            )
+            for no in ("", "no")
+        ]
+        elsewhere = [
+            signed(bob, Kind.ACCEPTANCE, ctx(committee, task=ours.id).pack()[::-1], item.payload)
+            for item in answers
+        ]
+        listed = facts.sign_feedback(
+            FeedbackFact(task=ours.id, client=rogue.public, right=True, answer="", at_ms=1),
+            key("mallory"),
+        )
+        unknown = facts.sign_feedback(
+            FeedbackFact(task=bytes(32), client=rogue.public, right=True, answer="", at_ms=1),
+            key("mallory"),
+        )
+        bundle = await grove.nodes["bob"].verdict(foreign.id.hex())
+        fact = grove.nodes["bob"].runner.ledger.book.verdict(foreign.id)
+        assert fact is not None
+        evidence = encode_evidence(*answers)
+        offers = [
+            (FactKind.FEEDBACK, listed, facts.prove(FactKind.FEEDBACK, listed, b"").id),
+            (FactKind.FEEDBACK, unknown, facts.prove(FactKind.FEEDBACK, unknown, b"").id),
+            (FactKind.FEEDBACK, listed[:-1] + b"x", b"1" * 32),
+            (FactKind.FEEDBACK, bytes(facts.STATEMENT_MAX + 1), b"2" * 32),
+            (FactKind.VERDICT, bundle, fact.id),
+            (FactKind.VERDICT, bundle[:-1], b"3" * 32),
+            (
+                FactKind.ACCEPTANCE,
+                facts.encode_envelope(answers[0]),
+                AcceptanceFact(task=ours.id, member=grove.key("bob")).id,
+            ),
+            (FactKind.ACCEPTANCE, facts.encode_envelope(answers[1]), b"4" * 32),
+            (FactKind.EVIDENCE, evidence, b"5" * 32),  # sound, but under another id
+            (FactKind.EVIDENCE, evidence.replace(b'"kind":2', b'"kind":3'), b"6" * 32),
+            (FactKind.EVIDENCE, encode_evidence(answers[0], answers[0]), b"7" * 32),
+            (
+                FactKind.EVIDENCE,
+                encode_evidence(*stranger),
+                EvidenceFact(member=key("zoe").public).id,
+            ),
+            (FactKind.EVIDENCE, encode_evidence(*elsewhere), b"8" * 32),
+        ]
+        for kind, proof, fact_id in offers:
+            rogue.heard.ids.add(fact_id)
+            rogue.heard.facts[fact_id] = ProvenFact(kind=int(kind), proof=proof)
+        rogue.send(grove.key("alice"), Frame(ledger=rogue.heard.ids.digest))
+        codes = {
+            "not_a_client",
+            "no_verdict",
+            "bad_proof",
+            "not_our_committee",
+            "not_needed",
+            "not_asked",
+            "not_a_member",
+        }
+        await rogue.heard.until(lambda: len(rogue.heard.lacking) >= len(offers))
+        while pulls := alice.runner.sharing.pulls._running[rogue.public]:
+            await asyncio.wait(pulls, timeout=PATIENCE_S)
+        assert {line["code"] for line in grove.logged("refusal")} >= codes
+        assert alice.runner.ledger.book.digest == held
+        assert not alice.runner.ledger.book.excluded(grove.key("bob"))
+        # The same pair under its own id is taken: it is the pair that convicts, not who gives it.
+        own = EvidenceFact(member=grove.key("bob")).id
+        rogue.heard.ids.add(own)
+        rogue.heard.facts[own] = ProvenFact(kind=int(FactKind.EVIDENCE), proof=evidence)
+        rogue.send(grove.key("alice"), Frame(ledger=rogue.heard.ids.digest))
+        await alice.until(lambda: alice.runner.ledger.book.excluded(grove.key("bob")))

@@ -122,5 +122,13 @@ def narcissist_verdict() -> Verdict:
 
 @cache
 def two_faced_verdict() -> Verdict:
-    """Three honest members and one who commits to several things."""
-    return Verdict(SmallSwarm(habits=frozenset({"two_commits"})))
+    """Three honest members and one who commits to several things; its slate says so.
+
+    Whether it does turns on who hears what first, so on the ids of the task: of seeds, the
+    first in whose run the evidence got into the value.
+    """
+    for seed in range(1, 50):
+        made = Verdict(SmallSwarm(habits=frozenset({"two_commits"}), seed=seed))
+        if made.plain(Stage.SLATE)["evidence"]:
+            return made
+    raise AssertionError("nobody's slate carries the evidence, whatever the seed")

@@ -226,12 +226,18 @@ class RealSwarm:
     """Nodes of one federation. Use as a context: it leaves no process behind."""
 
     def __init__(
+<<<<<<< HEAD
         self,
         home: Path,
         models: Mapping[str, Mapping[str, Any]],
         program: tuple[str, ...] = QUORATE,
     ) -> None:
         """`models` are the options of each member's scripted model, by name."""
+=======
+        self, home: Path, models: Mapping[str, Mapping[str, Any]], backend: str = "scripted"
+    ) -> None:
+        """`models` are the options of each member's model, by name."""
+>>>>>>> recorded
         self.home = home
         self.nodes: dict[str, RealNode] = {}
         self.federation_path = home / "orchard.toml"
@@ -245,7 +251,7 @@ class RealSwarm:
                 name=name,
                 listen=address,
                 federation=self.federation_path,
-                model=ModelConfig(backend="scripted", options={"family": family, **options}),
+                model=ModelConfig(backend=backend, options={"family": family, **options}),
             )
             text = config_text.render(written)
             files.create_exclusive(home / name / CONFIG_FILE, text.encode(), 0o600)

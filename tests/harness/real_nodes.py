@@ -226,18 +226,13 @@ class RealSwarm:
     """Nodes of one federation. Use as a context: it leaves no process behind."""
 
     def __init__(
-<<<<<<< HEAD
         self,
         home: Path,
         models: Mapping[str, Mapping[str, Any]],
         program: tuple[str, ...] = QUORATE,
-    ) -> None:
-        """`models` are the options of each member's scripted model, by name."""
-=======
-        self, home: Path, models: Mapping[str, Mapping[str, Any]], backend: str = "scripted"
+        backend: str = "scripted",
     ) -> None:
         """`models` are the options of each member's model, by name."""
->>>>>>> recorded
         self.home = home
         self.nodes: dict[str, RealNode] = {}
         self.federation_path = home / "orchard.toml"

@@ -33,8 +33,13 @@ POLICY: Final[Mapping[str, Any]] = {
 """What both ways ask for: one round, and time enough that nobody is late on a busy machine: a
 missing ballot would change the figures. A stage ends when all have spoken."""
 
-PLAIN: Final[Mapping[str, Any]] = {"rule": "bradley_terry", "strengths_over": "candidates"}
-"""Plain Bradley-Terry: fitted over the four answers, the strengths of equal ones added."""
+PLAIN: Final[Mapping[str, Any]] = {
+    "rule": "bradley_terry",
+    "strengths_over": "candidates",
+    "weights": "equal",
+}
+"""Plain Bradley-Terry: fitted over the four answers, the strengths of equal ones added, every
+ballot worth the same: a figure of the recording, whatever was decided before."""
 
 WAYS: Final = (
     Way(name="blend", title="the swarm, default blend", policy=POLICY),

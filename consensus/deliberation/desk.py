@@ -19,7 +19,7 @@ from ..bodies import (
     Proposal,
     Usage,
 )
-from ..envelope import Kind, MessageId, Stage, TaskId, tagged_hash
+from ..envelope import Kind, MessageId, Stage, tagged_hash
 from ..masking import judging_order
 from ..ports import Message
 from .effects import Draft, Drafted, Judge, Judged
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .task import Task
 
 
-def task_token(task: TaskId) -> str:
+def task_token(task: MessageId) -> str:
     """What a backend knows a task by: 16 hex digits from which no id follows."""
     return tagged_hash("task-token", task).hex()[:16]
 

@@ -129,7 +129,7 @@ class LanguageModel:
             "judging": options.judge + (", both orders" if options.both_orders else ""),
             "prompts": self._prompts.version(options.judge),
         }
-        if any(item.price_in is None for item in served):
+        if any(item.prices is None for item in served):
             detail["prices"] = "not known for every model; money is counted as 0 there"
         for name, budget in (("task", options.task_budget), ("day", options.day_budget)):
             parts = [f"{budget.tokens} tokens"] if budget.tokens is not None else []

@@ -111,7 +111,7 @@ def clean(text: str, limit: int) -> str:
     bidirectional, controls, tags, variation selectors), lone surrogates and piles of combining
     marks go. Sequences of chat templates, of verdicts and of fences, and role names and
     headings at the start of a line, are broken by a middle dot, however they are spelled.
-    What is cut off is said. Everything else stays as it was written. Idempotent.
+    What is cut off is said. Everything else stays as it was written.
     """
     visible = _visible(_NEWLINES.sub("\n", text))
     if len(visible) > limit:
@@ -197,6 +197,6 @@ def _broken(line: str) -> str:
         cuts.update(range(found.start() + 1, found.end() if run else found.start() + 2))
     start = _LINE_START.match(seen)
     if start is not None:
-        cuts.add((start.end("role") if start["role"] else start.start("heading")))
+        cuts.add(start.end("role") if start["role"] else start.end("heading"))
     parts = [f"{BREAK}{char}" if index in cuts else char for index, char in enumerate(line)]
     return "".join(parts)

@@ -107,8 +107,8 @@ def key(item: Deployment, place: int, base: Path) -> str | None:
         if not found:
             raise wrong(
                 place,
-                f"takes its key from the environment variable {item.key_env}, which is not set; set "
-                "it where the node is started",
+                f"takes its key from the environment variable {item.key_env}, which is not set; "
+                "set it where the node is started",
             )
         return found
     if not item.key_file:

@@ -22,26 +22,29 @@ from .options import Deployment, Options, key, wrong
 from .spending import BudgetSpent, Purse
 
 _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
+NO_KEY = "none"
+"""What servers of one's own are given as a key: they want none, and the SDK wants some."""
 OVERHEAD_TOKENS = 64
 """Tokens that a chat template may add to two messages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """One deployment as it is called: prices in micros a token, None where nobody knows."""
+    """One deployment as it is called: prices in micros a token in and out, if anybody knows."""
 
     group: str
     provider: str
     model: str
     public: str
     max_tokens: int
-    price_in: Decimal | None
-    price_out: Decimal | None
+    prices: tuple[Decimal, Decimal] | None
 
     def micros(self, tokens_in: int, tokens_out: int) -> int:
         """What so many tokens cost, rounded up."""
-        cost = tokens_in * (self.price_in or 0) + tokens_out * (self.price_out or 0)
-        return int(cost.to_integral_value(ROUND_CEILING)) if isinstance(cost, Decimal) else cost
+        if self.prices is None:
+            return 0
+        cost = tokens_in * self.prices[0] + tokens_out * self.prices[1]
+        return int(cost.to_integral_value(ROUND_CEILING))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,7 @@ class Provider:
         litellm: ModuleType,
         router: Any,
         served: Sequence[Served],
+        secrets: Sequence[str],
         options: Options,
         purse: Purse,
         clock: Clock,
@@ -83,6 +87,7 @@ class Provider:
         self._litellm = litellm
         self._router = router
         self.served = tuple(served)
+        self._secrets = tuple(secrets)
         self._options = options
         self.purse = purse
         self._clock = clock
@@ -92,11 +97,18 @@ class Provider:
     async def open(cls, options: Options, base: Path, purse: Purse, clock: Clock) -> "Provider":
         """Import litellm and make the Router. Raises `ModelSetupError`."""
         litellm = await asyncio.to_thread(_import)
-        served, models = [], []
+        served: list[Served] = []
+        models: list[dict[str, Any]] = []
         for place, item in enumerate(options.deployments, 1):
             found = _served(litellm, item, place, options)
             served.append(found)
-            models.append({"model_name": found.group, "litellm_params": _params(item, place, base)})
+            models.append(
+                {
+                    "model_name": found.group,
+                    "litellm_params": _params(item, place, base),
+                    "model_info": {"id": found.group},
+                }
+            )
         groups = [item.group for item in served]
         router = litellm.Router(
             model_list=models,
@@ -106,7 +118,12 @@ class Provider:
             timeout=options.timeout_s,
             set_verbose=False,
         )
-        return cls(litellm, router, served, options, purse, clock)
+        secrets = [
+            secret
+            for model in models
+            if len(secret := str(model["litellm_params"].get("api_key") or "")) > len(NO_KEY)
+        ]
+        return cls(litellm, router, served, secrets, options, purse, clock)
 
     async def ask(
         self, messages: Sequence[Mapping[str, str]], *, task: str, until_ms: int
@@ -225,7 +242,7 @@ class Provider:
     def _of(self, model_id: str) -> Served:
         """The deployment by the Router's id of it; the first one if it is not told."""
         for item in self.served:
-            if model_id and model_id in self._router.get_model_ids(model_name=item.group):
+            if model_id == item.group:
                 return item
         return self.served[0]
 
@@ -242,8 +259,10 @@ class Provider:
             if named[0] in (item.model, f"{item.provider}/{item.model}") and named[0]:
                 served = item
                 break
-        text = str(error).partition("\n")[0][:400]
-        return CallError(failure, served, f"{type(error).__name__}: {text}", status)
+        text = str(error).partition("\n")[0]
+        for secret in self._secrets:  # some providers quote the key that they refuse
+            text = text.replace(secret, "(the key)")
+        return CallError(failure, served, f"{type(error).__name__}: {text[:400]}", status)
 
 
 _MAYBE_BILLED = frozenset({Failure.TIMEOUT, Failure.UNPARSEABLE, Failure.FAILED})
@@ -337,7 +356,7 @@ def _params(item: Deployment, place: int, base: Path) -> dict[str, Any]:
             params[name] = value
     found = key(item, place, base)
     if found is None and item.api_base:
-        found = "none"  # servers of one's own want none; the SDK wants some
+        found = NO_KEY  # servers of one's own want none; the SDK wants some
     if found is not None:
         params["api_key"] = found
     return params
@@ -353,11 +372,14 @@ def _served(litellm: ModuleType, item: Deployment, place: int, options: Options)
             "provider/model, such as openai/gpt-5 or ollama_chat/llama3.1",
         ) from None
     if item.price_in is not None and item.price_out is not None:
-        price_in, price_out = Decimal(str(item.price_in)), Decimal(str(item.price_out))
+        prices: tuple[Decimal, Decimal] | None = (
+            Decimal(str(item.price_in)),
+            Decimal(str(item.price_out)),
+        )
     else:
-        price_in, price_out = _known_prices(litellm, item.model)
+        prices = _known_prices(litellm, item.model)
     money = (options.task_budget.usd, options.day_budget.usd)
-    if price_in is None and money != (None, None):
+    if prices is None and money != (None, None):
         raise wrong(
             place,
             f"has the model {item.model!r}, whose price litellm does not know, and there is a "
@@ -377,19 +399,18 @@ def _served(litellm: ModuleType, item: Deployment, place: int, options: Options)
         model=model,
         public=public_name(provider, model),
         max_tokens=item.max_tokens,
-        price_in=price_in,
-        price_out=price_out,
+        prices=prices,
     )
 
 
-def _known_prices(litellm: ModuleType, model: str) -> tuple[Decimal | None, Decimal | None]:
+def _known_prices(litellm: ModuleType, model: str) -> tuple[Decimal, Decimal] | None:
     """Micros a token by litellm's list; a dollar a million tokens is a micro a token."""
     try:
         info = litellm.get_model_info(model)
     except Exception:  # noqa: BLE001  it raises whatever its list's reader meets
-        return None, None
+        return None
     prices = info.get("input_cost_per_token"), info.get("output_cost_per_token")
     if not all(isinstance(price, int | float) for price in prices):
-        return None, None
+        return None
     one, two = (Decimal(str(price)) * 1_000_000 for price in prices)
     return one, two

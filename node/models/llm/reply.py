@@ -247,12 +247,13 @@ def _points(value: Decimal, low: int, name: str) -> int:
 def _belief(shares: Sequence[Decimal]) -> tuple[int, ...]:
     """Percentages as bp that sum to 10,000, by largest remainder, exactly."""
     exact = [Fraction(_figure(share, 0, 100, "belief")) for share in shares]
-    total = sum(exact)
+    total = sum(exact, Fraction(0))
     if abs(total - 100) > BELIEF_SLACK:
         raise ReplyError(f"`belief` sums to {float(total):g}, not to 100")
     scaled = [share * ONE / total for share in exact]
-    floors = [int(share) for share in scaled]
-    order = sorted(range(len(scaled)), key=lambda index: (floors[index] - scaled[index], index))
+    floors = [share.numerator // share.denominator for share in scaled]
+    rests = [share - floor for share, floor in zip(scaled, floors, strict=True)]
+    order = sorted(range(len(rests)), key=lambda index: (-rests[index], index))
     for index in order[: ONE - sum(floors)]:
         floors[index] += 1
     return tuple(floors)

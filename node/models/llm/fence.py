@@ -46,10 +46,10 @@ _TEMPLATE = re.compile(
     r"|`{3,}|~{3,}"  # the fence of a verdict
 )
 _LINE_START = re.compile(
-    r"\s*(?:[#=*_>\-\"']+\s*)?"
+    r"\s*(?:[=*_>\-\"']+\s*)?"
     r"(?:(?P<role>system|user|assistant|human|developer|tool|function|ai|model|instructions?"
     r"|response|input|output|candidate\s+\w+|question|record)(?:\s+\w+)?\s*[*_]*\s*:"
-    r"|(?P<heading>\#))"
+    r"|(?P<heading>\#)(?!\u00b7))"
 )
 _CLAIMS = re.compile(
     r"\b(?:i am|i'm|i\u2019m|this is|speaking as|signed,?|as)\s+(?:the\s+)?"
@@ -188,6 +188,13 @@ def _face(char: str) -> str:
 
 
 def _broken(line: str) -> str:
+    """`line` with every sequence broken, those that breaking another one lays bare included."""
+    while (after := _break(line)) != line:
+        line = after
+    return line
+
+
+def _break(line: str) -> str:
     seen = _seen(line)
     # The dot goes behind the first character, which leaves no sequence whole; where a sequence
     # is a run (of brackets, of backticks), behind every one of the run.

@@ -24,6 +24,8 @@ VERDICT_MAX = 131_072
 """Most characters of a verdict: 64 critiques of 1,000 characters, with room."""
 RATIONALE_CHARS = 8_000
 """Most characters of a rationale: more than others are shown, and it says why."""
+NUMBER_CHARS = 40
+"""Most digits of a figure, written out."""
 BELIEF_SLACK = 1
 """How far from 100 the shares of a belief may sum, for roundings; then they are scaled."""
 
@@ -53,16 +55,16 @@ class DraftVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     answer: str
-    confidence: Decimal
+    confidence: Fraction
     rationale: Annotated[str, msgspec.Meta(max_length=RATIONALE_CHARS)]
-    belief: tuple[Decimal, ...] = ()
+    belief: tuple[Fraction, ...] = ()
     evidence: Annotated[tuple[str, ...], msgspec.Meta(max_length=MAX_CITATIONS)] = ()
 
 
 class _Mark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    endorsement: Decimal
-    evidence: Decimal
-    argument: Decimal
+    endorsement: Fraction
+    evidence: Fraction
+    argument: Fraction
     critique: Annotated[str, msgspec.Meta(max_length=MAX_CRITIQUE)]
 
 
@@ -70,7 +72,7 @@ class _Pair(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     first: str
     second: str
     preference: Literal["first", "second", "tie", "same"]
-    confidence: Decimal
+    confidence: Fraction
 
 
 class _Batch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,7 +82,7 @@ class _Batch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class _Single(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     preference: Literal["first", "second", "tie", "same"]
-    confidence: Decimal
+    confidence: Fraction
     marks: dict[str, _Mark]
 
 
@@ -182,8 +184,8 @@ def _read(reply: str, shape: type[_Shape]) -> _Shape:
         plain = json.loads(
             last[1],
             object_pairs_hook=_object,
-            parse_float=Decimal,
-            parse_int=_integer,
+            parse_float=_number,
+            parse_int=_number,
             parse_constant=_constant,
         )
     except json.JSONDecodeError as error:
@@ -208,8 +210,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _integer(digits: str) -> Decimal:
-    return Decimal(digits)
+def _number(digits: str) -> Fraction:
+    """A figure exactly; one that would take much room to write out is none of ours."""
+    if len(digits) > NUMBER_CHARS or abs(Decimal(digits).adjusted()) > NUMBER_CHARS:
+        raise ReplyError(f"{digits[:20]} is no figure of a verdict")
+    return Fraction(digits)
 
 
 def _constant(name: str) -> Any:
@@ -230,23 +235,23 @@ def _no_surrogates(value: Any) -> None:
             _no_surrogates(item)
 
 
-def _figure(value: Decimal, low: int, high: int, name: str) -> Decimal:
-    if not value.is_finite() or not low <= value <= high:
-        raise ReplyError(f"`{name}` is {value!s:.20}, outside {low}..{high}")
+def _figure(value: Fraction, low: int, high: int, name: str) -> Fraction:
+    if not low <= value <= high:
+        raise ReplyError(f"`{name}` is {float(value):g}, outside {low}..{high}")
     return value
 
 
-def _basis_points(percent: Decimal, name: str) -> int:
-    return round(Fraction(_figure(percent, 0, 100, name)) * (ONE // 100))
+def _basis_points(percent: Fraction, name: str) -> int:
+    return round(_figure(percent, 0, 100, name) * (ONE // 100))
 
 
-def _points(value: Decimal, low: int, name: str) -> int:
-    return round(Fraction(_figure(value, low, 100, name)))
+def _points(value: Fraction, low: int, name: str) -> int:
+    return round(_figure(value, low, 100, name))
 
 
-def _belief(shares: Sequence[Decimal]) -> tuple[int, ...]:
+def _belief(shares: Sequence[Fraction]) -> tuple[int, ...]:
     """Percentages as bp that sum to 10,000, by largest remainder, exactly."""
-    exact = [Fraction(_figure(share, 0, 100, "belief")) for share in shares]
+    exact = [_figure(share, 0, 100, "belief") for share in shares]
     total = sum(exact, Fraction(0))
     if abs(total - 100) > BELIEF_SLACK:
         raise ReplyError(f"`belief` sums to {float(total):g}, not to 100")
@@ -259,7 +264,7 @@ def _belief(shares: Sequence[Decimal]) -> tuple[int, ...]:
     return tuple(floors)
 
 
-def _pair(letters: tuple[str, str], preference: str, confidence: Decimal) -> LetteredPair:
+def _pair(letters: tuple[str, str], preference: str, confidence: Fraction) -> LetteredPair:
     return LetteredPair(
         first=letters[0],
         second=letters[1],

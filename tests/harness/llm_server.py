@@ -29,6 +29,12 @@ class LlmServer:
         self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
         self.let_go = threading.Event()
         """Set when a client of a slow call has hung up."""
+        self.asked = threading.Event()
+        """Set once anything was asked."""
+        self.two = threading.Event()
+        """Set once two calls were under way at a time."""
+        self.force: dict[str, str] = {}
+        """How to behave to a member from now on, whatever its address says."""
         self.calls: Counter[str] = Counter()
         self.most_at_a_time = 0
         self._now = 0
@@ -100,10 +106,14 @@ class LlmServer:
         }
         body = json.loads(await reader.readexactly(int(headers.get("content-length", 0))) or b"{}")
         self.requests.append((path, headers, body))
+        self.asked.set()
         _, shape, how, who, *_ = path.split("/")
+        how = self.force.get(who, how)
         self.calls[f"{shape}/{how}/{who}"] += 1
         self._now += 1
         self.most_at_a_time = max(self.most_at_a_time, self._now)
+        if self._now > 1:
+            self.two.set()
         try:
             if how == "slow":
                 await reader.read(1)  # until the client hangs up

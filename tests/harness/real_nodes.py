@@ -223,8 +223,10 @@ class RealNode:
 class RealSwarm:
     """Nodes of one federation. Use as a context: it leaves no process behind."""
 
-    def __init__(self, home: Path, models: Mapping[str, Mapping[str, Any]]) -> None:
-        """`models` are the options of each member's scripted model, by name."""
+    def __init__(
+        self, home: Path, models: Mapping[str, Mapping[str, Any]], backend: str = "scripted"
+    ) -> None:
+        """`models` are the options of each member's model, a scripted one if not told, by name."""
         self.home = home
         self.nodes: dict[str, RealNode] = {}
         self.federation_path = home / "orchard.toml"
@@ -238,7 +240,7 @@ class RealSwarm:
                 name=name,
                 listen=address,
                 federation=self.federation_path,
-                model=ModelConfig(backend="scripted", options={"family": family, **options}),
+                model=ModelConfig(backend=backend, options={"family": family, **options}),
             )
             text = config_text.render(written)
             files.create_exclusive(home / name / CONFIG_FILE, text.encode(), 0o600)

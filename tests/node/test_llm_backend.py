@@ -112,8 +112,7 @@ async def test_a_cancelled_call_lets_go(tmp_path: Path) -> None:
     with LlmServer() as server:
         async with model(tmp_path, server.deployment("openai", "slow")) as toy:
             call = asyncio.create_task(toy.draft(draft_request(AB)))
-            while not server.requests:
-                await asyncio.sleep(0)
+            assert await asyncio.to_thread(server.asked.wait, 60)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
@@ -153,7 +152,11 @@ async def test_no_more_calls_run_at_a_time_than_the_option_says(tmp_path: Path) 
     with LlmServer() as server:
         deployment = server.deployment("openai")
         async with model(tmp_path, deployment, judge="pairwise", both_orders=True, calls=2) as toy:
-            await toy.judge(JUDGE)
+            server.gate.clear()
+            judging = asyncio.create_task(toy.judge(JUDGE))
+            assert await asyncio.to_thread(server.two.wait, 60)
+            server.gate.set()
+            await judging
         assert server.most_at_a_time == 2
 
 

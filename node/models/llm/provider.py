@@ -10,6 +10,7 @@ import asyncio
 import logging  # litellm's own loggers are silenced here; this node's lines come from node.log
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
@@ -140,7 +141,9 @@ class Provider:
         """Close connections, and let litellm's own background work end."""
         from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
-        await GLOBAL_LOGGING_WORKER.stop(discard_pending=True, timeout=1.0)
+        # It is one for the process: one that another, closed loop has left cannot be waited for.
+        with suppress(RuntimeError):
+            await GLOBAL_LOGGING_WORKER.stop(discard_pending=True, timeout=1.0)
         await self._litellm.close_litellm_async_clients()
 
     def _left_s(self, until_ms: int) -> float:
@@ -154,7 +157,7 @@ class Provider:
         plans = [(self.served, tries)]
         if tries > 1 or len(self.served) > 1:
             plans.append((self.served[:1], 1))
-        held = None
+        held, single = None, False
         for number, (served, count) in enumerate(plans, 1):
             try:
                 held = await self.purse.reserve(
@@ -162,6 +165,7 @@ class Provider:
                     tokens=count * sum(tokens_in + item.max_tokens for item in served),
                     micros=count * sum(item.micros(tokens_in, item.max_tokens) for item in served),
                 )
+                single = number > 1
                 break
             except BudgetSpent as error:
                 if number == len(plans):
@@ -174,7 +178,7 @@ class Provider:
         # Until it is known what the call cost, it cost all that was reserved.
         tokens, micros = held.tokens, held.micros
         try:
-            reply = await self._call(messages, single=count == 1, until_ms=until_ms)
+            reply = await self._call(messages, single=single, until_ms=until_ms)
             tokens, micros = reply.tokens_in + reply.tokens_out, reply.micros
             if not tokens:  # it tells no usage
                 tokens = tokens_in + reply.served.max_tokens

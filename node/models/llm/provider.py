@@ -7,7 +7,6 @@ what the request leaves of time, and what a call costs is reserved and counted.
 """
 
 import asyncio
-import logging  # litellm's own loggers are silenced here; this node's lines come from node.log
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from ...clock import Clock, monotonic_ms
+from ...log import silence
 from ..base import Failure, public_name
 from .options import Deployment, Options, key, wrong
 from .spending import BudgetSpent, Purse
@@ -342,9 +342,7 @@ def _import() -> ModuleType:
     for name in ("callbacks", "input_callback", "success_callback", "failure_callback"):
         setattr(litellm, name, [])
     for name in _LOGGERS:
-        logger = logging.getLogger(name)
-        logger.setLevel(logging.CRITICAL + 1)
-        logger.propagate = False
+        silence(name)  # prompts and a provider's words are in what they say
     module: ModuleType = litellm
     return module
 

@@ -47,7 +47,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     backend: Annotated[
         str,
         _meta(
-            "which backend runs the model: scripted, classifier, or one that an installed "
+            "which backend runs the model: litellm, classifier, scripted, or one that an installed "
             "package offers under the entry point group quorate.models",
             min_length=1,
         ),

@@ -11,7 +11,7 @@ from consensus.deliberation.effects import Draft, Drafted, Judge, Judged
 
 from .live import Live
 from .log import get_logger
-from .models.base import Model, ModelError
+from .models.base import Failure, Model, ModelError, public_reason
 
 log = get_logger("model")
 
@@ -56,11 +56,13 @@ class Consultant:
         """The reason an abstention carries; the full cause goes to this node's own log."""
         match error:
             case TimeoutError():
-                reason = cause = "the model gave no answer in time"
+                cause = "no answer in time, the wait for room among other calls included"
+                reason = public_reason(self._model.describe().served, Failure.TIMEOUT)
             case ModelError():
                 reason, cause = error.public, error.cause
             case _:
-                reason, cause = "the model failed", f"{type(error).__name__}: {error}"
+                cause = f"{type(error).__name__}: {error}"
+                reason = public_reason(self._model.describe().served, Failure.FAILED)
         log.warning(
             "model failed",
             task=live.task.id.hex()[:8],

@@ -119,6 +119,13 @@ def _own_lines(
     return last
 
 
+def silence(name: str) -> None:
+    """Let the library logger `name` say nothing at all from now on."""
+    logger = logging.getLogger(name)
+    logger.setLevel(logging.CRITICAL + 1)
+    logger.propagate = False
+
+
 def _unbridge(root: logging.Logger) -> None:
     for handler in [item for item in root.handlers if isinstance(item, _Bridge)]:
         root.removeHandler(handler)

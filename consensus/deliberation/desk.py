@@ -20,7 +20,7 @@ from ..bodies import (
     Usage,
     Views,
 )
-from ..envelope import Kind, MessageId, Stage
+from ..envelope import Kind, MessageId, Stage, tagged_hash
 from ..masking import judging_order
 from ..ports import Message
 from .effects import Draft, Drafted, Judge, Judged
@@ -38,6 +38,11 @@ from .round import RoundState
 
 if TYPE_CHECKING:
     from .task import Task
+
+
+def task_token(task: MessageId) -> str:
+    """What a backend knows a task by: 16 hex digits from which no id follows."""
+    return tagged_hash("task-token", task).hex()[:16]
 
 
 class Desk:
@@ -66,6 +71,7 @@ class Desk:
             record=agreed_record(task.rounds[:-1], task.spec, self._own_ids()),
             dials=dials_of(task.rounds[:-1]),
             deadline_ms=deadline_ms,
+            task=task_token(task.id),
         )
         task.out.append(Draft(request=request))
 
@@ -155,6 +161,7 @@ class Desk:
             own=None if own is None else _proposal(own),
             dials=dials_of(task.rounds[:-1]),
             deadline_ms=deadline_ms,
+            task=task_token(task.id),
         )
         task.out.append(Judge(request=request))
 

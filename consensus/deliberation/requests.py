@@ -45,13 +45,18 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftRequest:
-    """Ask for a draft (R1). `deadline_ms` from now on; a later answer is not used."""
+    """Ask for a draft (R1). `deadline_ms` from now on; a later answer is not used.
+
+    `task` is the same for all requests of one task and says nothing else: a backend keeps
+    its budgets by it. No model is ever shown it.
+    """
 
     case: Case
     round: int
     record: tuple[RecordEntry, ...]
     dials: Dials
     deadline_ms: int
+    task: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +73,7 @@ class JudgeRequest:
 
     `candidates` stand in this voter's shuffled order. `own` is the member's own proposal of
     this round if it made one: a model may weigh others against what it believes itself,
-    but has nothing to judge there.
+    but has nothing to judge there. `task` as in a `DraftRequest`.
     """
 
     case: Case
@@ -77,6 +82,7 @@ class JudgeRequest:
     own: Proposal | None
     dials: Dials
     deadline_ms: int
+    task: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ asked in and answer in are the core's own (`consensus.deliberation.requests`,
 `consensus.bodies.Proposal`): a model never meets an envelope, a key or another member's name.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -19,12 +20,38 @@ GROUP = "quorate.models"
 
 
 class Failure(StrEnum):
-    """Why a model gave nothing usable. The value is fit for other members' eyes."""
+    """Why a model gave nothing usable: a fixed vocabulary, fit for other members' eyes."""
 
     CASE = "the model cannot take this case"
     TIMEOUT = "the model gave no answer in time"
     FAILED = "the model failed"
     ANSWER = "the model's answer was not usable"
+    RATE = "rate limited"
+    AUTHENTICATION = "authentication failed"
+    REFUSED = "content refused"
+    TRUNCATED = "reply truncated"
+    UNPARSEABLE = "reply unparseable"
+    EMPTY = "reply empty"
+    TOOL = "asked for a tool"
+    NOT_FOUND = "no such model"
+    TOO_LONG = "the case is too long for the model"
+    REQUEST = "request refused"
+    UNREACHABLE = "unreachable"
+    SERVER = "server error"
+    TASK_BUDGET = "the task's budget is spent"
+    DAY_BUDGET = "the day's budget is spent"
+
+
+_NOT_PUBLIC = re.compile(r"[^A-Za-z0-9._:/@+ -]")
+SERVED_MAX = 120
+"""Most characters of a provider and model in a public reason, which has 400 in all."""
+
+
+def public_name(provider: str, model: str) -> str:
+    """Provider and model as others may read them: a local path shrinks to its last part."""
+    if model.startswith(("/", "~", ".")) or model.count("/") > 3:
+        model = model.rstrip("/").rpartition("/")[2]
+    return " ".join(_NOT_PUBLIC.sub("_", f"{provider} {model}").split())[:SERVED_MAX]
 
 
 class ModelError(Exception):
@@ -32,11 +59,23 @@ class ModelError(Exception):
 
     `model` names the backend, `doing` is "draft" or "judge", `cause` says in full what
     happened and is for this node's own log: it can quote paths or a provider's words, which
-    are nobody else's business. `public` says only which `Failure` it was.
+    are nobody else's business. `public` says which `Failure` it was, with the HTTP `status`
+    if there was one, and who `served` the model (`public_name`), if that is not the node itself.
     """
 
-    def __init__(self, *, model: str, doing: str, failure: Failure, cause: str) -> None:
+    def __init__(
+        self,
+        *,
+        model: str,
+        doing: str,
+        failure: Failure,
+        cause: str,
+        served: str = "",
+        status: int = 0,
+    ) -> None:
         super().__init__(f"{model} could not {doing}: {cause}")
+        self.served = served
+        self.status = status
         self.model = model
         self.doing = doing
         self.failure = failure
@@ -45,7 +84,13 @@ class ModelError(Exception):
     @property
     def public(self) -> str:
         """The reason as an abstention may carry it (R0)."""
-        return self.failure.value
+        return public_reason(self.served, self.failure, self.status)
+
+
+def public_reason(served: str, failure: Failure, status: int = 0) -> str:
+    """A failure in the words that an abstention carries: `openai gpt-5: server error 503`."""
+    what = f"{failure} {status}" if failure is Failure.SERVER and status else str(failure)
+    return f"{served}: {what}" if served else what
 
 
 class ModelSetupError(ValueError):
@@ -61,11 +106,14 @@ class Description:
 
     `family` is what makes errors correlate (R11 asks for two of them); the federation file
     is what counts, so a node compares the two at start. `detail` holds short facts by name.
+    `served` is the provider and model that others may read of in a failure (`public_name`);
+    empty for a model that is part of its node.
     """
 
     family: str
     name: str
     detail: Mapping[str, str] = field(default_factory=dict)
+    served: str = ""
 
 
 @runtime_checkable

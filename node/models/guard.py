@@ -80,7 +80,13 @@ class Guarded:
             raise self._error(doing, Failure.FAILED, cause) from error
 
     def _error(self, doing: str, failure: Failure, cause: str) -> ModelError:
-        return ModelError(model=self._name, doing=doing, failure=failure, cause=cause)
+        return ModelError(
+            model=self._name,
+            doing=doing,
+            failure=failure,
+            cause=cause,
+            served=self.describe().served,
+        )
 
 
 def proposal_fault(case: Case, proposal: object) -> str:

@@ -1,0 +1,1 @@
+"""The `litellm` backend: any language model that the litellm library reaches."""

@@ -1,0 +1,229 @@
+"""The `litellm` backend: a language model of any provider as a member's model.
+
+A draft is one call. A judgment is one call for all candidates (`batch`) or one for each pair
+(`pairwise`), and as many again the other way round with `both_orders`. A reply that cannot be
+read is answered once with what was wrong with it; a second one is an abstention. So is every
+other failure: no answer is ever made up.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from consensus.bodies import Proposal, Usage
+from consensus.deliberation.requests import (
+    DraftRequest,
+    JudgeRequest,
+    Judgment,
+    LetteredMark,
+    LetteredPair,
+)
+
+from ...clock import Clock, SystemClock, monotonic_ms
+from ..base import Description, Failure, ModelError
+from .options import NAME, Options, read
+from .prompts import ANSWER_CHARS, Prompt, Prompts, asked_pairs
+from .provider import CallError, Provider
+from .reply import ReplyError, merged, read_batch, read_draft, read_pairwise
+from .spending import Purse
+
+DEADLINE_SHARE = 0.9
+"""The part of a deadline after which a call is given up here, where provider and model can
+still be named; at the whole of it the member has abstained already."""
+
+_Read = TypeVar("_Read")
+_Judged = tuple[tuple[LetteredPair, ...], tuple[LetteredMark, ...]]
+
+
+@dataclass(slots=True)
+class _Bill:
+    """What the calls of one request came to."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    micros: int = 0
+    ms: int = 0
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(
+            tokens_in=self.tokens_in, tokens_out=self.tokens_out, micros=self.micros, ms=self.ms
+        )
+
+
+class LanguageModel:
+    """A member's language model. Calls overlap up to the option `calls`."""
+
+    def __init__(
+        self, options: Options, prompts: Prompts, provider: Provider, clock: Clock
+    ) -> None:
+        self._options = options
+        self._prompts = prompts
+        self._provider = provider
+        self._clock = clock
+
+    @classmethod
+    async def open(cls, options: Mapping[str, object], base: Path) -> Self:
+        """A model that calls the options' deployments. Raises `ModelSetupError`."""
+        chosen, clock = read(options), SystemClock()
+        prompts = Prompts(base / chosen.prompts if chosen.prompts else None)
+        purse = Purse(
+            base / chosen.spending,
+            clock,
+            task=chosen.task_budget.limit,
+            day=chosen.day_budget.limit,
+        )
+        provider = await Provider.open(chosen, base, purse, clock)
+        return cls(chosen, prompts, provider, clock)
+
+    async def draft(self, request: DraftRequest) -> Proposal:
+        """Ask for an answer (R1). Raises `ModelError`."""
+        bill, prompt, spec = _Bill(), self._prompts.draft(request), request.case.answer
+        said = await self._asked(
+            "draft", request, prompt, bill, lambda reply: read_draft(reply, spec, ANSWER_CHARS)
+        )
+        return Proposal(
+            answer=said.answer,
+            belief=said.belief,
+            confidence=said.confidence,
+            rationale=said.rationale,
+            evidence=said.evidence,
+            usage=bill.usage,
+            prompt=prompt.version,
+        )
+
+    async def judge(self, request: JudgeRequest) -> Judgment:
+        """Ask for comparisons and marks (R5). Raises `ModelError` if not one call succeeds."""
+        letters = [candidate.letter for candidate in request.candidates]
+        pairs = asked_pairs(letters, self._options.pairs)
+        bill = _Bill()
+        work: list[Coroutine[Any, Any, _Judged]]
+        if self._options.judge == "pairwise" and pairs:
+            name = "pairwise"
+            orders = [*pairs, *map(_turned, pairs)] if self._options.both_orders else pairs
+            work = [self._compare(request, pair, bill) for pair in orders]
+        else:
+            name = "batch"
+            work = [self._batch(request, letters, pairs, bill)]
+            if self._options.both_orders and pairs:
+                turned = [_turned(pair) for pair in reversed(pairs)]
+                work.append(self._batch(request, letters[::-1], turned, bill))
+        found = await _all(work)
+        judged = [item for item in found if not isinstance(item, ModelError)]
+        if not judged:
+            raise next(item for item in found if isinstance(item, ModelError))
+        return Judgment(
+            pairs=tuple(pair for compared, _ in judged for pair in compared),
+            marks=tuple(merged([marks for _, marks in judged], letters)),
+            usage=bill.usage,
+            prompt=self._prompts.version(name),
+        )
+
+    def describe(self) -> Description:
+        """The deployments, how they judge, and which prompts; nothing that is secret."""
+        options, served = self._options, self._provider.served
+        detail = {
+            "models": ", ".join(item.public for item in served),
+            "judging": options.judge + (", both orders" if options.both_orders else ""),
+            "prompts": self._prompts.version(options.judge),
+        }
+        if any(item.prices is None for item in served):
+            detail["prices"] = "not known for every model; money is counted as 0 there"
+        for name, budget in (("task", options.task_budget), ("day", options.day_budget)):
+            parts = [f"{budget.tokens} tokens"] if budget.tokens is not None else []
+            parts += [f"{budget.usd:g} USD"] if budget.usd is not None else []
+            if parts:
+                detail[f"{name} budget"] = " and ".join(parts)
+        return Description(family=options.family, name=NAME, detail=detail, served=served[0].public)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._provider.close()
+
+    async def _batch(
+        self,
+        request: JudgeRequest,
+        letters: Sequence[str],
+        pairs: Sequence[tuple[str, str]],
+        bill: _Bill,
+    ) -> _Judged:
+        prompt = self._prompts.batch(request, letters, pairs)
+        return await self._asked(
+            "judge", request, prompt, bill, lambda reply: read_batch(reply, letters, pairs)
+        )
+
+    async def _compare(self, request: JudgeRequest, pair: tuple[str, str], bill: _Bill) -> _Judged:
+        def reading(reply: str) -> _Judged:
+            compared, marks = read_pairwise(reply, pair)
+            return (compared,), marks
+
+        prompt = self._prompts.pairwise(request, pair)
+        return await self._asked("judge", request, prompt, bill, reading)
+
+    async def _asked(
+        self,
+        doing: str,
+        request: DraftRequest | JudgeRequest,
+        prompt: Prompt,
+        bill: _Bill,
+        reading: Callable[[str], _Read],
+    ) -> _Read:
+        """What `reading` makes of the reply, asked a second time if it cannot read the first."""
+        began = monotonic_ms(self._clock)
+        until = began + int(request.deadline_ms * DEADLINE_SHARE)
+        messages = prompt.messages
+        fault = ""
+        try:
+            for _ in range(2):
+                reply = await self._provider.ask(messages, task=request.task, until_ms=until)
+                served = reply.served
+                bill.tokens_in += reply.tokens_in
+                bill.tokens_out += reply.tokens_out
+                bill.micros += reply.micros
+                if reply.fault is not None:
+                    raise CallError(reply.fault[0], served, reply.fault[1])
+                try:
+                    return reading(reply.text)
+                except ReplyError as error:
+                    fault = str(error)
+                messages = [
+                    *messages,
+                    {"role": "assistant", "content": reply.text},
+                    {
+                        "role": "user",
+                        "content": "Your reply could not be read: "
+                        f"{fault}. Write the verdict again, in the form that was asked for.",
+                    },
+                ]
+            raise CallError(Failure.UNPARSEABLE, served, f"two replies could not be read: {fault}")
+        except CallError as error:
+            raise ModelError(
+                model=NAME,
+                doing=doing,
+                failure=error.failure,
+                cause=f"{error.served.public}: {error.cause}",
+                served=error.served.public,
+                status=error.status,
+            ) from error
+        finally:
+            bill.ms += monotonic_ms(self._clock) - began
+
+
+async def _all(work: Sequence[Coroutine[Any, Any, _Judged]]) -> list[_Judged | ModelError]:
+    """Every result or `ModelError`, in order; anything else cancels the rest and is raised."""
+
+    async def one(item: Coroutine[Any, Any, _Judged]) -> _Judged | ModelError:
+        try:
+            return await item
+        except ModelError as error:
+            return error
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(item)) for item in work]
+    return [task.result() for task in tasks]
+
+
+def _turned(pair: tuple[str, str]) -> tuple[str, str]:
+    return pair[1], pair[0]

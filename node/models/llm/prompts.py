@@ -1,0 +1,309 @@
+"""Prompts from templates: what a model is told, and which version of the text told it.
+
+Everything that somebody else wrote goes through `fence` before a template sees it, so a
+template can only place it. A prompt's version is its template's name and a hash over every
+template file, and travels in the proposal and in the ballot (R1a): whoever reads a verdict
+can tell which members were asked in the same words.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+
+from consensus.bodies import MAX_TEXT, Proposal
+from consensus.deliberation.requests import Case, DraftRequest, JudgeRequest
+
+from ..base import ModelSetupError
+from .fence import Fences, token
+
+FOLDER: Final = Path(__file__).parent / "prompts"
+"""The templates that the package ships."""
+
+TEMPLATES: Final = (
+    "batch.j2",
+    "candidates.j2",
+    "case.j2",
+    "draft.j2",
+    "judging.j2",
+    "pairwise.j2",
+    "record.j2",
+    "rules.j2",
+)
+SPLIT: Final = "--- 8< ---\n"
+"""What parts a template's system message from its user message."""
+
+ANSWER_CHARS: Final = 4_000
+"""Most characters of a free answer that is asked for."""
+SHOWN_ANSWER: Final = 8_000
+"""Most characters of somebody's answer that a prompt shows."""
+SHOWN_RATIONALE: Final = 4_000
+"""Most characters of a rationale that a prompt shows: a page."""
+SHOWN_CRITIQUE: Final = 1_000
+"""Most characters of one critique that a prompt shows."""
+SHOWN_CITATIONS: Final = 16
+"""Most cited ids of one proposal that a prompt shows, of up to 256 characters each."""
+TEMPLATE_MAX: Final = 65_536
+"""Most bytes of one template file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """One rendered prompt: the two messages of a chat, and the version of their text."""
+
+    system: str
+    user: str
+    version: str
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """As a chat completion takes it."""
+        return [
+            {"role": "system", "content": self.system},
+            {"role": "user", "content": self.user},
+        ]
+
+
+class Prompts:
+    """The templates, of the package or with some of them replaced by an operator's own."""
+
+    def __init__(self, override: Path | None = None) -> None:
+        """Read and compile every template. Raises `ModelSetupError`."""
+        sources = {name: _read(FOLDER / name) for name in TEMPLATES}
+        self._title = "quorate"
+        if override is not None:
+            sources |= _overridden(override)
+            self._title = "custom"
+        digest = hashlib.sha256()
+        for name in sorted(sources):
+            digest.update(f"{name}\0{len(sources[name].encode())}\0{sources[name]}".encode())
+        self._hash = digest.hexdigest()[:16]
+        # No markup is made here, so nothing is escaped: what others wrote is fenced instead.
+        self._templates = jinja2.Environment(
+            loader=jinja2.DictLoader(sources),
+            autoescape=False,  # noqa: S701
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        for name in TEMPLATES:
+            try:
+                self._templates.get_template(name)
+            except jinja2.TemplateError as error:
+                raise ModelSetupError(
+                    f"prompt template {name} cannot be read: {error}; correct it, or take it out "
+                    "of the folder to use the package's own"
+                ) from None
+
+    def version(self, name: str) -> str:
+        """The version of the prompt `name`, such as `quorate.draft.0123456789abcdef`."""
+        return f"{self._title}.{name}.{self._hash}"
+
+    def draft(self, request: DraftRequest) -> Prompt:
+        """The prompt for a draft (R1)."""
+        fences = Fences(token(_draft_texts(request)))
+        record = [
+            {
+                "round": entry.round,
+                "letter": entry.letter,
+                "own": entry.own,
+                "texts": _shown(
+                    fences, f"round {entry.round}, proposal {entry.letter}", entry.proposal
+                ),
+                "critiques": [
+                    {
+                        "endorsement": critique.endorsement,
+                        "evidence": critique.evidence,
+                        "argument": critique.argument,
+                        "text": critique.text
+                        and fences.put(
+                            f"round {entry.round}, view {number} of proposal {entry.letter}",
+                            critique.text,
+                            SHOWN_CRITIQUE,
+                        ),
+                    }
+                    for number, critique in enumerate(entry.critiques, 1)
+                ],
+            }
+            for entry in request.record
+        ]
+        return self._render(
+            "draft",
+            fences,
+            request.case,
+            round=request.round,
+            contentiousness=request.dials.contentiousness,
+            record=record,
+            example=_example(request.case),
+        )
+
+    def pairwise(self, request: JudgeRequest, pair: tuple[str, str]) -> Prompt:
+        """The prompt that compares two candidates (R5), the first letter's first."""
+        return self._judging("pairwise", request, pair, [pair])
+
+    def batch(
+        self, request: JudgeRequest, letters: Sequence[str], pairs: Sequence[tuple[str, str]]
+    ) -> Prompt:
+        """The prompt that marks all candidates and compares `pairs` (R5), in `letters`' order."""
+        return self._judging("batch", request, letters, pairs)
+
+    def _judging(
+        self,
+        name: str,
+        request: JudgeRequest,
+        letters: Sequence[str],
+        pairs: Sequence[tuple[str, str]],
+    ) -> Prompt:
+        fences = Fences(token([*_judge_texts(request), *letters]))
+        proposals = {item.letter: item.proposal for item in request.candidates}
+        own = request.own
+        return self._render(
+            name,
+            fences,
+            request.case,
+            contentiousness=request.dials.contentiousness,
+            pairs=pairs,
+            candidates=[
+                {
+                    "letter": letter,
+                    "texts": _shown(fences, f"candidate {letter}", proposals[letter]),
+                }
+                for letter in letters
+            ],
+            own=own and fences.put("your own answer", own.answer, SHOWN_ANSWER),
+        )
+
+    def _render(self, name: str, fences: Fences, case: Case, **values: Any) -> Prompt:
+        text = self._templates.get_template(f"{name}.j2").render(
+            fences=fences,
+            kind=str(case.answer.kind),
+            domain=case.domain and fences.put("domain", case.domain, 256),
+            parts=[
+                fences.put(f"question, part {number}", _part(part.text, part.vector), MAX_TEXT)
+                for number, part in enumerate(case.messages, 1)
+            ],
+            options=[
+                fences.put(f"option {number}", option, 256)
+                for number, option in enumerate(case.answer.options, 1)
+            ],
+            answer_chars=ANSWER_CHARS,
+            **values,
+        )
+        system, found, user = text.partition(SPLIT)
+        if not found:
+            raise ModelSetupError(
+                f"prompt template {name}.j2 lacks the line {SPLIT.strip()!r} between the system "
+                "message and the user message; put it in"
+            )
+        return Prompt(system=system.strip(), user=user.strip(), version=self.version(name))
+
+
+def asked_pairs(letters: Sequence[str], most: int) -> list[tuple[str, str]]:
+    """Which pairs to compare: all, or the `most` nearest on the circle of `letters`.
+
+    Neighbours come first, so that what is compared hangs together and every candidate is
+    compared about as often as any other.
+    """
+    size = len(letters)
+
+    def apart(pair: tuple[int, int]) -> tuple[int, tuple[int, int]]:
+        return min(pair[1] - pair[0], size - pair[1] + pair[0]), pair
+
+    places = sorted(combinations(range(size), 2), key=apart)[:most]
+    return [(letters[one], letters[two]) for one, two in sorted(places)]
+
+
+def _shown(fences: Fences, label: str, proposal: Proposal) -> list[str]:
+    """A proposal's texts in their fences: answer, rationale, cited ids."""
+    texts = [fences.put(f"{label}: answer", proposal.answer, SHOWN_ANSWER)]
+    if proposal.rationale.strip():
+        texts.append(fences.put(f"{label}: rationale", proposal.rationale, SHOWN_RATIONALE))
+    if proposal.evidence:
+        cited = "\n".join(
+            " ".join(citation.split()) for citation in proposal.evidence[:SHOWN_CITATIONS]
+        )
+        texts.append(fences.put(f"{label}: cited", cited, SHOWN_CITATIONS * 257))
+    return texts
+
+
+def _example(case: Case) -> str:
+    """What a verdict looks like for this kind of answer, with figures that mean nothing."""
+    shown: dict[str, object] = {"answer": "..."}
+    if case.answer.options:
+        count = len(case.answer.options)
+        belief = [100 // count] * count
+        belief[0] += 100 - sum(belief)
+        shown["belief"] = belief
+    return json.dumps({**shown, "confidence": 75, "rationale": "...", "evidence": []})
+
+
+def _part(text: str, vector: Sequence[float]) -> str:
+    numbers = f"feature vector: {json.dumps(list(vector))}" if vector else ""
+    return "\n".join(filter(None, (text, numbers)))
+
+
+def _case_texts(case: Case) -> Iterator[str]:
+    for part in case.messages:
+        yield _part(part.text, part.vector)
+    yield case.domain
+    yield from case.answer.options
+
+
+def _proposal_texts(proposal: Proposal) -> Iterator[str]:
+    yield proposal.answer
+    yield proposal.rationale
+    yield from proposal.evidence
+
+
+def _draft_texts(request: DraftRequest) -> Iterator[str]:
+    yield from _case_texts(request.case)
+    for entry in request.record:
+        yield from _proposal_texts(entry.proposal)
+        for critique in entry.critiques:
+            yield critique.text
+
+
+def _judge_texts(request: JudgeRequest) -> Iterator[str]:
+    yield from _case_texts(request.case)
+    for candidate in request.candidates:
+        yield from _proposal_texts(candidate.proposal)
+    if request.own is not None:
+        yield from _proposal_texts(request.own)
+
+
+def _overridden(folder: Path) -> Mapping[str, str]:
+    if not folder.is_dir():
+        raise ModelSetupError(
+            f"option `prompts` of the litellm model: {folder} is no folder; make it, or take the "
+            "option out"
+        )
+    names = sorted(path.name for path in folder.glob("*.j2"))
+    unknown: Iterable[str] = set(names) - set(TEMPLATES)
+    if not names or unknown:
+        raise ModelSetupError(
+            f"option `prompts` of the litellm model: {folder} "
+            f"{f'holds {min(unknown)}' if unknown else 'holds no template'}; "
+            f"there are: {', '.join(TEMPLATES)}"
+        )
+    return {name: _read(folder / name) for name in names}
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as source:
+            data = source.read(TEMPLATE_MAX + 1)
+        if len(data) > TEMPLATE_MAX:
+            raise ModelSetupError(f"prompt template {path} is over {TEMPLATE_MAX} bytes")
+        return data.decode("utf-8")
+    except OSError as error:
+        raise ModelSetupError(
+            f"prompt template {path} cannot be read: {error.strerror}; make it readable"
+        ) from None
+    except UnicodeDecodeError:
+        raise ModelSetupError(f"prompt template {path} is not UTF-8; save it as UTF-8") from None

@@ -1,0 +1,418 @@
+"""Calling providers through litellm's Router: the only module that imports litellm.
+
+The import costs seconds and some 200 MB, and would fetch a price list, so it happens in
+`Provider.open` and only after the environment says that the list is the package's own.
+Time-outs, retries, rate limits, cooldowns and fallback are the Router's; here they are given
+what the request leaves of time, and what a call costs is reserved and counted.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ...clock import Clock, monotonic_ms
+from ...log import silence
+from ..base import Failure, public_name
+from .options import Deployment, Options, key, wrong
+from .spending import BudgetSpent, Purse
+
+_LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
+NO_KEY = "none"
+"""What servers of one's own are given as a key: they want none, and the SDK wants some."""
+OVERHEAD_TOKENS = 64
+"""Tokens that a chat template may add to two messages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """One deployment as it is called: prices in micros a token in and out, if anybody knows."""
+
+    group: str
+    provider: str
+    model: str
+    public: str
+    max_tokens: int
+    prices: tuple[Decimal, Decimal] | None
+
+    def micros(self, tokens_in: int, tokens_out: int) -> int:
+        """What so many tokens cost, rounded up."""
+        if self.prices is None:
+            return 0
+        cost = tokens_in * self.prices[0] + tokens_out * self.prices[1]
+        return int(cost.to_integral_value(ROUND_CEILING))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a provider answered and what that took."""
+
+    text: str
+    served: Served
+    tokens_in: int
+    tokens_out: int
+    micros: int
+    fault: tuple[Failure, str] | None
+    """Set if the reply is there, and billed, but holds no text to read."""
+
+
+class CallError(Exception):
+    """No reply. `cause` is for this node's log."""
+
+    def __init__(self, failure: Failure, served: Served, cause: str, status: int = 0) -> None:
+        super().__init__(cause)
+        self.failure = failure
+        self.served = served
+        self.cause = cause
+        self.status = status
+
+
+class Provider:
+    """The deployments of one node behind one Router."""
+
+    def __init__(
+        self,
+        litellm: ModuleType,
+        router: Any,
+        served: Sequence[Served],
+        secrets: Sequence[str],
+        options: Options,
+        purse: Purse,
+        clock: Clock,
+    ) -> None:
+        self._litellm = litellm
+        self._router = router
+        self.served = tuple(served)
+        self._secrets = tuple(secrets)
+        self._options = options
+        self.purse = purse
+        self._clock = clock
+        self._room = asyncio.Semaphore(options.calls)
+
+    @classmethod
+    async def open(cls, options: Options, base: Path, purse: Purse, clock: Clock) -> "Provider":
+        """Import litellm and make the Router. Raises `ModelSetupError`."""
+        litellm = await asyncio.to_thread(_import)
+        served: list[Served] = []
+        models: list[dict[str, Any]] = []
+        for place, item in enumerate(options.deployments, 1):
+            found = _served(litellm, item, place, options)
+            served.append(found)
+            models.append(
+                {
+                    "model_name": found.group,
+                    "litellm_params": _params(item, place, base),
+                    "model_info": {"id": found.group},
+                }
+            )
+        groups = [item.group for item in served]
+        router = litellm.Router(
+            model_list=models,
+            num_retries=options.retries,
+            max_fallbacks=len(groups),
+            fallbacks=[{groups[0]: groups[1:]}] if groups[1:] else [],
+            timeout=options.timeout_s,
+            set_verbose=False,
+        )
+        secrets = [
+            secret
+            for model in models
+            if len(secret := str(model["litellm_params"].get("api_key") or "")) > len(NO_KEY)
+        ]
+        return cls(litellm, router, served, secrets, options, purse, clock)
+
+    async def ask(
+        self, messages: Sequence[Mapping[str, str]], *, task: str, until_ms: int
+    ) -> Reply:
+        """One reply, by `until_ms` on the monotonic clock. Raises `CallError`."""
+        first = self.served[0]
+        try:
+            async with asyncio.timeout(self._left_s(until_ms)), self._room:
+                return await self._paid(messages, task, until_ms)
+        except TimeoutError:
+            raise CallError(Failure.TIMEOUT, first, "no reply before the deadline") from None
+
+    async def close(self) -> None:
+        """Close connections, and let litellm's own background work end."""
+        from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
+
+        # It is one for the process: one that another, closed loop has left cannot be waited for.
+        with suppress(RuntimeError):
+            await GLOBAL_LOGGING_WORKER.stop(discard_pending=True, timeout=1.0)
+        await self._litellm.close_litellm_async_clients()
+
+    def _left_s(self, until_ms: int) -> float:
+        return max(0.0, (until_ms - monotonic_ms(self._clock)) / 1_000)
+
+    async def _paid(self, messages: Sequence[Mapping[str, str]], task: str, until_ms: int) -> Reply:
+        """Reserve, call, settle. With too little left for every try, one try is made."""
+        # A token is a byte at least, so this is never too few.
+        tokens_in = OVERHEAD_TOKENS + sum(len(m["content"].encode()) for m in messages)
+        tries = self._options.retries + 1
+        plans = [(self.served, tries)]
+        if tries > 1 or len(self.served) > 1:
+            plans.append((self.served[:1], 1))
+        held, single = None, False
+        for number, (served, count) in enumerate(plans, 1):
+            try:
+                held = await self.purse.reserve(
+                    task,
+                    tokens=count * sum(tokens_in + item.max_tokens for item in served),
+                    micros=count * sum(item.micros(tokens_in, item.max_tokens) for item in served),
+                )
+                single = number > 1
+                break
+            except BudgetSpent as error:
+                if number == len(plans):
+                    spent = Failure.TASK_BUDGET if error.which == "task" else Failure.DAY_BUDGET
+                    raise CallError(spent, self.served[0], str(error)) from None
+            except OSError as error:
+                cause = f"the day's spending cannot be stored: {error}"
+                raise CallError(Failure.FAILED, self.served[0], cause) from error
+        assert held is not None
+        # Until it is known what the call cost, it cost all that was reserved.
+        tokens, micros = held.tokens, held.micros
+        try:
+            reply = await self._call(messages, single=single, until_ms=until_ms)
+            tokens, micros = reply.tokens_in + reply.tokens_out, reply.micros
+            if not tokens:  # it tells no usage
+                tokens = tokens_in + reply.served.max_tokens
+                micros = reply.served.micros(tokens_in, reply.served.max_tokens)
+            return reply
+        except CallError as error:
+            if error.failure not in _MAYBE_BILLED:
+                tokens = micros = 0
+            raise
+        finally:
+            await self.purse.settle(held, tokens=tokens, micros=micros)
+
+    async def _call(
+        self, messages: Sequence[Mapping[str, str]], *, single: bool, until_ms: int
+    ) -> Reply:
+        extra: dict[str, Any] = {"num_retries": 0, "disable_fallbacks": True} if single else {}
+        try:
+            answer = await self._router.acompletion(
+                self.served[0].group,
+                [dict(message) for message in messages],
+                timeout=min(self._options.timeout_s, self._left_s(until_ms)),
+                stream=False,
+                **extra,
+            )
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            raise self._failed(error) from error
+        return self._reply(answer)
+
+    def _reply(self, answer: Any) -> Reply:
+        hidden = getattr(answer, "_hidden_params", None) or {}
+        served = self._of(str(hidden.get("model_id") or ""))
+        usage = getattr(answer, "usage", None)
+        tokens_in = _count(getattr(usage, "prompt_tokens", 0))
+        tokens_out = _count(getattr(usage, "completion_tokens", 0))
+        choices = getattr(answer, "choices", None) or []
+        text, fault = "", None
+        if not choices:
+            fault = Failure.EMPTY, "the reply holds no choice"
+        else:
+            message, reason = choices[0].message, str(choices[0].finish_reason or "")
+            content = getattr(message, "content", None)
+            text = content if isinstance(content, str) else ""
+            refusal = getattr(message, "refusal", None)
+            if refusal:
+                fault = Failure.REFUSED, f"the model refuses: {str(refusal)[:200]}"
+            elif reason == "content_filter":
+                fault = Failure.REFUSED, "the provider's content filter stopped the reply"
+            elif reason == "length" or (served.max_tokens <= tokens_out and not text.strip()):
+                fault = Failure.TRUNCATED, f"the reply ends after {tokens_out} tokens"
+            elif getattr(message, "tool_calls", None) or reason in ("tool_calls", "function_call"):
+                fault = Failure.TOOL, "the reply calls a tool, and none was offered"
+            elif not text.strip():
+                fault = Failure.EMPTY, "the reply is empty"
+        return Reply(
+            text=text,
+            served=served,
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+            micros=served.micros(tokens_in, tokens_out),
+            fault=fault,
+        )
+
+    def _of(self, model_id: str) -> Served:
+        """The deployment by the Router's id of it; the first one if it is not told."""
+        for item in self.served:
+            if model_id == item.group:
+                return item
+        return self.served[0]
+
+    def _failed(self, error: Exception) -> CallError:
+        """litellm's exception in our words. Its text quotes the provider: for the log alone."""
+        failure, status = classified(error)
+        served = self.served[0]
+        # The Router raises the error of the last deployment that it tried.
+        named = (
+            str(getattr(error, "model", "") or ""),
+            str(getattr(error, "llm_provider", "") or ""),
+        )
+        for item in self.served:
+            if named[0] in (item.model, f"{item.provider}/{item.model}") and named[0]:
+                served = item
+                break
+        text = str(error).partition("\n")[0]
+        for secret in self._secrets:  # some providers quote the key that they refuse
+            text = text.replace(secret, "(the key)")
+        return CallError(failure, served, f"{type(error).__name__}: {text[:400]}", status)
+
+
+_MAYBE_BILLED = frozenset({Failure.TIMEOUT, Failure.UNPARSEABLE, Failure.FAILED})
+"""Failures after which nobody knows whether the provider has worked, and billed it."""
+
+_BY_NAME: Mapping[str, Failure] = {
+    "Timeout": Failure.TIMEOUT,
+    "APITimeoutError": Failure.TIMEOUT,
+    "RateLimitError": Failure.RATE,
+    "RouterRateLimitError": Failure.RATE,
+    "AuthenticationError": Failure.AUTHENTICATION,
+    "PermissionDeniedError": Failure.AUTHENTICATION,
+    "ContentPolicyViolationError": Failure.REFUSED,
+    "ContextWindowExceededError": Failure.TOO_LONG,
+    "NotFoundError": Failure.NOT_FOUND,
+    "APIResponseValidationError": Failure.UNPARSEABLE,
+    "JSONDecodeError": Failure.UNPARSEABLE,
+}
+_CONNECTIONS = (
+    "ConnectError",
+    "ConnectionError",
+    "ClientConnectorError",
+    "ServerDisconnectedError",
+)
+_LOST = ("Connection error", "Server disconnected", "Cannot connect", "Connection refused",
+         "Connection reset", "All connection attempts failed")  # fmt: skip
+
+
+def classified(error: BaseException) -> tuple[Failure, int]:
+    """The class of one of litellm's exceptions, and the HTTP status if a server sent one."""
+    names = [kind.__name__ for kind in type(error).__mro__]
+    status = getattr(error, "status_code", None)
+    status = status if isinstance(status, int) and 100 <= status < 600 else 0
+    for name in names:
+        if name in _BY_NAME:
+            return _BY_NAME[name], status
+    chain = {kind.__name__ for link in _chain(error) for kind in type(link).__mro__}
+    text = str(error)
+    if "Unable to get json response" in text or "JSONDecodeError" in chain or status == 200:
+        return Failure.UNPARSEABLE, 0
+    lost = chain.intersection(_CONNECTIONS) or any(words in text for words in _LOST)
+    if lost or names[0] == "APIConnectionError":
+        return Failure.UNREACHABLE, 0
+    if status >= 500:
+        return Failure.SERVER, status
+    if status >= 400:
+        return Failure.REQUEST, status
+    return Failure.FAILED, 0
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and 0 <= value < 2**40 else 0
+
+
+def _import() -> ModuleType:
+    """litellm, told not to call anybody, to keep nothing and to say nothing."""
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else the import fetches a price list
+    os.environ.setdefault("LITELLM_MODE", "PRODUCTION")  # else it reads any .env file about
+    import litellm
+
+    litellm.telemetry = False
+    litellm.suppress_debug_info = True
+    litellm.turn_off_message_logging = True
+    litellm.drop_params = True  # a provider without `temperature` still answers
+    for name in ("callbacks", "input_callback", "success_callback", "failure_callback"):
+        setattr(litellm, name, [])
+    for name in _LOGGERS:
+        silence(name)  # prompts and a provider's words are in what they say
+    module: ModuleType = litellm
+    return module
+
+
+def _params(item: Deployment, place: int, base: Path) -> dict[str, Any]:
+    params: dict[str, Any] = {
+        "model": item.model,
+        "max_tokens": item.max_tokens,
+        "max_retries": 0,  # the SDK's own, beneath the Router's
+    }
+    for name in ("api_base", "rpm", "tpm", "temperature"):
+        if (value := getattr(item, name)) not in (None, ""):
+            params[name] = value
+    found = key(item, place, base)
+    if found is None and item.api_base:
+        found = NO_KEY  # servers of one's own want none; the SDK wants some
+    if found is not None:
+        params["api_key"] = found
+    return params
+
+
+def _served(litellm: ModuleType, item: Deployment, place: int, options: Options) -> Served:
+    try:
+        model, provider, *_ = litellm.get_llm_provider(item.model)
+    except litellm.exceptions.BadRequestError:
+        raise wrong(
+            place,
+            f"has the model {item.model!r}, whose provider litellm does not know; write it as "
+            "provider/model, such as openai/gpt-5 or ollama_chat/llama3.1",
+        ) from None
+    if item.price_in is not None and item.price_out is not None:
+        prices: tuple[Decimal, Decimal] | None = (
+            Decimal(str(item.price_in)),
+            Decimal(str(item.price_out)),
+        )
+    else:
+        prices = _known_prices(litellm, item.model)
+    money = (options.task_budget.usd, options.day_budget.usd)
+    if prices is None and money != (None, None):
+        raise wrong(
+            place,
+            f"has the model {item.model!r}, whose price litellm does not know, and there is a "
+            "budget in dollars; give `price_in` and `price_out` (0 if it costs nothing)",
+        )
+    if not item.api_base and not item.key_env and not item.key_file:
+        missing = litellm.validate_environment(item.model).get("missing_keys") or []
+        if missing:
+            raise wrong(
+                place,
+                f"has no key: set `key_env` or `key_file`, or {' and '.join(map(str, missing))} in "
+                "the environment",
+            )
+    return Served(
+        group=f"deployment-{place}",
+        provider=provider,
+        model=model,
+        public=public_name(provider, model),
+        max_tokens=item.max_tokens,
+        prices=prices,
+    )
+
+
+def _known_prices(litellm: ModuleType, model: str) -> tuple[Decimal, Decimal] | None:
+    """Micros a token by litellm's list; a dollar a million tokens is a micro a token."""
+    try:
+        info = litellm.get_model_info(model)
+    except Exception:  # noqa: BLE001  it raises whatever its list's reader meets
+        return None
+    prices = info.get("input_cost_per_token"), info.get("output_cost_per_token")
+    if not all(isinstance(price, int | float) for price in prices):
+        return None
+    one, two = (Decimal(str(price)) * 1_000_000 for price in prices)
+    return one, two

@@ -36,6 +36,6 @@ node5 fir --model scripted --option line.answer=Lisbon --option line.confidence=
 NODES
 
 # The keeper needs no more than the five cards. Its file appears once it is whole.
-"$@" -f compose.yaml run --rm -T --no-deps keeper </dev/null >"$federation.new"
+"$@" -f compose.yaml --profile setup run --rm -T --no-deps keeper </dev/null >"$federation.new"
 mv "$federation.new" "$federation"
 echo "made five nodes, and $PWD/$federation" >&2

@@ -57,9 +57,7 @@ def compose(engine: Engine, *words: str) -> str:
 
 
 def inspected(engine: Engine, node: str) -> dict[str, Any]:
-    found: list[dict[str, Any]] = json.loads(
-        engine.run("podman", "inspect", f"quorate_{node}_1")
-    )
+    found: list[dict[str, Any]] = json.loads(engine.run("podman", "inspect", f"quorate_{node}_1"))
     return found[0]
 
 
@@ -100,7 +98,7 @@ def test_five_nodes_of_the_compose_file_decide_and_stop_and_come_back(
     wait_for_links(engine, *status, peers=4)
 
     ask = ("exec", "-T", "node1", "quorate", "ask", "/node", *QUESTION, "--json")
-    decided = json.loads(compose(engine, *ask).splitlines()[-1])["verdict"]
+    decided = json.loads(compose(engine, *ask))["verdict"]
     verdict = tmp_path / "verdict.json"
     script = "quorate verdict export /node --to /tmp/verdict.json >&2; cat /tmp/verdict.json"
     verdict.write_text(compose(engine, "exec", "-T", "node2", "sh", "-ec", script))

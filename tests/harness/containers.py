@@ -1,4 +1,4 @@
-"""A container engine of a test's own: podman, crun and buildah of Debian, in namespaces of their own.
+"""A container engine of a test's own: podman, crun and buildah, in namespaces of their own.
 
 Images, volumes and networks lie under the test's folder. The engine sees only cgroup version 2,
 which crun insists on, and no network but its own bridges; it makes no cgroups. When it is left,
@@ -25,11 +25,15 @@ TOOLS: Final = {
     "nsenter": "util-linux",
     "ip": "iproute2",
     "iptables": "iptables",
+    "pgrep": "procps",
 }
 """Commands that are needed, and the package of Debian that has each."""
 
 HELPERS: Final = {"netavark": "netavark", "aardvark-dns": "aardvark-dns"}
 """The same, for what podman starts from a directory of its own."""
+
+PATH: Final = f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/sbin:/sbin"
+"""Where commands are looked for: those of root too."""
 
 ROOT: Final = Path(__file__).parents[2]
 CONTEXT: Final = (
@@ -80,7 +84,9 @@ def missing() -> str:
     """What this machine lacks for an engine, or ""."""
     if os.geteuid() != 0:
         return "containers need root"
-    lacking = [package for command, package in TOOLS.items() if shutil.which(command) is None]
+    lacking = [
+        package for command, package in TOOLS.items() if shutil.which(command, path=PATH) is None
+    ]
     lacking += [
         package
         for command, package in HELPERS.items()
@@ -135,7 +141,7 @@ class Engine:
             **os.environ,
             "CONTAINERS_CONF": str(self.home / "containers.conf"),
             "CONTAINERS_STORAGE_CONF": str(self.home / "storage.conf"),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin:/sbin",
+            "PATH": f"{Path(sys.executable).parent}:{PATH}",
         }
 
     def start(self, *command: str, out: int = subprocess.PIPE) -> subprocess.Popen[str]:

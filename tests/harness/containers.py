@@ -203,6 +203,7 @@ def _debian(root: Path) -> None:
     sources = next(path for path in listed if path.exists())
     _ran(
         *("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase"),
+        "--dpkgopt=force-unsafe-io",  # it need not outlast a loss of power
         *("--include=python3,python3-venv", release["VERSION_CODENAME"], str(root), str(sources)),
     )
 

@@ -3,7 +3,7 @@
 #   make demo     five organisations decide 200 cases on this machine
 #   make test     the tests, in random order on all cores
 #   make check    lint, types, contracts between rooms, generated code, vectors, tests
-#   make system   the tests that need root and the network tools of Linux
+#   make system   the tests that need root and packages of Debian
 #   make bench    figures of speed, with how they were measured
 #   make night    the tests with far more examples
 #   make proto    node/pb from proto/

@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--system"):
         return
-    reason = "needs root and the network tools of Linux: make system, or .ci/run"
+    reason = "needs root and packages of Debian: make system, or .ci/run"
     for item in items:
         if item.get_closest_marker("system"):
             item.add_marker(pytest.mark.skip(reason=reason))

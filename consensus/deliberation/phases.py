@@ -63,7 +63,7 @@ def _enter_draft(task: "Task") -> None:
 
 def _enter_exchange(task: "Task") -> None:
     task.set_timer(Stage.EXCHANGE, "close", task.policy.exchange_ms)
-    task.desk.put_on_table()
+    task.desk.put_on_table(task.policy.exchange_ms)
 
 
 def _enter_judge(task: "Task") -> None:
@@ -78,7 +78,7 @@ def _enter_reveal(task: "Task") -> None:
 
 def _closed_exchange(task: "Task") -> bool:
     batches = task.round.content(Kind.BATCH, Stage.EXCHANGE)
-    owing = task.exchange.senders(task.desk.authors(task.round))
+    owing = task.exchange.senders(task.round)
     done = set(batches) | (set(task.committee.members) - owing)
     return task.everyone(Stage.EXCHANGE, done)
 

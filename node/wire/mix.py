@@ -8,7 +8,6 @@ the same bytes again, and no key ever seals two texts.
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from google.protobuf.message import DecodeError
 from nacl import bindings
@@ -18,23 +17,8 @@ from consensus.masking import Path
 
 from .. import keys
 from ..pb import quorate_pb2 as pb
-from .bounds import ENVELOPE_OVERHEAD
+from .bounds import ENVELOPE_OVERHEAD, LENGTH_SIZE, SEAL_SIZE, inner_size
 from .pairs import envelope_from_proto, envelope_to_proto
-
-SEAL_SIZE: Final = bindings.crypto_box_SEALBYTES
-"""Bytes that one seal adds: a one-time public key and an authenticator."""
-LENGTH_SIZE: Final = 4
-"""Bytes of the length before the padded envelope."""
-
-
-def inner_size(proposal_bytes: int) -> int:
-    """Bytes of the box that an entry hands to its exit, under that policy."""
-    return LENGTH_SIZE + proposal_bytes + ENVELOPE_OVERHEAD + SEAL_SIZE
-
-
-def outer_size(proposal_bytes: int) -> int:
-    """Bytes of the box that an author hands to an entry, under that policy."""
-    return inner_size(proposal_bytes) + SEAL_SIZE
 
 
 def wrap(
@@ -95,3 +79,24 @@ def _seal(to: bytes, plain: bytes, secret: bytes, hop: bytes) -> bytes:
     target = bindings.crypto_sign_ed25519_pk_to_curve25519(to)
     nonce = hashlib.blake2b(public + target, digest_size=bindings.crypto_box_NONCEBYTES).digest()
     return public + bindings.crypto_box(plain, nonce, target, private)
+
+
+class Sealer:
+    """What the runner asks to seal and open for the identity `key`; the core sees no key."""
+
+    def __init__(self, key: keys.SigningKey) -> None:
+        self._key = key
+
+    def wrap(
+        self, proposal: Envelope, paths: Sequence[Path], secret: bytes, proposal_bytes: int
+    ) -> tuple[bytes, ...]:
+        """`wrap`."""
+        return wrap(proposal, paths, secret=secret, proposal_bytes=proposal_bytes)
+
+    def peel(self, boxes: Iterable[bytes], proposal_bytes: int) -> tuple[bytes, ...]:
+        """`peel`."""
+        return peel(self._key, boxes, proposal_bytes=proposal_bytes)
+
+    def unwrap(self, boxes: Iterable[bytes], proposal_bytes: int) -> tuple[Envelope, ...]:
+        """`unwrap`."""
+        return unwrap(self._key, boxes, proposal_bytes=proposal_bytes)

@@ -9,7 +9,7 @@ from nacl.signing import SigningKey as NaclKey
 from consensus.bodies import Proposal
 from consensus.envelope import Envelope, Kind, Member, Stage
 from consensus.masking import Path
-from node.wire import mix
+from node.wire import bounds, mix
 from tests.harness import cast
 from tests.harness.cast import ALICE, BOB, CAROL, DAVE
 
@@ -44,9 +44,9 @@ def test_a_proposal_comes_out_of_both_paths() -> None:
 @pytest.mark.parametrize("length", [0, 1, 500, 900])
 def test_boxes_have_one_size_whatever_is_in_them(length: int) -> None:
     boxes = wrapped(proposal("x" * length))
-    assert {len(box) for box in boxes} == {mix.outer_size(SIZE)}
+    assert {len(box) for box in boxes} == {bounds.outer_size(SIZE)}
     (inner,) = mix.peel(ALICE, boxes[:1], proposal_bytes=SIZE)
-    assert len(inner) == mix.inner_size(SIZE)
+    assert len(inner) == bounds.inner_size(SIZE)
 
 
 def test_the_largest_proposal_fits_and_a_larger_one_is_refused() -> None:

@@ -36,6 +36,21 @@ def test_what_is_out_of_range_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_the_exam_has_no_draw(quorate: Command, tmp_path: Path) -> None:
+    ran = quorate("demo", "--task", "hle", "--seed", 1, "--keep", tmp_path / "out")
+    assert ran.code == 2
+    assert "the exam has no draw: leave --seed out" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_task_that_is_not_there_is_refused_with_those_that_are(
+    quorate: Command, tmp_path: Path
+) -> None:
+    ran = quorate("demo", "--task", "chess", "--keep", tmp_path / "out")
+    assert ran.code == 2
+    assert "'digits', 'hle'" in ran.err
+
+
 def test_without_the_classifier_extra_it_says_what_to_install(
     quorate: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

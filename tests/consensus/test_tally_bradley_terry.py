@@ -152,3 +152,9 @@ def test_steps_that_run_out_are_owned_up_to(monkeypatch: pytest.MonkeyPatch) -> 
     found = fit([[0.0, 50.0], [0.0, 0.0]], 0.001)
     assert not found.converged
     assert all(strength > 0 for strength in found.strengths)
+
+
+def test_the_error_of_a_sum_is_by_the_delta_method() -> None:
+    # Nobody was compared: independent ghosts, each with a variance of 4 nats squared.
+    (error,) = standard_errors([[0.0, 0.0], [0.0, 0.0]], 1.0, (1.0, 1.0), [[0, 1]])
+    assert error == pytest.approx(sqrt(0.5 * 0.5 * 4 * 2))

@@ -233,3 +233,18 @@ def test_a_voter_with_many_pairs_has_the_same_say_on_two_classes_as_one_with_one
     often = ballot(3, table, [(ALICE, BOB, TIE, 0), (CAROL, ALICE, TIE, 0)])
     of = Round(n=4, candidates=table, ballots=(once,))
     assert of.count().fit == of.count(ballots=(often,)).fit
+
+
+@given(rounds(least=2))
+def test_where_nobody_agrees_candidates_and_classes_are_one(of: Round) -> None:
+    over = of.count(policy=Policy(strengths_over="candidates"))
+    if all(len(item.candidates) == 1 for item in over.classes.items):
+        assert over.strengths == of.count().strengths
+        assert over.errors == of.count().errors
+
+
+@given(rounds(least=2))
+def test_over_candidates_the_order_of_ballots_changes_nothing(of: Round) -> None:
+    of = replace(of, policy=Policy(strengths_over="candidates"))
+    turned = replace(of, candidates=of.candidates[::-1], ballots=of.ballots[::-1])
+    assert figures(turned) == figures(of)

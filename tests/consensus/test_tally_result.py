@@ -285,3 +285,34 @@ def test_all_of_it_is_integers_and_text() -> None:
     data = FOUR.tally().to_dict()
     assert canonical.decode(canonical.encode(data)) == data
     assert CHOICE.options[:2] == tuple(item["answer"] for item in data["classes"])
+
+
+def test_over_candidates_equal_answers_add_their_strengths() -> None:
+    of = Round(
+        n=4,
+        candidates=(candidate(ALICE, "red"), candidate(BOB, "red"), candidate(CAROL, "green")),
+        ballots=(),
+    )
+    assert of.count().strengths == (5_000, 5_000)
+    assert of.count(policy=Policy(strengths_over="candidates")).strengths == (6_667, 3_333)
+
+
+def test_over_candidates_each_pair_of_a_judge_counts_for_itself() -> None:
+    # Alice's red beats green and Bob's loses to it: a draw of the classes.
+    table = TABLE[:3]
+    said = ballot(DAVE, table, [(ALICE, CAROL, FIRST, ONE), (CAROL, BOB, FIRST, ONE)])
+    of = Round(n=4, candidates=table, ballots=(said,))
+    assert of.count().strengths == (5_000, 5_000)
+    over = of.count(policy=Policy(strengths_over="candidates"))
+    assert over.strengths[0] > 6_667  # (x + 1/x) / (x + 1 + 1/x) is least at x = 1
+
+
+def test_three_equal_strengths_are_a_tie_of_three() -> None:
+    even = Round(
+        n=4,
+        candidates=(candidate(ALICE, "red"), candidate(BOB, "green"), candidate(CAROL, "blue")),
+        ballots=tuple(ballot(voter, TABLE[:1]) for voter in (ALICE, BOB, CAROL)),
+    )
+    found = even.tally(policy=Policy(rule="bradley_terry"))
+    assert found.tied == ("red", "green", "blue")
+    assert sorted(item.strength for item in found.classes) == [3_333, 3_333, 3_334]

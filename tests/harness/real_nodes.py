@@ -230,8 +230,9 @@ class RealSwarm:
         home: Path,
         models: Mapping[str, Mapping[str, Any]],
         program: tuple[str, ...] = QUORATE,
+        backend: str = "scripted",
     ) -> None:
-        """`models` are the options of each member's scripted model, by name."""
+        """`models` are the options of each member's model, by name."""
         self.home = home
         self.nodes: dict[str, RealNode] = {}
         self.federation_path = home / "orchard.toml"
@@ -245,7 +246,7 @@ class RealSwarm:
                 name=name,
                 listen=address,
                 federation=self.federation_path,
-                model=ModelConfig(backend="scripted", options={"family": family, **options}),
+                model=ModelConfig(backend=backend, options={"family": family, **options}),
             )
             text = config_text.render(written)
             files.create_exclusive(home / name / CONFIG_FILE, text.encode(), 0o600)

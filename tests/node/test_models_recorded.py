@@ -191,11 +191,11 @@ BALLOT = ["m/one", "m/two", "n/three", "n/four"]
         ),
         (
             voted(id="q2", rankings={}, votes={"p": [{"judge": 0, "vote": [1, 0]}] * 3}),
-            "not a share",
+            "no share of 0 to 1",
         ),
         (
             voted(id="q2", rankings={}, votes={"p": [{"judge": 0, "vote": [2, 0, 0]}] * 3}),
-            "not a share",
+            "no share of 0 to 1",
         ),
     ],
 )

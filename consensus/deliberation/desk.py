@@ -116,8 +116,7 @@ class Desk:
         if not task.active:  # A13: an earlier life may have committed
             return
         own = self._own_proposal(task.round) if task.me in self.authors(task.round) else None
-        if task.active:
-            task.exchange.enter(own, deadline_ms)
+        task.exchange.enter(own, deadline_ms)
 
     # -- judge and seal ---------------------------------------------------------------
 

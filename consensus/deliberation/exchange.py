@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ..agreement.instance import value_id
 from ..bodies import Batch, BodyError, Bundle, Packet
 from ..envelope import Envelope, Kind, MessageId, Stage
-from ..masking import Path, paths, shuffled
+from ..masking import Path, path_count, paths, shuffled
 from ..ports import Message, Reader
 from .effects import Peel, Peeled, Unwrap, Unwrapped, Wrap, Wrapped
 from .round import RoundState
@@ -38,11 +38,9 @@ class Exchange:
     def __init__(self, task: "Task") -> None:
         self._task = task
         self._asked: set[tuple[int, Kind]] = set()
-
-    @property
-    def mixes(self) -> bool:
+        self._ways: dict[int, tuple[Path, ...]] = {}
+        self.mixes = path_count(task.quorum) > 0
         """Whether this committee has a mix."""
-        return bool(paths(self._task.committee, bytes(32)))
 
     def most(self) -> int:
         """Most proposals in one BATCH (T3)."""
@@ -50,8 +48,12 @@ class Exchange:
 
     def paths(self, state: RoundState) -> tuple[Path, ...]:
         """The paths of a round, none before its slate is decided."""
-        point = state.points.get(Stage.SLATE)
-        return paths(self._task.committee, value_id(point.value)) if point else ()
+        if state.number not in self._ways:
+            point = state.points.get(Stage.SLATE)
+            if point is None:
+                return ()
+            self._ways[state.number] = paths(self._task.committee, value_id(point.value))
+        return self._ways[state.number]
 
     def senders(self, state: RoundState) -> frozenset[bytes]:
         """Members whose BATCH the exchange waits for and reads."""
@@ -105,18 +107,30 @@ class Exchange:
             if path.entry == task.me and self._owes(Kind.BUNDLE):
                 there = state.passing(Kind.PACKET, view)
                 authors = task.desk.authors(state)
-                if authors <= there.keys() or (Stage.EXCHANGE, "entry") in state.expired:
-                    boxes = _boxes(there, authors)
+                awaited = authors & (task.up | {task.me})  # R0
+                if awaited <= there.keys() or (Stage.EXCHANGE, "entry") in state.expired:
                     self._asked.add((state.number, Kind.BUNDLE))
+                    boxes = _boxes(there, authors)
                     task.out.append(Peel(round=state.number, boxes=boxes))
             if path.exit == task.me and self._owes(Kind.BATCH):
                 bundle = state.passing(Kind.BUNDLE, 0).get(path.entry)
-                late = (Stage.EXCHANGE, "exit") in state.expired
-                if bundle is not None or late:
+                # One whose link is down may be on its way back: it gets as long as an entry.
+                last = "exit" if path.entry in task.up else "entry"
+                if bundle is not None or (Stage.EXCHANGE, last) in state.expired:
                     self._asked.add((state.number, Kind.BATCH))
                     sealed = bundle.body.boxes if bundle and isinstance(bundle.body, Bundle) else ()
-                    most = sealed[: task.quorum.n]
-                    task.out.append(Unwrap(round=state.number, boxes=most))
+                    task.out.append(Unwrap(round=state.number, boxes=sealed[: task.quorum.n]))
+
+    def closed(self) -> bool:
+        """R0: a BATCH from every exit, or their deadline. While none brought anything there is
+        nothing to judge, and a path can still come back to life."""
+        task, state = self._task, self._task.round
+        batches = state.content(Kind.BATCH, Stage.EXCHANGE)
+        senders = self.senders(state)
+        done = set(batches) | (set(task.committee.members) - senders)
+        empty = not state.proposals(senders) and not senders <= set(batches)
+        late = (Stage.EXCHANGE, "close") in state.expired
+        return task.everyone(Stage.EXCHANGE, done) and (late or not (self.mixes and empty))
 
     def peeled(self, event: Peeled) -> None:
         """Send the exit one bundle, in an order that nobody else can know."""

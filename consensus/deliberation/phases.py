@@ -76,13 +76,6 @@ def _enter_reveal(task: "Task") -> None:
     task.desk.open()
 
 
-def _closed_exchange(task: "Task") -> bool:
-    batches = task.round.content(Kind.BATCH, Stage.EXCHANGE)
-    owing = task.exchange.senders(task.round)
-    done = set(batches) | (set(task.committee.members) - owing)
-    return task.everyone(Stage.EXCHANGE, done)
-
-
 def _closed_reveal(task: "Task") -> bool:
     owing = task.desk.authors(task.round) | task.desk.voters(task.round)
     there = task.round.content(Kind.OPENING, Stage.OUTCOME)
@@ -103,7 +96,7 @@ PHASES: dict[Phase, PhaseSpec] = {
         ),
     ),
     Phase.SLATE: PhaseSpec(enter=lambda task: task.deciding.start(Stage.SLATE), closed=_undecided),
-    Phase.EXCHANGE: PhaseSpec(enter=_enter_exchange, closed=_closed_exchange),
+    Phase.EXCHANGE: PhaseSpec(enter=_enter_exchange, closed=lambda task: task.exchange.closed()),
     Phase.JUDGE: PhaseSpec(
         enter=_enter_judge,
         closed=lambda task: task.everyone(

@@ -20,6 +20,7 @@ from ..agreement.effects import (
 from ..agreement.timing import Timing
 from ..bodies import Acceptance, Batch, Body, Commit, TaskOpen
 from ..envelope import POINTS, VOTES, Kind, MessageId, Stage
+from ..masking import path_count
 from ..ports import Message, Reader, Writer
 from .deciding import Deciding
 from .desk import Desk
@@ -90,7 +91,7 @@ class Task:
         self.id = opened.id
         self.me = writer.public
         self.phase = Phase.OPENING
-        self.exchange = Exchange(self)
+        self.exchange: Exchange = Exchange(self)
         self.reader = reader
         self.refusal = refusal
         self.member = self.committee.position(self.me) is not None
@@ -243,7 +244,8 @@ class Task:
             self.deciding.absorb(state.instances[stage].receive(message))
             return
         if message.kind in PRIVATE:
-            state.pass_on(message)
+            if getattr(message.body, "path", 0) < path_count(self.quorum):  # T3
+                state.pass_on(message)
             return
         if message.kind is Kind.PROPOSAL:
             state.keep_part(message)

@@ -69,7 +69,9 @@ def test_both_own_backends_are_known() -> None:
 
 
 async def test_an_unknown_backend_is_refused_with_the_names_there_are(tmp_path: Path) -> None:
-    with pytest.raises(ModelSetupError, match=r"'oracel'; installed are: classifier, recorded, scripted"):
+    with pytest.raises(
+        ModelSetupError, match=r"'oracel'; installed are: classifier, recorded, scripted"
+    ):
         await registry.load("oracel", {}, tmp_path)
 
 

@@ -125,6 +125,8 @@ class Exchange:
         """R0: a BATCH from every exit, or their deadline. While none brought anything there is
         nothing to judge, and a path can still come back to life."""
         task, state = self._task, self._task.round
+        if self.mixes and not task.desk.authors(state):
+            return True  # nobody has anything to hand over
         batches = state.content(Kind.BATCH, Stage.EXCHANGE)
         senders = self.senders(state)
         done = set(batches) | (set(task.committee.members) - senders)

@@ -5,6 +5,7 @@
 #   make check    lint, types, contracts between rooms, generated code, vectors, tests
 #   make system   the tests that need root and packages of Debian
 #   make bench    figures of speed, with how they were measured
+#   make kills    a node killed at every durable write of every member: eight minutes
 #   make night    the tests with far more examples
 #   make proto    node/pb from proto/
 
@@ -23,7 +24,7 @@ GENERATOR_INSTALLED := $(GENERATOR)/.installed-$(GENERATOR_VERSION)
 PROTO := $(wildcard proto/*.proto)
 SERVICES := proto/control.proto proto/peer.proto
 
-.PHONY: demo test check lint types contracts drift vectors system bench night proto clean
+.PHONY: demo test check lint types contracts drift vectors system bench kills night proto clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -57,8 +58,11 @@ system: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python -m tests.bench
 
+kills: $(INSTALLED)
+	KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) tests/e2e/test_kill_matrix.py
+
 night: $(INSTALLED)
-	HYPOTHESIS_PROFILE=night $(BIN)/python -m pytest -q -n $(WORKERS)
+	HYPOTHESIS_PROFILE=night KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS)
 
 proto: $(GENERATOR_INSTALLED)
 	$(call generate,.)

@@ -41,6 +41,8 @@ class Kind(IntEnum):
     PROPOSE = 9
     PREVOTE = 10
     PRECOMMIT = 11
+    PACKET = 12
+    BUNDLE = 13
 
 
 class Stage(IntEnum):
@@ -67,6 +69,8 @@ STAGE_OF = {
     Kind.COMMIT: (Stage.SLATE,),
     Kind.PROPOSAL: (Stage.EXCHANGE,),
     Kind.BATCH: (Stage.EXCHANGE,),
+    Kind.PACKET: (Stage.EXCHANGE,),
+    Kind.BUNDLE: (Stage.EXCHANGE,),
     Kind.SEAL: (Stage.FREEZE,),
     Kind.OPENING: (Stage.OUTCOME,),
     Kind.REPORT: POINTS,

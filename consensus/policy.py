@@ -92,7 +92,7 @@ class Policy:
     vote_ms: int = _figure(1_000, 10, 600_000, "ms", "vote timers of view 0 (A10)")
     vote_step_ms: int = _figure(500, STEP_MS, 600_000, "ms", "added to them for each view (A10)")
     proposal_bytes: int = _figure(
-        65_536, 256, 1_048_576, "bytes", "largest payload of one proposal (R3)"
+        16_384, 256, 1_048_576, "bytes", "largest proposal, and the size all are padded to (R3)"
     )
 
     def __post_init__(self) -> None:

@@ -44,6 +44,7 @@ from .wire.frames import FetchRequest, Frame, Hello, LinkRefusal
 from .wire.ledger import ProvenFact
 from .wire.limits import Limits
 from .wire.mesh import Mesh
+from .wire.mix import Sealer
 from .wire.watch import Event, WatchRequest
 
 log = get_logger("daemon")
@@ -85,6 +86,7 @@ class Daemon:
         self.runner = Runner(
             reader=codec.reader(),
             writer=codec.writer(me.signing),
+            sealer=Sealer(me.signing),
             intake=Intake(
                 federation=federation,
                 limits=config.limits,

@@ -40,6 +40,17 @@ class SigningKey:
         """The 64-byte signature over `preimage`, the same every time."""
         return bindings.crypto_sign(preimage, self._secret)[:SIGNATURE_SIZE]
 
+    def unseal(self, box: bytes) -> bytes | None:
+        """What a sealed box for this identity holds (rule R3), or None if it does not open."""
+        secret = bindings.crypto_sign_ed25519_sk_to_curve25519(self._secret)
+        public = bindings.crypto_sign_ed25519_pk_to_curve25519(self.public)
+        if len(box) < bindings.crypto_box_SEALBYTES:
+            return None
+        try:
+            return bindings.crypto_box_seal_open(box, public, secret)
+        except CryptoError:
+            return None
+
     def __repr__(self) -> str:
         return f"SigningKey(public={self.public.hex()})"
 

@@ -24,10 +24,16 @@ from consensus.deliberation.effects import (
     GiveUp,
     Judge,
     Links,
+    Peel,
+    Peeled,
     Progress,
     Receive,
     Release,
     Reply,
+    Unwrap,
+    Unwrapped,
+    Wrap,
+    Wrapped,
 )
 from consensus.deliberation.effects import (
     Event as CoreEvent,
@@ -65,6 +71,7 @@ from .sync import Sync
 from .wire.admission import Code, Gate, Refusal
 from .wire.frames import FetchRequest, Frame, envelope_size
 from .wire.ledger import ProvenFact
+from .wire.mix import Sealer
 from .wire.watch import Event
 
 log = get_logger("runner")
@@ -127,6 +134,7 @@ class Runner:
         writer: Writer,
         intake: Intake,
         store: Store,
+        sealer: Sealer,
         model: Model,
         model_calls: int,
         clock: Clock,
@@ -150,6 +158,7 @@ class Runner:
         self.failure: StoreError | None = None
         self.decided = 0
         self._store = store
+        self._sealer = sealer
         self._clock = clock
         self._shelf = shelf
         self._queue: deque[tuple[bytes, Callable[[Live], list[Effect]]]] = deque()
@@ -248,6 +257,16 @@ class Runner:
             case Release():
                 for call in live.calls:
                     call.cancel()
+            case Wrap():
+                size = live.task.policy.proposal_bytes
+                boxes = self._sealer.wrap(effect.proposal, effect.paths, effect.secret, size)
+                self.step(live.task.id, Wrapped(round=effect.round, boxes=boxes))
+            case Peel():
+                inner = self._sealer.peel(effect.boxes, live.task.policy.proposal_bytes)
+                self.step(live.task.id, Peeled(round=effect.round, boxes=inner))
+            case Unwrap():
+                found = self._sealer.unwrap(effect.boxes, live.task.policy.proposal_bytes)
+                self.step(live.task.id, Unwrapped(round=effect.round, envelopes=found))
             case Want():
                 self.sync.seek(live, effect.ids)
             case Behind():

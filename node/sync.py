@@ -84,7 +84,7 @@ class Sync:
 
     def digest_to(self, live: Live, member: bytes) -> None:
         """Tell `member` what is held of the round this node is in."""
-        round_, held = live.task.held()
+        round_, held = live.task.held(member)
         held = held[: ID_PREFIX * HELD_MAX]
         self._send(member, Frame(digests=(Digest(task=live.task.id, round=round_, held=held),)))
 
@@ -108,11 +108,11 @@ class Sync:
             if self._may(digest.task, b"", "pull"):
                 self._pull(live)
         elif live is not None:
-            here, _ = live.task.held()
+            here, _ = live.task.held(source)
             if digest.round > here and self._may(digest.task, source, "ahead"):
                 self.digest_to(live, source)
             if self._may(digest.task, source, f"push {digest.round}"):
-                for message in live.task.lacking(digest.round, _prefixes(digest.held)):
+                for message in live.task.lacking(digest.round, _prefixes(digest.held), source):
                     self._runner.send(source, message.envelope, live)
         elif not digest.verdict:
             self.lookups.run(source, partial(self._push_past, source, digest))
@@ -217,7 +217,7 @@ class Sync:
             self._runner.send(source, live.row.opening, live)
         else:
             for item in want.ids:
-                message = live.task.find(MessageId(item))
+                message = live.task.find(MessageId(item), source)
                 if message is not None:
                     self._runner.send(source, message.envelope, live)
 
@@ -258,7 +258,7 @@ class Sync:
                 if item == request.task:
                     yield live.row.opening
                 else:
-                    message = live.task.find(MessageId(item))
+                    message = live.task.find(MessageId(item), member)
                     if message is not None:
                         yield message.envelope
             return

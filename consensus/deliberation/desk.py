@@ -5,6 +5,7 @@ to say becomes an abstention with its reason.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..bodies import (
@@ -85,6 +86,8 @@ class Desk:
             return
         self._spend(event.proposal.usage)
         proposal = _shared(event.proposal, task.policy.share)
+        if task.exchange.mixes:  # R3: times and tokens would point at a commit that came then
+            proposal = replace(proposal, usage=Usage())
         problem = proposal_problem(task.spec.answer, proposal)
         if problem:
             self._abstain_draft(f"the draft is no answer to this task: {problem}")
@@ -114,15 +117,13 @@ class Desk:
 
     # -- exchange ---------------------------------------------------------------------
 
-    def put_on_table(self) -> None:
+    def put_on_table(self, deadline_ms: int) -> None:
         """R3: hand the own proposal to the exchange, once the slate holds its commit (R2a)."""
         task = self._task
         if not task.active:  # A13: an earlier life may have committed
             return
         own = self._own_proposal(task.round) if task.me in self.authors(task.round) else None
-        batch = task.exchange.batch(own)
-        if batch is not None and own is not None:
-            task.submit(Stage.EXCHANGE, Kind.BATCH, batch, parts=(own,))
+        task.exchange.enter(own, deadline_ms)
 
     # -- judge and seal ---------------------------------------------------------------
 
@@ -301,7 +302,7 @@ class Desk:
         return tuple(sorted(self._tabled(state)))
 
     def _tabled(self, state: RoundState) -> dict[MessageId, Message]:
-        return state.proposals(self._task.exchange.senders(self.authors(state)))
+        return state.proposals(self._task.exchange.senders(state))
 
     def _own_proposal(self, state: RoundState) -> Message | None:
         """The own alias-signed proposal, grown again from what its commit stored."""

@@ -9,7 +9,8 @@ from typing import Any
 
 from ..agreement.effects import Convict, Persist, Send, SetTimer, TimerKey, Want
 from ..bodies import Proposal
-from ..envelope import Stage
+from ..envelope import Envelope, Stage
+from ..masking import Path
 from ..ports import Message
 from .requests import DraftRequest, JudgeRequest, Judgment
 
@@ -58,7 +59,31 @@ class Links:
     rtt_ms: int | None = None
 
 
-Event = Receive | Expire | Drafted | Judged | Links
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrapped:
+    """One sealed box for each path of a round (R3)."""
+
+    round: int
+    boxes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peeled:
+    """The inner boxes of the packets that opened (R3)."""
+
+    round: int
+    boxes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unwrapped:
+    """The envelopes of the boxes that opened, by valid keys; nothing else is checked (R3)."""
+
+    round: int
+    envelopes: tuple[Envelope, ...]
+
+
+Event = Receive | Expire | Drafted | Judged | Links | Wrapped | Peeled | Unwrapped
 
 # -- effects --------------------------------------------------------------------------
 
@@ -75,6 +100,33 @@ class Judge:
     """Ask the model for a judgment; answer with `Judged`."""
 
     request: JudgeRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrap:
+    """Seal `proposal` for each path, the same way every time for one `secret` (32 bytes that
+    never leave the node); answer with `Wrapped` (R3)."""
+
+    round: int
+    proposal: Envelope
+    paths: tuple[Path, ...]
+    secret: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peel:
+    """Open the outer seal of these boxes; answer with `Peeled` (R3)."""
+
+    round: int
+    boxes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unwrap:
+    """Open the inner seal of these boxes; answer with `Unwrapped` (R3)."""
+
+    round: int
+    boxes: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +201,9 @@ Effect = (
     | Want
     | Draft
     | Judge
+    | Wrap
+    | Peel
+    | Unwrap
     | Release
     | Reply
     | Behind

@@ -23,7 +23,7 @@ from ..bodies import (
 )
 from ..committee import FaultMode
 from ..envelope import Ctx, Kind, MessageId, Stage
-from ..masking import alias_claim, commitment, seal, strike
+from ..masking import alias_claim, commitment, path_count, seal, strike
 from ..plateau import Plateau, assess
 from ..ports import Message
 from ..tally.ballots import Candidate, Claims, CountedBallot
@@ -31,7 +31,6 @@ from ..tally.result import Status, Tally, tally
 from ..tally.weights import Weights, weigh
 from .dissent import dissent
 from .eligible import proposal_problem
-from .exchange import Direct
 from .points import Lookup, PointValue
 
 DEGRADED = "degraded"
@@ -318,8 +317,8 @@ def _decision(result: Tally, plateau: Plateau, opened: _Opened, facts: Facts) ->
         warnings.append(["degraded", "; ".join(missing)])
     if result.robustness.fragile:
         warnings.append(["fragile", f"{result.robustness.least} of {committee.quorum.n} members"])
-    masked = "fewer than four members mask nothing" if committee.quorum.n < 4 else Direct.warning
-    warnings.append(["unmasked", masked])
+    if not path_count(committee.quorum):
+        warnings.append(["unmasked", "fewer than four members mask nothing"])
     if committee.mode is FaultMode.CRASH:
         warnings.append(["crash_mode", "one equivocating member can fork this committee"])
     if result.winner is not None and result.belief < committee.policy.min_confidence:

@@ -63,7 +63,7 @@ def _enter_draft(task: "Task") -> None:
 
 def _enter_exchange(task: "Task") -> None:
     task.set_timer(Stage.EXCHANGE, "close", task.policy.exchange_ms)
-    task.desk.put_on_table()
+    task.desk.put_on_table(task.policy.exchange_ms)
 
 
 def _enter_judge(task: "Task") -> None:
@@ -74,13 +74,6 @@ def _enter_judge(task: "Task") -> None:
 def _enter_reveal(task: "Task") -> None:
     task.set_timer(Stage.OUTCOME, "close", task.policy.open_ms)
     task.desk.open()
-
-
-def _closed_exchange(task: "Task") -> bool:
-    batches = task.round.content(Kind.BATCH, Stage.EXCHANGE)
-    owing = task.exchange.senders(task.desk.authors(task.round))
-    done = set(batches) | (set(task.committee.members) - owing)
-    return task.everyone(Stage.EXCHANGE, done)
 
 
 def _closed_reveal(task: "Task") -> bool:
@@ -103,7 +96,7 @@ PHASES: dict[Phase, PhaseSpec] = {
         ),
     ),
     Phase.SLATE: PhaseSpec(enter=lambda task: task.deciding.start(Stage.SLATE), closed=_undecided),
-    Phase.EXCHANGE: PhaseSpec(enter=_enter_exchange, closed=_closed_exchange),
+    Phase.EXCHANGE: PhaseSpec(enter=_enter_exchange, closed=lambda task: task.exchange.closed()),
     Phase.JUDGE: PhaseSpec(
         enter=_enter_judge,
         closed=lambda task: task.everyone(

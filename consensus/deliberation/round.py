@@ -38,6 +38,7 @@ class RoundState:
         self._parts: dict[MessageId, Message] = {}
         self._pen: dict[MessageId, Message] = {}
         self._needed: set[MessageId] = set()
+        self._passing: dict[tuple[Kind, int], dict[bytes, Message]] = {}
 
     def need(self, ids: Iterable[MessageId]) -> tuple[MessageId, ...]:
         """A proposed value names these ids: they are kept whatever else fills their slot.
@@ -65,6 +66,20 @@ class RoundState:
         for part in message.parts:
             self._parts.setdefault(part.id, part)
         return True, earlier[0] if len(earlier) > 1 else None
+
+    def pass_on(self, message: Message) -> bool:
+        """Hold a packet or bundle for this member alone (R3): the first of its slot counts."""
+        slot = (message.kind, getattr(message.body, "view", 0))
+        there = self._passing.setdefault(slot, {})
+        return there.setdefault(message.signer, message) is message
+
+    def passing(self, kind: Kind, view: int) -> Mapping[bytes, Message]:
+        """Signer to the packet or bundle held of it."""
+        return self._passing.get((kind, view), {})
+
+    def passed_by(self, member: bytes) -> list[Message]:
+        """What `member` handed to this one alone."""
+        return [held[member] for held in self._passing.values() if member in held]
 
     def keep_part(self, proposal: Message) -> bool:
         """Hold a proposal that came alone because something held names it (V4)."""
@@ -117,6 +132,7 @@ class RoundState:
     def holds(self, item: MessageId) -> bool:
         """Whether anything with this id is kept, in the pen and among the votes too."""
         known = item in self._held or item in self._parts or item in self._pen
+        known = known or any(m.id == item for h in self._passing.values() for m in h.values())
         return known or any(instance.holds(item) for instance in self.instances.values())
 
     def content(self, kind: Kind, stage: Stage) -> Mapping[bytes, list[Message]]:

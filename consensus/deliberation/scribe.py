@@ -53,9 +53,9 @@ class Scribe:
         """The ctx of an instance of this task."""
         return replace(self._base, round=round_, stage=stage)
 
-    def kept(self, round_: int, stage: Stage, kind: Kind) -> Kept | None:
-        """What stands in a content slot already."""
-        return self._kept.get((round_, stage, kind, 0))
+    def kept(self, round_: int, stage: Stage, kind: Kind, view: int = 0) -> Kept | None:
+        """What stands in a content slot already; `view` is a packet's path."""
+        return self._kept.get((round_, stage, kind, view))
 
     def votes(self, round_: int, stage: Stage) -> tuple[Message, ...]:
         """Stored votes and value proposals of an instance, to restore it from."""
@@ -98,6 +98,10 @@ class Scribe:
     def shuffle_key(self, round_: int) -> bytes:
         """The secret key of this voter's orders and letters in a round (R5)."""
         return RoundSecrets.of(self._secret, round_).shuffle
+
+    def mix_key(self, round_: int) -> bytes:
+        """The secret key of this member's seals and of its bundle's order in a round (R3)."""
+        return RoundSecrets.of(self._secret, round_).mix
 
     def proposal(self, round_: int, proposal: Proposal) -> Message:
         """`proposal` signed by the round's alias key (R2)."""

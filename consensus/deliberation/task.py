@@ -20,6 +20,7 @@ from ..agreement.effects import (
 from ..agreement.timing import Timing
 from ..bodies import Acceptance, Batch, Body, Commit, TaskOpen, Views
 from ..envelope import POINTS, VOTES, Kind, MessageId, Stage
+from ..masking import path_count
 from ..ports import Message, Reader, Writer
 from .deciding import Deciding
 from .desk import Desk
@@ -33,13 +34,16 @@ from .effects import (
     GiveUp,
     Judged,
     Links,
+    Peeled,
     Progress,
     Receive,
     Release,
     Reply,
     RoundRecord,
+    Unwrapped,
+    Wrapped,
 )
-from .exchange import Direct, whole
+from .exchange import Exchange, whole
 from .phases import AFTER, PHASES, Phase
 from .round import PREFIX, RoundState, lacking
 from .scribe import Kept, Scribe
@@ -51,6 +55,10 @@ CERTIFICATE_EVERY_MS = 500
 """Least time between two certificates for one point to one peer (A14)."""
 NEUTRAL = 5_000
 """Reputation view of a member nothing is known about, in bp (L3)."""
+
+
+PRIVATE = (Kind.PACKET, Kind.BUNDLE)
+"""Kinds that go from one member to one other and are relayed to nobody (R3)."""
 
 
 class Task:
@@ -83,7 +91,7 @@ class Task:
         self.id = opened.id
         self.me = writer.public
         self.phase = Phase.OPENING
-        self.exchange = Direct()
+        self.exchange: Exchange = Exchange(self)
         self.reader = reader
         self.refusal = refusal
         self.member = self.committee.position(self.me) is not None
@@ -135,6 +143,12 @@ class Task:
                     self.desk.judged(event)
                 case Links():
                     self._links(event)
+                case Wrapped():
+                    self.exchange.wrapped(event)
+                case Peeled():
+                    self.exchange.peeled(event)
+                case Unwrapped():
+                    self.exchange.unwrapped(event)
                 case _:
                     assert_never(event)
         return self._flush()
@@ -151,26 +165,41 @@ class Task:
         """The current round."""
         return self.rounds[-1]
 
-    def held(self) -> tuple[int, bytes]:
-        """For a digest: the round this member is in (0 while opening) and the 8-byte
+    def held(self, member: bytes) -> tuple[int, bytes]:
+        """For a digest to `member`: the round this member is in (0 while opening) and the 8-byte
         prefixes of the ids it holds there, concatenated (T2)."""
         if not self.rounds:
             return 0, b"".join(message.id[:PREFIX] for message in self._acceptances.values())
-        return self.round.number, b"".join(m.id[:PREFIX] for m in self.round.relayed())
+        held = self.round.relayed() + self.round.passed_by(member)
+        return self.round.number, b"".join(m.id[:PREFIX] for m in held)
 
-    def lacking(self, round_: int, prefixes: frozenset[bytes]) -> list[Message]:
-        """What a member that is in `round_` and holds `prefixes` lacks of that round."""
+    def lacking(self, round_: int, prefixes: frozenset[bytes], member: bytes) -> list[Message]:
+        """What `member` that is in `round_` and holds `prefixes` lacks of that round."""
         if round_ == 0:
             return lacking(self._acceptances.values(), prefixes)
         known = [state for state in self.rounds if state.number == round_]
-        return lacking(known[0].relayed(), prefixes) if known else []
+        if not known:
+            return []
+        return lacking(known[0].relayed() + self._addressed(round_, member), prefixes)
 
-    def find(self, item: MessageId) -> Message | None:
-        """A held message or proposal of any round."""
+    def _addressed(self, round_: int, member: bytes) -> list[Message]:
+        """Own packets and bundles for `member`: they go to nobody else (R3)."""
+        own = self.scribe.content(round_)
+        return [
+            message
+            for message in own
+            if message.kind in PRIVATE and self.exchange.goal(message) == member
+        ]
+
+    def find(self, item: MessageId, member: bytes) -> Message | None:
+        """A held message or proposal of any round, as `member` may have it."""
         for state in reversed(self.rounds):
             found = state.lookup(item)
             if found is not None:
                 return found
+            for message in self._addressed(state.number, member):
+                if message.id == item:
+                    return message
         return None
 
     def holds(self, item: MessageId) -> bool:
@@ -219,9 +248,13 @@ class Task:
         if message.kind in VOTES or message.kind is Kind.PROPOSE:
             self.deciding.absorb(state.instances[stage].receive(message))
             return
+        if message.kind in PRIVATE:
+            if getattr(message.body, "path", 0) < path_count(self.quorum):  # T3
+                state.pass_on(message)
+            return
         if message.kind is Kind.PROPOSAL:
             state.keep_part(message)
-        elif isinstance(message.body, Batch) and len(message.parts) > self.exchange.entries:
+        elif isinstance(message.body, Batch) and len(message.parts) > self.exchange.most():
             return  # T3: more than this exchange allows one sender
         else:
             new, earlier = state.keep(message)
@@ -258,7 +291,7 @@ class Task:
             return
         if key.round != self.round.number:
             return
-        if key.name in ("close", "abstain"):
+        if key.name in ("close", "abstain", "entry", "exit"):
             self.round.expired.add((key.stage, key.name))
             if key.name == "abstain":
                 self.desk.overdue(key.stage)
@@ -292,6 +325,8 @@ class Task:
     def _flush(self) -> list[Effect]:
         """Go through every phase that has closed, and hand over the effects."""
         while not self.over:
+            if self.phase is Phase.EXCHANGE:
+                self.exchange.advance()
             target = self._skip() if self.rounds else None
             if self.over:  # given up
                 break
@@ -343,7 +378,8 @@ class Task:
         for stage in POINTS:
             state.instances[stage] = self.deciding.instance(state, stage)
         for message in self.scribe.content(number):
-            state.keep(whole(message, self.reader))
+            if message.kind not in PRIVATE:
+                state.keep(whole(message, self.reader))
         for report in state.penned():
             self.deciding.seek(state, state.absent_of(report))
         self.out += [Behind(member=member) for member in sorted(self._ahead)]
@@ -386,16 +422,21 @@ class Task:
         body: Body,
         secret: bytes = b"",
         parts: tuple[Message, ...] = (),
+        to: bytes | None = None,
     ) -> None:
         """Fill a slot, durably before it is sent (A13), or repeat what fills it already."""
         number = self.round.number if self.rounds else 0
-        kept = self.scribe.kept(number, stage, kind)
+        kept = self.scribe.kept(number, stage, kind, getattr(body, "view", 0))
         if kept is None:
             kept = self.scribe.fill(number, stage, kind, body, secret)
             self.out.append(Persist(message=kept.message, secret=secret))
         message = replace(kept.message, parts=parts)
-        self.out.append(Send(message=message))
-        self.admit(message)
+        if to is None:
+            self.out.append(Send(message=message))
+        elif to != self.me:
+            self.out.append(Reply(member=to, messages=(message,)))
+        if to in (None, self.me):
+            self.admit(message)
 
     def set_timer(self, stage: Stage, name: str, delay_ms: int) -> None:
         """Set one of this round's stage timers."""

@@ -16,13 +16,15 @@ class RoundSecrets:
     """What one member hides in one round; 32 bytes each, independent of one another.
 
     `alias_seed` grows the one-time key, `nonce` blinds the commit (R2), `salt` the sealed
-    ballot (R6), `shuffle` orders what the member's model is shown (R5).
+    ballot (R6), `shuffle` orders what the member's model is shown (R5), `mix` grows the keys of
+    its packets and the order of its bundle (R3).
     """
 
     alias_seed: bytes
     nonce: bytes
     salt: bytes
     shuffle: bytes
+    mix: bytes
 
     @classmethod
     def of(cls, secret: bytes, round_: int) -> "RoundSecrets":
@@ -43,4 +45,5 @@ class RoundSecrets:
             nonce=grow("nonce"),
             salt=grow("salt"),
             shuffle=grow("shuffle"),
+            mix=grow("mix"),
         )

@@ -9,6 +9,8 @@ from .bundle import BundleError, from_plain, to_plain
 UNSLOTTED = {
     Kind.TASK_OPEN: "a member opens as many tasks as it likes (S7)",
     Kind.PROPOSAL: "an alias signs what its author likes, and a commit names one of them (R2)",
+    Kind.PACKET: "only the first to arrive is passed on (R3)",
+    Kind.BUNDLE: "only the first to arrive is opened (R3)",
     Kind.REPORT: "they void neither (V1b)",
 }
 """Kinds of which a signer may make several in one ctx, and why."""

@@ -44,7 +44,7 @@ MEANINGS: Final = {
     "fragile": "one member could have changed the winner",
     "unsure": "less believed than the policy asks",
     "crash_mode": "one equivocator could fork it",
-    "unmasked": "proposals went to the others directly",
+    "unmasked": "fewer than four members mask nothing",
 }
 """The warnings of a verdict (E3) in words, the gravest first."""
 

@@ -20,9 +20,11 @@ POLICY: Final[dict[str, Any]] = {
     "judge_ms": 5_000,
     "open_ms": 2_000,
     "deadline_ms": 30_000,
+    "proposal_bytes": 2_048,
 }
-"""What a task asks for: three rounds, and deadlines for one machine and small models; the
-rest is the default policy. A stage ends when all have spoken; its deadline is for the silent."""
+"""What a task asks for: three rounds, deadlines for one machine and small models, and room for ten
+probabilities, since every proposal is padded to it (R3); the rest is the default policy. A stage
+ends when all have spoken; its deadline is for the silent."""
 
 
 def digits(folder: Path, *, seed: int, cases: int) -> Play:

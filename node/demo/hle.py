@@ -29,9 +29,11 @@ POLICY: Final[Mapping[str, Any]] = {
     "judge_ms": 20_000,
     "open_ms": 20_000,
     "deadline_ms": 60_000,
+    "proposal_bytes": 1_024,
 }
-"""What both ways ask for: one round, and time enough that nobody is late on a busy machine: a
-missing ballot would change the figures. A stage ends when all have spoken."""
+"""What both ways ask for: one round, room for a letter, since every proposal is padded to it (R3),
+and time enough that nobody is late on a busy machine: a missing ballot would change the figures. A
+stage ends when all have spoken."""
 
 PLAIN: Final[Mapping[str, Any]] = {
     "rule": "bradley_terry",

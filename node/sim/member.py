@@ -21,10 +21,16 @@ from consensus.deliberation.effects import (
     GiveUp,
     Judge,
     Judged,
+    Peel,
+    Peeled,
     Progress,
     Receive,
     Release,
     Reply,
+    Unwrap,
+    Unwrapped,
+    Wrap,
+    Wrapped,
 )
 from consensus.deliberation.requests import DraftRequest, JudgeRequest, Judgment
 from consensus.deliberation.scribe import Kept, slot_of
@@ -187,6 +193,15 @@ class SimNode:
                 self._think(self.draft(effect.request))
             case Judge():
                 self._think(self.judge(effect.request))
+            case Wrap():
+                boxes = self.swarm.ring.wrap(effect.proposal, effect.paths, effect.secret)
+                self.step(Wrapped(round=effect.round, boxes=boxes))
+            case Peel():
+                opened = self.swarm.ring.peel(self.member, effect.boxes)
+                self.step(Peeled(round=effect.round, boxes=opened))
+            case Unwrap():
+                found = self.swarm.ring.unwrap(self.member, effect.boxes)
+                self.step(Unwrapped(round=effect.round, envelopes=found))
             case Want():
                 self.seek(len(self.swarm.nodes) - 1)
             case Behind():
@@ -240,7 +255,7 @@ class SimNode:
         """Tell `goal` what this node holds."""
         task = self.running
         if task is not None:
-            round_, held = task.held()
+            round_, held = task.held(goal.member)
             prefixes = frozenset(held[at : at + PREFIX] for at in range(0, len(held), PREFIX))
             self._carry(goal, lambda: goal.digested(self, round_, prefixes))
 
@@ -255,15 +270,15 @@ class SimNode:
         task = self.running
         if task is not None and round_ > (task.rounds[-1].number if task.rounds else 0):
             self.digest_to(origin)
-        for message in self.lacking(round_, prefixes):
+        for message in self.lacking(round_, prefixes, origin.member):
             self.deliver(origin, message)
 
-    def lacking(self, round_: int, prefixes: frozenset[bytes]) -> list[Message]:
+    def lacking(self, round_: int, prefixes: frozenset[bytes], member: bytes) -> list[Message]:
         """What a member that is in `round_` and holds `prefixes` lacks: while the task runs,
         of all that is held; afterwards, of what the verdict holds."""
         task, finish = self.running, self.finish
         if task is not None:
-            return task.lacking(round_, prefixes)
+            return task.lacking(round_, prefixes, member)
         if finish is None or max(round_, 1) > len(finish.rounds):
             return []
         record = finish.rounds[max(round_, 1) - 1]
@@ -299,15 +314,15 @@ class SimNode:
         if not self.up:
             return
         for item in ids:
-            message = self.find(item)
+            message = self.find(item, origin.member)
             if message is not None:
                 self.deliver(origin, message)
 
-    def find(self, item: MessageId) -> Message | None:
+    def find(self, item: MessageId, member: bytes) -> Message | None:
         """A message by id, from the running task or from the verdict."""
         task, finish = self.running, self.finish
         if task is not None:
-            return task.find(item)
+            return task.find(item, member)
         named = (message for record in finish.rounds for message in record.named) if finish else ()
         return next((message for message in named if message.id == item), None)
 

@@ -6,9 +6,11 @@ none of their point. Nobody in a simulation can sign for a key whose secret it w
 
 import hashlib
 import hmac
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from consensus.envelope import Member
+from consensus.envelope import Envelope, Member
+from consensus.masking import Path
 from consensus.ports import AliasKey, Reader, Writer
 
 from ..wire import codec
@@ -19,6 +21,7 @@ class KeyRing:
 
     def __init__(self) -> None:
         self._secrets: dict[bytes, bytes] = {}
+        self._boxes: dict[tuple[bytes, bytes], bytes | Envelope] = {}
         self._reader = Reader(decode=lru_cache(maxsize=4_096)(codec.decode), verify=self.verify)
 
     def identity(self, name: str) -> Member:
@@ -43,6 +46,28 @@ class KeyRing:
         return signer in self._secrets and hmac.compare_digest(
             signature, self._sign(signer, preimage)
         )
+
+    def wrap(self, proposal: Envelope, paths: Sequence[Path], secret: bytes) -> tuple[bytes, ...]:
+        """A box for each path: names that only its addressee is told the contents of."""
+        return tuple(
+            self._box(path.entry, self._box(path.exit, proposal, secret), secret) for path in paths
+        )
+
+    def peel(self, member: bytes, boxes: Iterable[bytes]) -> tuple[bytes, ...]:
+        """What `member` finds in outer boxes."""
+        found = (self._boxes.get((member, box)) for box in boxes)
+        return tuple(item for item in found if isinstance(item, bytes))
+
+    def unwrap(self, member: bytes, boxes: Iterable[bytes]) -> tuple[Envelope, ...]:
+        """What `member` finds in inner boxes."""
+        found = (self._boxes.get((member, box)) for box in boxes)
+        return tuple(item for item in found if isinstance(item, Envelope))
+
+    def _box(self, to: bytes, content: bytes | Envelope, secret: bytes) -> bytes:
+        image = content if isinstance(content, bytes) else content.id
+        box = hmac.digest(secret, to + image, "sha256")
+        self._boxes[to, box] = content
+        return box
 
     def _alias(self, seed: bytes) -> AliasKey:
         public = self._grow(b"alias", seed)

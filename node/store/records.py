@@ -88,7 +88,7 @@ class Slot:
         """
         ctx = Ctx.unpack(envelope.ctx)
         view = 0
-        if envelope.kind in (Kind.PROPOSE, Kind.PREVOTE, Kind.PRECOMMIT):
+        if envelope.kind in (Kind.PROPOSE, Kind.PREVOTE, Kind.PRECOMMIT, Kind.PACKET):
             # Both fixed layouts begin with the view (`bodies.Vote`, `bodies.Propose`).
             if len(envelope.payload) < 4:
                 raise ValueError("a vote's payload is cut short")

@@ -12,13 +12,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from consensus.bodies import Batch, Body, BodyError, TaskOpen
+from consensus.bodies import Batch, Body, BodyError, Bundle, Packet, TaskOpen
 from consensus.committee import Committee
 from consensus.envelope import STAGE_OF, ZERO, Ctx, Envelope, Kind, Stage, TaskId
+from consensus.masking import path_count
 from consensus.ports import Message, Reader
 
 from .. import keys
-from .bounds import ENVELOPE_OVERHEAD, PAYLOAD_CAP, batch_max, payload_max
+from .bounds import (
+    ENVELOPE_OVERHEAD,
+    LENGTH_SIZE,
+    PAYLOAD_CAP,
+    SEAL_SIZE,
+    bundle_max,
+    inner_size,
+    outer_size,
+    payload_max,
+)
 
 CTX_SIZE: Final = 101
 """Bytes of a packed ctx."""
@@ -105,7 +115,8 @@ class Gate:
         self._verify(envelope)
         # 10. The payload is parsed, once.
         body = self._decode(kind, envelope.payload)
-        # 11. What only the body can show: a TaskOpen's committee, a BATCH's entries.
+        # 11. What only the body can show: a TaskOpen's committee, a BATCH's entries, the size of
+        # what passes the mix.
         parts: tuple[Message, ...] = ()
         if isinstance(body, TaskOpen):
             _check_open(envelope, ctx, body)
@@ -115,6 +126,9 @@ class Gate:
                 self._entry(entry, number, envelope.ctx)
                 for number, entry in enumerate(_entries(body, committee))
             )
+        elif isinstance(body, Packet | Bundle):
+            assert committee is not None
+            _check_passing(body, committee)
         return Message(envelope=envelope, kind=kind, ctx=ctx, body=body, parts=parts)
 
     def _ctx(self, envelope: Envelope, kind: Kind) -> Ctx:
@@ -252,13 +266,37 @@ def _check_open(envelope: Envelope, ctx: Ctx, body: TaskOpen) -> None:
         raise _RefusalError(
             Code.NOT_A_MEMBER, f"the opener {envelope.signer.hex()[:16]} is not in its committee"
         )
-    size = batch_max(len(committee.members), committee.policy.proposal_bytes)
-    if size > PAYLOAD_CAP:
-        most = PAYLOAD_CAP // len(committee.members) - ENVELOPE_OVERHEAD
+    size = bundle_max(len(committee.members), committee.policy.proposal_bytes)
+    if size > PAYLOAD_CAP:  # a bundle is larger than the BATCH that comes of it
+        spare = LENGTH_SIZE + ENVELOPE_OVERHEAD + SEAL_SIZE
+        most = (PAYLOAD_CAP - LENGTH_SIZE) // len(committee.members) - spare
         raise _RefusalError(
             Code.OVERSIZE,
             f"policy.proposal_bytes is {committee.policy.proposal_bytes}; with "
             f"{len(committee.members)} members it can be at most {most}",
+        )
+
+
+def _check_passing(body: Packet | Bundle, committee: Committee) -> None:
+    """R3: boxes of the one size that the policy names, on a path that there is."""
+    count = path_count(committee.quorum)
+    if not count:
+        raise _RefusalError(
+            Code.BAD_BODY, f"a committee of {len(committee.members)} has no mix to pass"
+        )
+    allowed = committee.policy.proposal_bytes
+    size, boxes = inner_size(allowed), body.boxes if isinstance(body, Bundle) else (body.box,)
+    if isinstance(body, Packet):
+        size = outer_size(allowed)
+        if body.path >= count:
+            raise _RefusalError(Code.BAD_BODY, f"path {body.path}: there are {count} here")
+    if len(boxes) > len(committee.members):
+        raise _RefusalError(
+            Code.BAD_BODY, f"{len(boxes)} boxes for {len(committee.members)} members"
+        )
+    if any(len(box) != size for box in boxes):
+        raise _RefusalError(
+            Code.BAD_BODY, f"a box of {len(boxes[0])} bytes; the task's policy makes them {size}"
         )
 
 

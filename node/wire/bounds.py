@@ -73,6 +73,10 @@ def payload_max(
             return proposal_bytes
         case Kind.BATCH:
             return min(PAYLOAD_CAP, batch_max(members, proposal_bytes))
+        case Kind.PACKET:
+            return packet_max(proposal_bytes)
+        case Kind.BUNDLE:
+            return min(PAYLOAD_CAP, bundle_max(members, proposal_bytes))
         case Kind.SEAL:
             return _ID
         case Kind.OPENING:
@@ -100,3 +104,29 @@ def value_max(members: int) -> int:
 def batch_max(members: int, proposal_bytes: int) -> int:
     """Bytes of a batch that holds every member's largest proposal (rule R3)."""
     return members * (proposal_bytes + ENVELOPE_OVERHEAD)
+
+
+SEAL_SIZE: Final = 48
+"""Bytes that one seal adds: libsodium's one-time public key and authenticator."""
+LENGTH_SIZE: Final = 4
+"""Bytes of a number in front: a padded envelope's length, a packet's path, a bundle's boxes."""
+
+
+def inner_size(proposal_bytes: int) -> int:
+    """Bytes of the box that an entry hands to its exit, under that policy (rule R3)."""
+    return LENGTH_SIZE + proposal_bytes + ENVELOPE_OVERHEAD + SEAL_SIZE
+
+
+def outer_size(proposal_bytes: int) -> int:
+    """Bytes of the box that an author hands to an entry, under that policy (rule R3)."""
+    return inner_size(proposal_bytes) + SEAL_SIZE
+
+
+def packet_max(proposal_bytes: int) -> int:
+    """Bytes of every packet under that policy (rule R3)."""
+    return LENGTH_SIZE + outer_size(proposal_bytes)
+
+
+def bundle_max(members: int, proposal_bytes: int) -> int:
+    """Bytes of a bundle with a box of every member (rule R3)."""
+    return LENGTH_SIZE + members * inner_size(proposal_bytes)

@@ -13,8 +13,10 @@ from consensus.bodies import (
     Batch,
     Body,
     BodyError,
+    Bundle,
     Commit,
     Opening,
+    Packet,
     Proposal,
     Propose,
     Report,
@@ -50,6 +52,11 @@ def encode(body: Body) -> bytes:
     match body:
         case Vote() | Propose():
             return body.pack()
+        case Packet() | Bundle():
+            kind = Kind.PACKET if isinstance(body, Packet) else Kind.BUNDLE
+            data = body.pack()
+            _bound(data, payload_max(kind), kind.name.lower())
+            return data
         case Ballot():
             return _bytes(pairs.ballot_to_proto(body), ballot_max(MAX_MEMBERS), "ballot")
         case TaskOpen():
@@ -77,6 +84,10 @@ def decode(kind: Kind, payload: bytes) -> Body:
     match kind:
         case Kind.PREVOTE | Kind.PRECOMMIT:
             return Vote.unpack(payload)
+        case Kind.PACKET:
+            return Packet.unpack(payload)
+        case Kind.BUNDLE:
+            return Bundle.unpack(payload)
         case Kind.PROPOSE:
             return Propose.unpack(payload)
         case Kind.TASK_OPEN:

@@ -41,7 +41,7 @@ def judging(*answers: str, own: str | None = "a", policy: Policy | None = None) 
     commits = [table.commit(who, answer) for who, answer in others]
     mine = seat.sent(Kind.COMMIT)
     seat.receive(*decide(table, Stage.SLATE, [*mine, *commits]), *commits)
-    seat.receive(*(table.batch(who) for who, _ in others))
+    seat.exchange(*(who for who, _ in others))
     return seat
 
 
@@ -87,7 +87,7 @@ def test_draft_is_committed_to_and_stays_home() -> None:
     seat = drafting()
     seat.draft("b")
     assert abstention(seat) == ""
-    assert seat.sent(Kind.BATCH) == []
+    assert seat.handed(Kind.PACKET) == []
 
 
 def test_failed_model_abstains_with_its_reason() -> None:
@@ -197,16 +197,25 @@ def test_proposal_leaves_only_once_the_slate_holds_its_commit() -> None:
     mine = seat.sent(Kind.COMMIT)
     *rest, last = commits
     seat.receive(*decide(table, Stage.SLATE, [*mine, *commits]), *rest)
-    assert seat.sent(Kind.BATCH) == []
+    assert seat.handed(Kind.PACKET) == []
     seat.receive(last)
-    assert len(seat.sent(Kind.BATCH)) == 1
+    ways = seat.task.exchange.paths(seat.task.round)
+    packets = [(member, message.body) for member, message in seat.handed(Kind.PACKET)]
+    entries = [path.entry for path in ways if path.entry != seat.task.me]
+    assert [member for member, _ in packets] == entries
+    assert seat.sent(Kind.BATCH) == []  # nobody but an exit puts anything on the table
 
 
-def test_member_that_abstained_sends_no_batch() -> None:
-    seat = judging("a", "b", "c", own=None)
-    assert seat.task.round.content(Kind.BATCH, Stage.EXCHANGE).keys() == {
-        seat.table.committee.members[who] for who in (1, 2, 3)
-    }
+def test_member_that_abstained_hands_no_packet_in() -> None:
+    seat = drafting()
+    table = seat.table
+    seat.draft(None)
+    commits = [table.commit(who, "b") for who in (1, 2, 3)]
+    seat.receive(*decide(table, Stage.SLATE, [*seat.sent(Kind.COMMIT), *commits]), *commits)
+    assert seat.handed(Kind.PACKET) == []
+    seat.exchange(1, 2, 3)
+    answers = [item.proposal.answer for item in request(seat).request.candidates]
+    assert answers == ["b"] * 3
 
 
 # -- judge and seal -----------------------------------------------------------------------
@@ -250,27 +259,44 @@ def test_proposals_that_a_report_names_are_not_put_before_the_model() -> None:
     seat.receive(*ghosts)
     commits = [table.commit(1, "b"), table.commit(2, "c"), table.abstain(3)]
     seat.receive(*decide(table, Stage.SLATE, [mine, *commits]), *commits)
-    seat.receive(table.batch(1), table.batch(2))
+    seat.exchange(1, 2)
     assert len(request(seat).request.candidates) == 2
     seat.judge(None, "rate limited")
     assert len(opened(seat).held) == 3
 
 
-def test_an_author_has_one_proposal_on_the_table_however_many_batches_it_signs() -> None:
+def exit_of_others(seat: Seat) -> int:
+    """The position of an exit that this member is not."""
+    ways = seat.task.exchange.paths(seat.task.round)
+    members = seat.table.committee.members
+    return next(members.index(path.exit) for path in ways if path.exit != seat.task.me)
+
+
+def test_an_exit_puts_one_batch_on_the_table_however_many_it_signs() -> None:
     seat = drafting()
     table = seat.table
     seat.draft("a")
     commits = [table.commit(1, "b"), table.commit(2, "c"), table.abstain(3)]
     seat.receive(*decide(table, Stage.SLATE, [*seat.sent(Kind.COMMIT), *commits]), *commits)
-    second, third = (table.batch_of(1, table.proposal(1, answer)) for answer in "ac")
-    stray = table.batch_of(3, table.proposal(3, "c"))
+    exit_ = exit_of_others(seat)
+    other = next(who for who in (1, 2, 3) if who != exit_ and not _is_exit(seat, who))
+    first = table.batch(exit_, table.draft(1), table.draft(2))
+    second, third = (table.batch(exit_, table.proposal(1, answer)) for answer in "ac")
+    stray = table.batch(other, table.proposal(other, "c"))
     named = Report(ids=tuple(sorted((second.id, third.id))))
     seat.receive(table.sign(1, 1, Stage.FREEZE, Kind.REPORT, named))
-    seat.receive(table.batch(1), second, third, stray, table.batch(2))
+    seat.receive(first, second, third, stray)
+    assert seat.convicts()
+    seat.exchange(1, 2)
     answers = [item.proposal.answer for item in request(seat).request.candidates]
     assert sorted(answers) == ["b", "c"]
     held = seat.task.round.content(Kind.BATCH, Stage.EXCHANGE)
-    assert len(held[table.committee.members[1]]) == 2
+    assert len(held[table.committee.members[exit_]]) == 2
+
+
+def _is_exit(seat: Seat, who: int) -> bool:
+    ways = seat.task.exchange.paths(seat.task.round)
+    return seat.table.committee.members[who] in {path.exit for path in ways}
 
 
 def test_judgment_in_letters_becomes_a_ballot_about_the_same_proposals() -> None:
@@ -354,6 +380,7 @@ def test_member_with_nothing_to_judge_says_so() -> None:
     commits: list[Message] = [table.abstain(who) for who in (1, 2, 3)]
     mine = seat.sent(Kind.COMMIT)
     seat.receive(*decide(table, Stage.SLATE, [*mine, *commits]), *commits)
+    seat.exchange()
     assert opened(seat).abstain == "there is nothing to judge"
 
 

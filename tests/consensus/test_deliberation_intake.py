@@ -3,7 +3,7 @@
 import pytest
 
 from consensus.agreement.instance import point_seed, proposer_order
-from consensus.bodies import Ballot, Batch, Propose, Report, Seal, Vote
+from consensus.bodies import Ballot, Proposal, Propose, Report, Seal, Vote
 from consensus.deliberation.effects import Behind, Draft, Reply
 from consensus.deliberation.phases import Phase
 from consensus.deliberation.points import PointValue
@@ -99,12 +99,12 @@ def test_report_waits_in_the_pen_until_all_it_names_is_there_and_is_not_passed_o
     report = table.sign(1, 1, Stage.SLATE, Kind.REPORT, Report(ids=(commit.id,)))
     seat.receive(report)
     assert seat.task.round.reports(Stage.SLATE) == []
-    assert report not in seat.task.lacking(1, frozenset())
-    assert seat.task.find(report.id) is None
+    assert report not in seat.task.lacking(1, frozenset(), bytes(32))
+    assert seat.task.find(report.id, bytes(32)) is None
     assert seat.task.wanted() == (commit.id,)
     seat.receive(commit)
     assert seat.task.round.reports(Stage.SLATE) == [report]
-    assert report in seat.task.lacking(1, frozenset())
+    assert report in seat.task.lacking(1, frozenset(), bytes(32))
     assert seat.task.wanted() == ()
 
 
@@ -131,17 +131,20 @@ def test_two_reports_of_one_member_convict_it_of_nothing() -> None:
     assert seat.convicts() == []
 
 
-def test_batch_of_more_than_one_proposal_is_not_kept() -> None:
-    seat = drafting()
-    table = seat.table
-    drafts = sorted((table.proposal(who, "a") for who in (1, 2)), key=lambda draft: draft.id)
-    body = Batch(entries=tuple(draft.envelope for draft in drafts))
-    signed = table.sign(1, 1, Stage.EXCHANGE, Kind.BATCH, body)
-    whole = Message(
-        envelope=signed.envelope, kind=signed.kind, ctx=signed.ctx, body=body, parts=tuple(drafts)
-    )
-    seat.receive(whole)
-    assert not seat.task.holds(whole.id)
+@pytest.mark.parametrize(("members", "most"), [(3, 1), (4, 4)])
+def test_batch_holds_at_most_what_one_sender_may_put_on_the_table(members: int, most: int) -> None:
+    for count in (most, most + 1):
+        table = Table(members)
+        seat = table.make().begin()
+        seat.receive(*(table.accept(who) for who in range(1, members)))
+        writers = (table.scribes[at % members] for at in range(count))
+        drafts = [
+            scribe.proposal(1, Proposal(answer="a", rationale=str(at)))
+            for at, scribe in enumerate(writers)
+        ]
+        batch = table.batch(1, *drafts)
+        seat.receive(batch)
+        assert seat.task.holds(batch.id) == (count <= most)
 
 
 def test_proposal_alone_is_kept_only_where_something_names_it() -> None:
@@ -197,12 +200,12 @@ def test_certificate_of_an_undecided_point_is_not_sent() -> None:
 
 def test_digest_names_what_is_held_and_the_other_side_sends_the_rest() -> None:
     seat, messages = decided_slate()
-    number, held = seat.task.held()
+    number, held = seat.task.held(bytes(32))
     assert number == 1
     prefixes = frozenset(held[at : at + PREFIX] for at in range(0, len(held), PREFIX))
-    assert seat.task.lacking(1, prefixes) == []
+    assert seat.task.lacking(1, prefixes, bytes(32)) == []
     assert messages[1].id[:PREFIX] in prefixes
-    lacking = seat.task.lacking(1, prefixes - {messages[1].id[:PREFIX]})
+    lacking = seat.task.lacking(1, prefixes - {messages[1].id[:PREFIX]}, bytes(32))
     assert lacking == [messages[1]]
 
 
@@ -210,17 +213,17 @@ def test_conflicting_votes_of_third_parties_are_passed_on() -> None:
     seat = drafting()
     votes = [seat.table.vote(3, Stage.SLATE, Kind.PREVOTE, 0, bytes([at]) * 32) for at in (1, 2)]
     seat.receive(*votes)
-    assert set(votes) <= set(seat.task.lacking(1, frozenset()))
+    assert set(votes) <= set(seat.task.lacking(1, frozenset(), bytes(32)))
 
 
 def test_digest_while_opening_is_of_answers_to_the_task() -> None:
     table = Table()
     seat = table.make().begin()
     seat.receive(table.accept(1))
-    number, held = seat.task.held()
+    number, held = seat.task.held(bytes(32))
     assert (number, len(held)) == (0, 2 * PREFIX)
-    assert len(seat.task.lacking(0, frozenset())) == 2
-    assert seat.task.lacking(1, frozenset()) == []
+    assert len(seat.task.lacking(0, frozenset(), bytes(32))) == 2
+    assert seat.task.lacking(1, frozenset(), bytes(32)) == []
 
 
 # -- the rest -----------------------------------------------------------------------------

@@ -59,6 +59,7 @@ def test_outcome_of_figures_that_are_none_ends_the_task_before_they_are_read() -
     (mine,) = seat.sent(Kind.COMMIT)
     commits = [mine, *(table.abstain(who) for who in (1, 2, 3))]
     seat.receive(*decide(table, Stage.SLATE, commits), *commits[1:])
+    seat.exchange()
     (sealed,) = seat.sent(Kind.SEAL)
     value = canonical.encode(
         {

@@ -55,9 +55,7 @@ def test_committee_of_any_size_decides(count: int) -> None:
     minds = [opinionated(ORDERS[at % 7]) for at in range(count)]
     checked = decided(SmallSwarm(count, minds=minds))
     assert checked.decision["status"] == "decided"
-    assert ("unmasked" in warnings(checked.decision)) is True
-    few = "fewer than four" in warnings(checked.decision)["unmasked"]
-    assert few == (count < 4)
+    assert ("unmasked" in warnings(checked.decision)) == (count < 4)
 
 
 def test_crash_mode_stands_in_the_verdict() -> None:
@@ -121,7 +119,8 @@ def test_member_that_opens_nothing_costs_itself_alone() -> None:
 
 
 def test_opening_that_does_not_match_counts_for_nothing() -> None:
-    checked = decided(SmallSwarm(habits=frozenset({"mismatch"})))
+    # Deaf, it hands out no second opening in answer to a digest: its slot is not void.
+    checked = decided(SmallSwarm(habits=frozenset({"mismatch", "deaf"})))
     assert [3, "mismatch"] in checked.outcomes[0]["strikes"]
     assert 3 not in checked.outcomes[0]["ballots"]
     assert 3 not in checked.outcomes[0]["authors"]

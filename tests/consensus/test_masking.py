@@ -35,9 +35,9 @@ def test_every_secret_of_every_round_differs() -> None:
         part
         for round_ in range(1, 20)
         for secrets in (RoundSecrets.of(SECRET, round_),)
-        for part in (secrets.alias_seed, secrets.nonce, secrets.salt, secrets.shuffle)
+        for part in (secrets.alias_seed, secrets.nonce, secrets.salt, secrets.shuffle, secrets.mix)
     }
-    assert len(found) == 19 * 4
+    assert len(found) == 19 * 5
     assert all(len(part) == 32 for part in found)
 
 

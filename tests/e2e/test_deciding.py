@@ -17,7 +17,7 @@ def test_four_nodes_decide_and_a_fresh_process_verifies_the_exported_verdict(
     assert asked.code == exits.OK, asked.err
     assert asked.data["answer"] in ("a", "b")
     assert next(iter(asked.data)) == "warnings"
-    assert [item["code"] for item in asked.data["warnings"]][-1] == "unmasked"
+    assert "unmasked" not in [item["code"] for item in asked.data["warnings"]]
     assert "any 1 of 4 members may fail" in asked.err
     for done in ("accepted", "drafted", "shown", "judged", "opened"):
         assert f"{done} by " in asked.err

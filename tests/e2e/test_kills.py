@@ -36,7 +36,7 @@ STAGES = {
     "it has committed": step("committed"),
     "the slate is voted on": last("committed"),
     "proposals are exchanged": decided("slate"),
-    "it judges": step("proposed"),
+    "it judges": lambda event, *_: event.kind == "proposed",
     "it has sealed its ballot": step("judged"),
     "the freeze is voted on": last("judged"),
     "ballots are opened": decided("freeze"),

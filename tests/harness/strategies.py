@@ -14,10 +14,12 @@ from consensus.bodies import (
     Ballot,
     Batch,
     Budget,
+    Bundle,
     Commit,
     Content,
     Mark,
     Opening,
+    Packet,
     Pair,
     Preference,
     Proposal,
@@ -29,7 +31,7 @@ from consensus.bodies import (
     Views,
     Vote,
 )
-from consensus.committee import Committee, FaultMode
+from consensus.committee import MAX_MEMBERS, Committee, FaultMode
 from consensus.envelope import Ctx, Envelope, Kind, Member, MessageId, Stage
 from consensus.policy import ONE, Policy
 from node.wire import codec
@@ -229,12 +231,24 @@ def proposes(draw: st.DrawFn) -> Propose:
 
 votes = st.builds(Vote, view=st.integers(0, VIEW_CAP), value=hashes)
 
+packets = st.builds(
+    Packet, path=st.integers(0, MAX_MEMBERS - 1), box=st.binary(min_size=1, max_size=200)
+)
+bundles = st.integers(1, 100).flatmap(
+    lambda size: st.builds(
+        Bundle,
+        boxes=st.lists(st.binary(min_size=size, max_size=size), max_size=8).map(tuple),
+    )
+)
+
 OF_KIND: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.TASK_OPEN: task_opens(),
     Kind.ACCEPTANCE: acceptances,
     Kind.COMMIT: commits,
     Kind.PROPOSAL: proposals,
     Kind.BATCH: batches(),
+    Kind.PACKET: packets,
+    Kind.BUNDLE: bundles,
     Kind.SEAL: seals,
     Kind.OPENING: openings(),
     Kind.REPORT: reports,

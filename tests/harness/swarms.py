@@ -34,9 +34,9 @@ class Puppet(SimNode):
     honest = False
     bend: Bend
 
-    def lacking(self, round_: int, prefixes: frozenset[bytes]) -> list[Message]:
+    def lacking(self, round_: int, prefixes: frozenset[bytes], member: bytes) -> list[Message]:
         """It relays what others said; its own word goes by `bend` alone."""
-        held = super().lacking(round_, prefixes)
+        held = super().lacking(round_, prefixes, member)
         return [message for message in held if message.signer != self.member]
 
     def send(self, message: Message) -> None:

@@ -13,8 +13,10 @@ from consensus.bodies import (
     Batch,
     Body,
     Budget,
+    Bundle,
     Commit,
     Content,
+    Packet,
     Proposal,
     Propose,
     TaskOpen,
@@ -31,7 +33,14 @@ from consensus.deliberation.effects import (
     Judge,
     Judged,
     Links,
+    Peel,
+    Peeled,
     Receive,
+    Reply,
+    Unwrap,
+    Unwrapped,
+    Wrap,
+    Wrapped,
 )
 from consensus.deliberation.points import PointValue
 from consensus.deliberation.requests import Judgment
@@ -146,14 +155,20 @@ class Table:
         body = Commit(commitment=bytes(32), abstain=reason)
         return self.sign(who, round_, Stage.SLATE, Kind.COMMIT, body)
 
-    def batch(self, who: int, round_: int = 1) -> Message:
-        """The batch with what the member committed to."""
-        return self.batch_of(who, self._drafts[who, round_], round_)
+    def draft(self, who: int, round_: int = 1) -> Message:
+        """What the member committed to."""
+        return self._drafts[who, round_]
 
-    def batch_of(self, who: int, draft: Message, round_: int = 1) -> Message:
-        """A member's batch with any one proposal."""
-        body = Batch(entries=(draft.envelope,))
-        return replace(self.sign(who, round_, Stage.EXCHANGE, Kind.BATCH, body), parts=(draft,))
+    def batch(self, who: int, *drafts: Message) -> Message:
+        """A member's batch of any proposals, in round 1."""
+        parts = tuple(sorted(drafts, key=lambda draft: draft.id))
+        body = Batch(entries=tuple(part.envelope for part in parts))
+        return replace(self.sign(who, 1, Stage.EXCHANGE, Kind.BATCH, body), parts=parts)
+
+    def passing(self, who: int, body: Packet | Bundle) -> Message:
+        """What a member hands to one other in the exchange of round 1."""
+        kind = Kind.PACKET if isinstance(body, Packet) else Kind.BUNDLE
+        return self.sign(who, 1, Stage.EXCHANGE, kind, body)
 
     def seal(self, who: int, ballot: Ballot, round_: int = 1) -> Message:
         """A member's sealed ballot; `opening` opens it."""
@@ -190,9 +205,47 @@ class Seat:
         return self
 
     def step(self, event: Event) -> list[Effect]:
-        """Hand over one event."""
-        self._take(self.task.step(event, self.now))
-        return self.effects
+        """Hand over one event; what is to be sealed or opened is so at once."""
+        found = self.task.step(event, self.now)
+        self._take(found)
+        for effect in found:
+            answer = self._mixed(effect)
+            if answer is not None:
+                found = [*found, *self.step(answer)]
+        self.effects = found
+        return found
+
+    def exchange(self, *authors: int) -> list[Effect]:
+        """The others do their part in the mix (R3): those at `authors` hand in what they
+        committed to, and everybody passes on what comes, this member's proposal too."""
+        table, state = self.table, self.task.round
+        members, ways = table.committee.members, self.task.exchange.paths(state)
+        drafts = {members[who]: table.draft(who, state.number) for who in authors}
+        own = self.task.desk._own_proposal(state)
+        if own is not None and self.task.me in self.task.desk.authors(state):
+            drafts[members[0]] = own
+        sealed = {
+            author: table.ring.wrap(draft.envelope, ways, tagged_hash("mix", author))
+            for author, draft in drafts.items()
+        }
+        said = []
+        for view, path in enumerate(ways):
+            entry, exit_ = members.index(path.entry), members.index(path.exit)
+            boxes = [sealed[author][view] for author in drafts]
+            if entry == 0:
+                said += [
+                    table.passing(
+                        members.index(author), Packet(path=view, box=sealed[author][view])
+                    )
+                    for author in drafts
+                    if author != members[0]
+                ]
+            if exit_ == 0:
+                inner = table.ring.peel(path.entry, boxes)
+                said.append(table.passing(entry, Bundle(boxes=tuple(sorted(inner)))))
+            else:
+                said.append(table.batch(exit_, *drafts.values()))
+        return self.receive(*said)
 
     def receive(self, *messages: Message) -> list[Effect]:
         """Hand over messages, each from its signer; the effects of all of them."""
@@ -225,6 +278,16 @@ class Seat:
         sends = [effect for effect in self.effects if isinstance(effect, Send)]
         return [effect.message for effect in sends if effect.message.kind is kind]
 
+    def handed(self, kind: Kind) -> list[tuple[bytes, Message]]:
+        """Messages of a kind that the last step sent to one member, and to which."""
+        replies = [effect for effect in self.effects if isinstance(effect, Reply)]
+        return [
+            (reply.member, message)
+            for reply in replies
+            for message in reply.messages
+            if message.kind is kind
+        ]
+
     def asked(self, of: type[Draft] | type[Judge]) -> list[Effect]:
         """Requests to the model in the last step."""
         return [effect for effect in self.effects if isinstance(effect, of)]
@@ -242,6 +305,20 @@ class Seat:
     def convicts(self) -> list[Convict]:
         """Evidence that the last step came upon."""
         return [effect for effect in self.effects if isinstance(effect, Convict)]
+
+    def _mixed(self, effect: Effect) -> Event | None:
+        """What comes back of an effect that seals or opens."""
+        ring = self.table.ring
+        match effect:
+            case Wrap():
+                boxes = ring.wrap(effect.proposal, effect.paths, effect.secret)
+                return Wrapped(round=effect.round, boxes=boxes)
+            case Peel():
+                return Peeled(round=effect.round, boxes=ring.peel(self.task.me, effect.boxes))
+            case Unwrap():
+                found = ring.unwrap(self.task.me, effect.boxes)
+                return Unwrapped(round=effect.round, envelopes=found)
+        return None
 
     def _take(self, effects: list[Effect]) -> None:
         self.effects = effects

@@ -7,10 +7,12 @@ from consensus.bodies import (
     Ballot,
     Batch,
     Budget,
+    Bundle,
     Commit,
     Content,
     Mark,
     Opening,
+    Packet,
     Pair,
     Preference,
     Proposal,
@@ -119,6 +121,12 @@ def envelopes() -> dict[str, Envelope]:
             Kind.BATCH,
             at(Stage.EXCHANGE),
             Batch(entries=tuple(sorted((first, second), key=lambda entry: entry.id))),
+        ),
+        "packet": cast.signed(
+            ALICE, Kind.PACKET, at(Stage.EXCHANGE), Packet(path=1, box=bytes(range(64)))
+        ),
+        "bundle": cast.signed(
+            DAVE, Kind.BUNDLE, at(Stage.EXCHANGE), Bundle(boxes=(b"x" * 48, b"y" * 48))
         ),
         "seal": cast.signed(CAROL, Kind.SEAL, at(Stage.FREEZE), Seal(hash=b"h" * 32)),
         "opening": cast.signed(ALICE, Kind.OPENING, at(Stage.OUTCOME), opening),

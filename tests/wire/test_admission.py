@@ -14,9 +14,11 @@ from consensus.bodies import (
     Batch,
     Body,
     Budget,
+    Bundle,
     Commit,
     Content,
     Opening,
+    Packet,
     Proposal,
     Propose,
     Report,
@@ -41,11 +43,11 @@ ALIAS = cast.key("a one-time alias")
 PROPOSAL = Proposal(answer="7")
 
 
-def gate() -> Gate:
+def gate(of: Committee = COMMITTEE) -> Gate:
     """A gate that knows one task."""
     return Gate(
         network=cast.NETWORK,
-        task=lambda task: COMMITTEE if task == TASK else None,
+        task=lambda task: of if task == TASK else None,
         reader=codec.reader(),
     )
 
@@ -83,6 +85,8 @@ BODIES: dict[Kind, Body] = {
     Kind.ACCEPTANCE: Acceptance(),
     Kind.COMMIT: Commit(commitment=b"c" * 32),
     Kind.BATCH: batch(proposal()),
+    Kind.PACKET: Packet(path=0, box=bytes(bounds.outer_size(COMMITTEE.policy.proposal_bytes))),
+    Kind.BUNDLE: Bundle(boxes=(bytes(bounds.inner_size(COMMITTEE.policy.proposal_bytes)),) * 2),
     Kind.SEAL: Seal(hash=b"s" * 32),
     Kind.OPENING: Opening(ballot=BALLOT, ballot_bytes=codec.encode(BALLOT), salt=bytes(32)),
     Kind.REPORT: Report(ids=()),
@@ -202,6 +206,46 @@ def test_a_proposal_may_be_as_large_as_the_policy_says_and_no_larger() -> None:
     assert said == "a PROPOSAL of 1025 bytes is over 1024 in this task"
 
 
+# -- what passes the mix (R3) ---------------------------------------------------------------
+
+INNER = bounds.inner_size(COMMITTEE.policy.proposal_bytes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "what"),
+    [
+        (Kind.PACKET, Packet(path=2, box=bytes(INNER + bounds.SEAL_SIZE)), "there are 2 here"),
+        (Kind.PACKET, Packet(path=0, box=bytes(INNER + bounds.SEAL_SIZE - 1)), "makes them"),
+        (Kind.BUNDLE, Bundle(boxes=(bytes(INNER - 1),)), "makes them"),
+        (Kind.BUNDLE, Bundle(boxes=(bytes(100),) * 5), "5 boxes for 4 members"),
+    ],
+    ids=["path past the last", "packet too small", "box too small", "box too many"],
+)
+def test_what_passes_the_mix_has_its_path_and_its_size(kind: Kind, body: Body, what: str) -> None:
+    assert len(COMMITTEE.members) == 4
+    sent = cast.signed(ALICE, kind, at(Stage.EXCHANGE), body)
+    assert what in refused(gate().admit(sent), Code.BAD_BODY)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (Kind.PACKET, Packet(path=0, box=bytes(INNER + bounds.SEAL_SIZE + 1))),
+        (Kind.BUNDLE, Bundle(boxes=(bytes(INNER),) * 5)),
+    ],
+)
+def test_what_passes_the_mix_is_bounded_before_it_is_read(kind: Kind, body: Body) -> None:
+    sent = cast.signed(ALICE, kind, at(Stage.EXCHANGE), body)
+    refused(gate().admit(sent), Code.OVERSIZE)
+
+
+def test_a_committee_without_a_mix_takes_nothing_for_one() -> None:
+    few = cast.committee(ALICE, BOB, CAROL)
+    where = dataclasses.replace(at(Stage.EXCHANGE), committee=few.hash)
+    sent = cast.signed(ALICE, Kind.PACKET, where, BODIES[Kind.PACKET])
+    assert "has no mix" in refused(gate(few).admit(sent), Code.BAD_BODY)
+
+
 @pytest.mark.parametrize("kind", [kind for kind in BODIES if kind is not Kind.PROPOSE])
 def test_every_kind_is_bound_by_the_size_of_the_committee(kind: Kind) -> None:
     limit = bounds.payload_max(kind, members=4, proposal_bytes=1_024)
@@ -233,9 +277,10 @@ def test_no_payload_past_the_cap_is_looked_at() -> None:
     assert f"over {bounds.PAYLOAD_CAP}" in refused(shut.admit(large), Code.OVERSIZE)
 
 
-def test_a_task_whose_full_batch_would_not_fit_is_refused_with_what_would() -> None:
+def test_a_task_whose_full_bundle_would_not_fit_is_refused_with_what_would() -> None:
     members = [cast.key(f"member {number}") for number in range(MAX_MEMBERS)]
-    most = bounds.PAYLOAD_CAP // MAX_MEMBERS - bounds.ENVELOPE_OVERHEAD
+    spare = bounds.LENGTH_SIZE + bounds.ENVELOPE_OVERHEAD + bounds.SEAL_SIZE
+    most = (bounds.PAYLOAD_CAP - bounds.LENGTH_SIZE) // MAX_MEMBERS - spare
     for size, fits in ((most, True), (most + 1, False)):
         of = cast.committee(*members, policy=Policy(proposal_bytes=size))
         sent = cast.signed(members[0], Kind.TASK_OPEN, cast.ctx(of), task_open(of))
@@ -246,7 +291,7 @@ def test_a_task_whose_full_batch_would_not_fit_is_refused_with_what_would() -> N
             assert f"at most {most}" in refused(result, Code.OVERSIZE)
 
 
-@pytest.mark.parametrize("number", [0, 12, 255, 256, 2**32 - 1])
+@pytest.mark.parametrize("number", [0, max(Kind) + 1, 255, 256, 2**32 - 1])
 def test_a_kind_of_a_newer_version_is_refused_by_name(number: int) -> None:
     sent = dataclasses.replace(envelope(Kind.SEAL), kind=number)
     assert f"kind {number} is unknown to version 1" in refused(

@@ -22,7 +22,7 @@ from consensus.agreement.effects import Persist
 from consensus.bodies import Batch, Bundle, Opening, Packet, Proposal, Usage
 from consensus.committee import FaultMode, Quorum
 from consensus.deliberation.requests import DraftRequest
-from consensus.envelope import Envelope, Kind, Member, MessageId
+from consensus.envelope import Envelope, Kind, MessageId
 from consensus.masking import Path, naming_bound
 from consensus.ports import AliasKey, Message
 from node.keys import SigningKey
@@ -425,7 +425,8 @@ def measure(
 def _main() -> None:
     members, rounds, seed = map(int, sys.argv[1:4])
     wordy = "wordy" in sys.argv[4:]
-    print(f"{members} members, seed {seed}: {measure(members, rounds, seed, wordy=wordy)}")
+    said = measure(members, rounds, seed, wordy=wordy)
+    sys.stdout.write(f"{members} members, seed {seed}: {said}\n")
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def test_author_that_lists_its_own_text_early_is_found_out(
 
 def test_times_in_proposals_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     def kept(proposal: object, **changes: object) -> object:
-        return proposal if "usage" in changes else replace(proposal, **changes)  # type: ignore
+        return proposal if "usage" in changes else replace(proposal, **changes)  # type: ignore[type-var]
 
     monkeypatch.setattr("consensus.deliberation.desk.replace", kept)
     assert leaks(measure(4, LEAKY, seed=14, metered=True))

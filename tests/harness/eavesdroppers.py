@@ -22,7 +22,7 @@ from consensus.agreement.effects import Persist
 from consensus.bodies import Batch, Bundle, Opening, Packet, Proposal, Usage
 from consensus.committee import FaultMode, Quorum
 from consensus.deliberation.requests import DraftRequest
-from consensus.envelope import Envelope, Kind, Member, MessageId
+from consensus.envelope import Envelope, Kind, MessageId
 from consensus.masking import Path, naming_bound
 from consensus.ports import AliasKey, Message
 from node.keys import SigningKey

@@ -5,7 +5,9 @@ code that the daemon runs; only signatures are the simulation's. How long a mode
 much it writes and what it answers are drawn anew for each member and round and independently
 of each other, so only the wire can tell whose a text is.
 
-    python -m tests.harness.eavesdroppers MEMBERS ROUNDS SEED
+    python -m tests.harness.eavesdroppers MEMBERS ROUNDS SEED [wordy]
+
+With `wordy`, longer texts take longer to draft, as real ones do: that is past the bound.
 """
 
 import hashlib
@@ -425,8 +427,8 @@ def measure(
 def _main() -> None:
     members, rounds, seed = map(int, sys.argv[1:4])
     wordy = "wordy" in sys.argv[4:]
-    said = measure(members, rounds, seed, wordy=wordy)
-    sys.stdout.write(f"{members} members, seed {seed}: {said}\n")
+    found = measure(members, rounds, seed, wordy=wordy)
+    sys.stdout.write(f"{members} members, seed {seed}: {found}\n")
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ async def test_a_wrong_option_is_named_with_the_options_there_are(
     with pytest.raises(ModelSetupError, match=why) as caught:
         await registry.load("scripted", options, tmp_path)
     assert "options of the scripted model: " in str(caught.value)
-    assert "Its options are: family, line, cases, delay_ms, faults" in str(caught.value)
+    assert "Its options are: family, line, cases, same, delay_ms, faults" in str(caught.value)
 
 
 def test_a_scripted_model_imports_no_numerical_library() -> None:

@@ -17,7 +17,7 @@ from node.models import registry
 from node.models.base import Failure, ModelError, ModelSetupError, public_name
 from node.models.guard import Guarded
 from tests.harness.llm_server import SHAPES, LlmServer
-from tests.harness.requests import case, draft_request, judge_request, labels
+from tests.harness.requests import TEXT, case, draft_request, judge_request, labels
 
 AB = case(labels("a", "b"))
 JUDGE = judge_request(AB, {"A": "a", "B": "b", "C": "a"})
@@ -58,6 +58,30 @@ async def test_a_provider_of_every_shape_drafts_and_judges(
     assert [mark.endorsement for mark in judgment.marks] == [80, -60, 80]
     usage = proposal.usage  # of both tries, where there were two
     assert usage.micros == usage.tokens_in + 2 * usage.tokens_out
+
+
+@pytest.mark.parametrize("way", ["batch", "pairwise"])
+async def test_free_text_is_drafted_and_judged_with_same(
+    server: LlmServer, tmp_path: Path, way: str
+) -> None:
+    asked = case(TEXT)
+    judged = judge_request(asked, {"A": "a", "B": "b, rather", "C": "a"})
+    words = "whoever acts on one does what the other says, however differently they are worded"
+    async with model(tmp_path, server.deployment("openai"), judge=way) as toy:
+        began = len(server.requests)
+        proposal = await toy.draft(draft_request(asked))
+        judgment = await toy.judge(judged)
+    assert (proposal.answer, proposal.belief, proposal.confidence) == ("a", (), 8_050)
+    assert {(p.first, p.second): p.preference for p in judgment.pairs} == {
+        ("A", "B"): Preference.FIRST,
+        ("A", "C"): Preference.SAME,
+        ("B", "C"): Preference.SECOND,
+    }
+    draft, *judging = (body["messages"][1]["content"] for _, _, body in server.requests[began:])
+    assert "spelled as the option is" not in draft
+    assert "belief" not in draft
+    assert judging
+    assert all(words in text for text in judging)
 
 
 PLAIN = {

@@ -14,6 +14,7 @@ class AnswerKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ANSWER_KIND_LABEL: _ClassVar[AnswerKind]
     ANSWER_KIND_NUMBER: _ClassVar[AnswerKind]
     ANSWER_KIND_TEXT: _ClassVar[AnswerKind]
+    ANSWER_KIND_JSON: _ClassVar[AnswerKind]
 
 class Preference(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -27,6 +28,7 @@ ANSWER_KIND_CHOICE: AnswerKind
 ANSWER_KIND_LABEL: AnswerKind
 ANSWER_KIND_NUMBER: AnswerKind
 ANSWER_KIND_TEXT: AnswerKind
+ANSWER_KIND_JSON: AnswerKind
 PREFERENCE_UNSPECIFIED: Preference
 PREFERENCE_FIRST: Preference
 PREFERENCE_SECOND: Preference
@@ -48,12 +50,14 @@ class Envelope(_message.Message):
     def __init__(self, kind: _Optional[int] = ..., ctx: _Optional[bytes] = ..., payload: _Optional[bytes] = ..., signer: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class AnswerSpec(_message.Message):
-    __slots__ = ("kind", "options")
+    __slots__ = ("kind", "options", "unit")
     KIND_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
     kind: AnswerKind
     options: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, kind: _Optional[_Union[AnswerKind, str]] = ..., options: _Optional[_Iterable[str]] = ...) -> None: ...
+    unit: str
+    def __init__(self, kind: _Optional[_Union[AnswerKind, str]] = ..., options: _Optional[_Iterable[str]] = ..., unit: _Optional[str] = ...) -> None: ...
 
 class Content(_message.Message):
     __slots__ = ("role", "text", "vector")

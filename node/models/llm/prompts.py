@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import jinja2
 
-from consensus.bodies import MAX_TEXT, Proposal
+from consensus.bodies import MAX_TEXT, MAX_UNIT, AnswerKind, Proposal
 from consensus.deliberation.requests import Case, DraftRequest, JudgeRequest
 
 from ..base import ModelSetupError
@@ -184,6 +184,7 @@ class Prompts:
             fences=fences,
             kind=str(case.answer.kind),
             domain=case.domain and fences.put("domain", case.domain, 256),
+            unit=case.answer.unit and fences.put("unit", case.answer.unit, MAX_UNIT),
             parts=[
                 fences.put(f"question, part {number}", _part(part.text, part.vector), MAX_TEXT)
                 for number, part in enumerate(case.messages, 1)
@@ -234,7 +235,8 @@ def _shown(fences: Fences, label: str, proposal: Proposal) -> list[str]:
 
 def _example(case: Case) -> str:
     """What a verdict looks like for this kind of answer, with figures that mean nothing."""
-    shown: dict[str, object] = {"answer": "..."}
+    json_ = case.answer.kind is AnswerKind.JSON
+    shown: dict[str, object] = {"answer": {"...": "..."} if json_ else "..."}
     if case.answer.options:
         count = len(case.answer.options)
         belief = [100 // count] * count
@@ -252,6 +254,7 @@ def _case_texts(case: Case) -> Iterator[str]:
     for part in case.messages:
         yield _part(part.text, part.vector)
     yield case.domain
+    yield case.answer.unit
     yield from case.answer.options
 
 

@@ -107,7 +107,7 @@ class AnswerSpec:
             _text(self.unit, MAX_UNIT, "unit")
             _need(self.unit.strip(" ") == self.unit, "the unit is padded with space")
             odd = [letter for letter in self.unit if not _plain(letter)]
-            _need(not odd, f"the unit holds {ascii(odd[:1])}, which cannot be shown")
+            _need(not odd, f"the unit holds {odd[:1]!a}, which cannot be shown")
         if self.kind not in (AnswerKind.CHOICE, AnswerKind.LABEL):
             _need(not self.options, f"a {self.kind} answer takes no options")
             return

@@ -390,8 +390,9 @@ def check_answer(decided: Decided, answer: str) -> None:
 def answer_named(decided: Decided, answer: str) -> str:
     """What a statement calls the right answer that a client gives. Raises `BadProof`.
 
-    Its canonical spelling, and of JSON the hash of that. Of a free text only one that was drafted can be told from all others,
-    by its words or by its class's hash: whether another says the same takes a judge.
+    Its canonical spelling, and of JSON the hash of that. Of a free text only one that was drafted
+    can be told from all others, by its words or by its class's hash: whether another says the same
+    takes a judge.
     """
     spec = decided.spec.answer
     canonical, reason = normalise(spec, answer)

@@ -86,7 +86,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise NotJson(f"has the key {ascii(twice[:40])} twice in one object")
+        raise NotJson(f"has the key {twice[:40]!a} twice in one object")
     return found
 
 

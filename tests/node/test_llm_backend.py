@@ -171,10 +171,10 @@ async def test_no_more_requests_a_minute_are_sent_than_the_deployment_allows(
 ) -> None:
     limited = server.deployment("openai", who="limited") | {"rpm": 2}
     async with model(tmp_path, limited) as toy:
-        with pytest.raises(ModelError) as failed:
-            for _ in range(5):  # the minutes are the clock's: one may end in between
-                await toy.draft(draft_request(AB))
-    assert failed.value.failure is Failure.RATE
+        drafts = (toy.draft(draft_request(AB)) for _ in range(5))
+        ends = [await asyncio.gather(draft, return_exceptions=True) for draft in drafts]
+    assert any(isinstance(e, ModelError) and e.failure is Failure.RATE for (e,) in ends)
+    # The minutes are the clock's: one may end in between.
     assert server.calls["openai/good/limited"] in (2, 3, 4)
 
 

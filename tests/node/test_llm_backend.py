@@ -166,6 +166,29 @@ async def test_a_server_error_is_tried_again(server: LlmServer, tmp_path: Path) 
     assert server.calls["openai/first500/alice"] == 2
 
 
+async def test_no_more_requests_a_minute_are_sent_than_the_deployment_allows(
+    server: LlmServer, tmp_path: Path
+) -> None:
+    limited = server.deployment("openai", who="limited") | {"rpm": 2}
+    async with model(tmp_path, limited) as toy:
+        drafts = (toy.draft(draft_request(AB)) for _ in range(5))
+        ends = [await asyncio.gather(draft, return_exceptions=True) for draft in drafts]
+    assert any(isinstance(e, ModelError) and e.failure is Failure.RATE for (e,) in ends)
+    # The minutes are the clock's: one may end in between.
+    assert server.calls["openai/good/limited"] in (2, 3, 4)
+
+
+async def test_past_its_limit_a_deployment_is_fallen_back_from(
+    server: LlmServer, tmp_path: Path
+) -> None:
+    limited = server.deployment("openai", who="full") | {"rpm": 1}
+    async with model(tmp_path, limited, server.deployment("vllm", who="free")) as toy:
+        for _ in range(3):
+            assert (await toy.draft(draft_request(AB))).answer == "a"
+    assert server.calls["openai/good/full"] + server.calls["vllm/good/free"] == 3
+    assert server.calls["openai/good/full"] in (1, 2)  # two, where a minute ended in between
+
+
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("how", ["pairwise", "batch"])
 async def test_judging_pair_by_pair_or_in_both_orders_comes_to_the_same_word(

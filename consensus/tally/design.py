@@ -30,9 +30,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
+from ..bodies import Preference
 from ..exact import GRID, scaled
 from .bradley_terry import covariance, fit
-from .readings import HALF
+from .readings import HALF, fraction_won
 
 SEARCH: Final = 5_000
 """Most steps of the search for a round of a Swiss design in which nobody meets again; past it the
@@ -52,6 +53,11 @@ class Said:
     first: int
     second: int
     won: int | None
+
+    @classmethod
+    def of(cls, first: int, second: int, preference: Preference, confidence: int) -> "Said":
+        """The word `preference` with `confidence` in bp, a fractional win as the tally has it."""
+        return cls(first=first, second=second, won=fraction_won(preference, confidence))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

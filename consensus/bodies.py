@@ -189,15 +189,17 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a model call cost: tokens in and out, micros of a US dollar, milliseconds."""
+    """What a request to a model cost: tokens in and out, micros of a US dollar, milliseconds, and
+    the calls that were answered for it."""
 
     tokens_in: int = 0
     tokens_out: int = 0
     micros: int = 0
     ms: int = 0
+    calls: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("tokens_in", "tokens_out", "micros", "ms"):
+        for name in ("tokens_in", "tokens_out", "micros", "ms", "calls"):
             _range(getattr(self, name), 0, COUNT_CAP, f"usage.{name}")
 
 

@@ -355,6 +355,7 @@ class Desk:
             tokens_out=min(COUNT_CAP, spent.tokens_out + usage.tokens_out),
             micros=min(COUNT_CAP, spent.micros + usage.micros),
             ms=min(COUNT_CAP, spent.ms + usage.ms),
+            calls=min(COUNT_CAP, spent.calls + usage.calls),
         )
 
 

@@ -171,8 +171,8 @@ def _free(answer: str) -> tuple[str | None, str]:
 def _option(spec: AnswerSpec, answer: str) -> tuple[str | None, str]:
     if answer in spec.options:
         return answer, ""
-    folded = _fold(answer.strip(BLANKS))
-    fitting = [option for option in spec.options if _fold(option) == folded]
+    folded = fold(answer.strip(BLANKS))
+    fitting = [option for option in spec.options if fold(option) == folded]
     if len(fitting) == 1:
         return fitting[0], ""
     if fitting:
@@ -180,7 +180,8 @@ def _option(spec: AnswerSpec, answer: str) -> tuple[str | None, str]:
     return None, "is none of the options"
 
 
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
+    """`text` without regard to case, as far as every Python folds alike."""
     return "".join(letter.casefold() if letter < _FOLDS_BELOW else letter for letter in text)
 
 

@@ -16,6 +16,7 @@ from .answers import Classes, classes
 from .ballots import Candidate, CountedBallot
 from .belief import Opinion, blend, opinions, over_classes, pool
 from .bradley_terry import Fit, Matrix, fit, standard_errors
+from .near import near
 from .readings import Reading, read
 from .same import components, join, links
 
@@ -211,7 +212,9 @@ def count(
         judging=weights if judging is None else judging,
     )
     grouped = plain.classes
-    if spec.kind is AnswerKind.TEXT and (linked := links(grouped, ballots, t)):
+    hashed = spec.kind is AnswerKind.TEXT and policy.near_duplicates == "simhash"
+    alike = near(spec, grouped) if hashed else ()
+    if spec.kind is AnswerKind.TEXT and (linked := links(grouped, ballots, t, alike)):
         # Each text is weighed against all others by itself, to find who speaks for a class.
         single = replace(plain, readings=tuple(read(ballot, grouped) for ballot in ballots))
         groups = components(len(grouped.items), linked)

@@ -175,7 +175,7 @@ def _pair(one: int, other: int) -> Asked:
 
 
 def _wins(said: Sequence[Said], answer: Sequence[int], size: int) -> list[list[float]]:
-    """Fractional wins over the answers: as in the tally, one voice a pair, the mean of its words."""
+    """Fractional wins over the answers: one voice a pair, as in the tally (O2)."""
     words: dict[Asked, list[int]] = {}
     for item in said:
         if item.won is not None:
@@ -183,10 +183,10 @@ def _wins(said: Sequence[Said], answer: Sequence[int], size: int) -> list[list[f
             won = item.won if one < other else 2 * HALF - item.won
             words.setdefault(_pair(one, other), []).append(won)
     wins = [[0.0] * size for _ in range(size)]
-    for (one, other), won in words.items():
-        whole = 2 * HALF * len(won)
-        wins[one][other] = sum(won) / whole
-        wins[other][one] = (whole - sum(won)) / whole
+    for (one, other), heard in words.items():
+        whole = 2 * HALF * len(heard)
+        wins[one][other] = sum(heard) / whole
+        wins[other][one] = (whole - sum(heard)) / whole
     return wins
 
 

@@ -116,16 +116,18 @@ class Commit(_message.Message):
     def __init__(self, commitment: _Optional[bytes] = ..., abstain: _Optional[str] = ..., author_views: _Optional[_Iterable[int]] = ..., judge_views: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Usage(_message.Message):
-    __slots__ = ("tokens_in", "tokens_out", "micros", "ms")
+    __slots__ = ("tokens_in", "tokens_out", "micros", "ms", "calls")
     TOKENS_IN_FIELD_NUMBER: _ClassVar[int]
     TOKENS_OUT_FIELD_NUMBER: _ClassVar[int]
     MICROS_FIELD_NUMBER: _ClassVar[int]
     MS_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
     tokens_in: int
     tokens_out: int
     micros: int
     ms: int
-    def __init__(self, tokens_in: _Optional[int] = ..., tokens_out: _Optional[int] = ..., micros: _Optional[int] = ..., ms: _Optional[int] = ...) -> None: ...
+    calls: int
+    def __init__(self, tokens_in: _Optional[int] = ..., tokens_out: _Optional[int] = ..., micros: _Optional[int] = ..., ms: _Optional[int] = ..., calls: _Optional[int] = ...) -> None: ...
 
 class Proposal(_message.Message):
     __slots__ = ("answer", "belief", "confidence", "rationale", "evidence", "unseen", "usage", "prompt")

@@ -189,7 +189,11 @@ def commit_from_proto(message: pb.Commit) -> Commit:
 def usage_to_proto(usage: Usage) -> pb.Usage:
     """The wire form of a model call's cost."""
     return pb.Usage(
-        tokens_in=usage.tokens_in, tokens_out=usage.tokens_out, micros=usage.micros, ms=usage.ms
+        tokens_in=usage.tokens_in,
+        tokens_out=usage.tokens_out,
+        micros=usage.micros,
+        ms=usage.ms,
+        calls=usage.calls,
     )
 
 
@@ -200,6 +204,7 @@ def usage_from_proto(message: pb.Usage) -> Usage:
         tokens_out=message.tokens_out,
         micros=message.micros,
         ms=message.ms,
+        calls=message.calls,
     )
 
 

@@ -13,7 +13,7 @@ from consensus.bodies import Proposal
 from consensus.deliberation.requests import Critique, RecordEntry
 from node.models.base import ModelSetupError
 from node.models.llm import fence
-from node.models.llm.prompts import FOLDER, TEMPLATES, Prompt, Prompts, asked_pairs
+from node.models.llm.prompts import FOLDER, TEMPLATES, Prompt, Prompts
 from tests.harness import llm_prompts
 from tests.harness.requests import NUMBER, case, draft_request, judge_request, labels
 
@@ -224,12 +224,3 @@ def test_a_folder_of_prompts_that_cannot_be_used_is_named(
 
 def test_every_template_of_the_package_is_known() -> None:
     assert sorted(path.name for path in FOLDER.iterdir()) == list(TEMPLATES)
-
-
-def test_pairs_past_the_limit_are_chosen_so_that_all_hang_together() -> None:
-    letters = list("ABCDEF")
-    assert len(asked_pairs(letters, 15)) == 15
-    few = asked_pairs(letters, 6)
-    assert {letter: sum(letter in pair for pair in few) for letter in letters} == dict.fromkeys(
-        letters, 2
-    )

@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
@@ -203,21 +202,6 @@ class Prompts:
                 "message and the user message; put it in"
             )
         return Prompt(system=system.strip(), user=user.strip(), version=self.version(name))
-
-
-def asked_pairs(letters: Sequence[str], most: int) -> list[tuple[str, str]]:
-    """Which pairs to compare: all, or the `most` nearest on the circle of `letters`.
-
-    Neighbours come first, so that what is compared hangs together and every candidate is
-    compared about as often as any other.
-    """
-    size = len(letters)
-
-    def apart(pair: tuple[int, int]) -> tuple[int, tuple[int, int]]:
-        return min(pair[1] - pair[0], size - pair[1] + pair[0]), pair
-
-    places = sorted(combinations(range(size), 2), key=apart)[:most]
-    return [(letters[one], letters[two]) for one, two in sorted(places)]
 
 
 def _shown(fences: Fences, label: str, proposal: Proposal) -> list[str]:

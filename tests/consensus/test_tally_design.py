@@ -135,13 +135,13 @@ def test_equal_answers_never_meet_and_the_ring_stays_in_one_piece(
             assert pieces(said, names) == 1
 
 
-@given(st.sampled_from(ADAPTIVE), st.integers(2, 12), orders)
+@given(st.sampled_from(ADAPTIVE), st.integers(2, 8), orders)
 def test_no_pair_is_asked_twice_and_the_budget_is_met_to_the_pair(
     pairs: str, count: int, random: Random
 ) -> None:
     every = count * (count - 1) // 2
     default = (count // 2) * (count - 1).bit_length()
-    for budget in (0, 1, count - 1, every, every + 5):
+    for budget in (0, random.randint(1, every), every + 5):
         said = follow(design(pairs, count, random, budget=budget), count, noisy(random))
         assert len(met(said)) == len(said)
         assert len(said) == min(budget or default, every)
@@ -156,7 +156,7 @@ def test_a_judges_own_limit_holds_in_every_design(
     assert len(met(few)) == min(most, len(met(whole)))
 
 
-@given(st.integers(1, 8).map(lambda half: 2 * half), orders)
+@given(st.integers(1, 6).map(lambda half: 2 * half), orders)
 def test_in_every_round_of_an_even_swiss_design_everybody_meets_somebody_new(
     count: int, random: Random
 ) -> None:
@@ -197,24 +197,24 @@ def test_a_swiss_design_finds_the_best_in_as_many_rounds_as_the_field_can_be_hal
         assert wins[0] == 4
 
 
-@given(st.sampled_from(ADAPTIVE), st.integers(2, 10), orders)
-def test_nobody_stands_first_much_more_often_than_second(
+@given(st.sampled_from(ADAPTIVE), st.integers(2, 8), orders)
+def test_of_two_the_one_that_stood_first_less_often_stands_first(
     pairs: str, count: int, random: Random
 ) -> None:
-    said = follow(design(pairs, count, random), count, noisy(random))
-    for at in range(count):
-        first = sum(item.first == at for item in said)
-        second = sum(item.second == at for item in said)
-        assert abs(first - second) <= 2
+    of, said, judge = design(pairs, count, random), list[Said](), noisy(random)
+    while asked := of.ask(count, said):
+        firsts = Counter(item.first for item in said)
+        firsts.subtract(item.second for item in said)
+        for one, other in asked:
+            assert firsts[one] <= firsts[other]
+        said += [Said(first=one, second=other, won=judge(one, other)) for one, other in asked]
 
 
 @pytest.mark.parametrize("pairs", ADAPTIVE)
-def test_what_a_judge_cannot_compare_is_not_asked_again_and_tells_nothing(pairs: str) -> None:
+def test_what_a_judge_cannot_compare_is_not_asked_again(pairs: str) -> None:
     of = Design(pairs=pairs, budget=10)
     said = follow(of, 5, lambda one, other: None)
     assert len(met(said)) == len(said) == 10
-    spoken = follow(of, 5, lambda one, other: EVEN)
-    assert [(i.first, i.second) for i in said] == [(i.first, i.second) for i in spoken]
 
 
 def test_the_first_informative_pairs_leave_no_answer_alone() -> None:
@@ -247,7 +247,7 @@ def naive(said: list[Said], count: int, left: list[Asked]) -> Asked:
     return max(left, key=gain)
 
 
-@given(st.integers(3, 6), st.integers(0, 2**32).map(Random))
+@given(st.integers(3, 5), orders)
 def test_the_next_informative_pair_is_the_one_that_a_naive_search_finds(
     count: int, random: Random
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -118,17 +119,16 @@ def test_an_answer_ends_where_a_page_does_before_and_after_it_is_written_out() -
     assert (spelled_, reason) == (None, "has 4142 characters when written out, over 4000")
 
 
+letters = st.characters(exclude_categories=("Cs",))
 values = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(10**30), 10**30)
     | st.decimals(-1000, 1000, places=6)
-    | st.text(st.characters(exclude_categories=("Cs",)), max_size=6),
+    | st.text(letters, max_size=6),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.text(st.characters(exclude_categories=("Cs",)), max_size=3), inner, max_size=3
-        )
+        | st.dictionaries(st.text(letters, max_size=3), inner, max_size=3)
     ),
     max_leaves=8,
 )
@@ -138,9 +138,10 @@ def loose(value: Any, order: Sequence[int]) -> str:
     """`value` as JSON with white space, escapes and its keys in another order."""
     if isinstance(value, dict):
         keys = sorted(value, key=lambda key: (order[len(key) % len(order)], key), reverse=True)
-        return "{ %s }" % " , ".join(f"{json.dumps(k)} : {loose(value[k], order)}" for k in keys)
+        items = " , ".join(f"{json.dumps(key)} : {loose(value[key], order)}" for key in keys)
+        return f"{{ {items} }}"
     if isinstance(value, list):
-        return "[\n%s\t]" % ",\r".join(loose(item, order) for item in value)
+        return "[\n" + ",\r".join(loose(item, order) for item in value) + "\t]"
     if isinstance(value, Decimal):
         return f"{value:f}"
     return json.dumps(value)
@@ -158,8 +159,6 @@ def test_the_spelling_depends_on_the_value_alone_and_is_its_own(
 
 
 def test_a_third_has_no_spelling_and_an_object_none_either() -> None:
-    from fractions import Fraction
-
     with pytest.raises(NotJson, match="which no decimal ends"):
         spelled([Fraction(1, 3)])
     with pytest.raises(TypeError, match="no JSON value: float"):

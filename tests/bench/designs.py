@@ -140,7 +140,7 @@ def table(repeats: int = REPEATS, sizes: Sequence[int] = (6, 10, 16)) -> Table:
             )
     return Table(
         title="Designs of paired comparison, before SIMULATED judges",
-        how=f"{JUDGES} simulated judges, {repeats} fields, the same for every design. Calls are the "
+        how=f"{JUDGES} simulated judges, {repeats} fields, the same for every design. Calls are "
         "comparisons of one judge. Tau is Kendall's between fitted and true strengths; gain is tau "
         "less that of `all` on the same field, in pairs; best is how often the truly best is "
         "fitted as best. Means with 95 % intervals. `all` with fewer calls than pairs asks the "

@@ -232,10 +232,15 @@ class Sharing:
             raise BadProof(str(error)) from None
         except VerdictError as error:
             raise BadProof(f"the verdict is invalid: {error}") from None
+        noted = r.archive.knows(task)
+        pruned = await self._store.find_pruned(task.hex())
         known = await self._store.task(TaskId(task))
-        if task in r.live or self._ledger.book.verdict(task) is not None:
+        # Where it was taken up in the meantime it is live, or over with a row of its own.
+        if task in r.live or r.archive.knows(task) > noted:
             return
-        if known is None and await self._store.find_pruned(task.hex()) is not None:
+        if self._ledger.book.verdict(task) is not None:
+            return
+        if known is None and pruned is not None:
             # Pruned before there was a ledger: the fact is learnt, the verdict stays pruned.
             self.append(self._ledger.decided(bundle, ()))
             return

@@ -16,7 +16,11 @@ from node.cli import exits
 from node.entropy import SystemEntropy
 from node.federation import Client
 from node.ledger import STATEMENTS
+from node.store.records import Pruned
+from node.store.sqlite import SqliteStore
+from node.wire.admission import Refusal
 from node.wire.control import ControlError
+from node.wire.ledger import ProvenFact
 from reputation import Book, EvidenceFact, FactKind, FeedbackFact
 from tests.harness.cast import ctx, signed
 from tests.harness.command import Command, Ran, command
@@ -300,3 +304,48 @@ async def test_scores_are_shown_with_the_facts_that_make_them(
         assert "is no client" in stranger.err
         nobody = await run("reputation", "show", home, "--member", "zoe")
         assert nobody.code == exits.UNUSABLE
+
+
+async def test_a_task_taken_up_while_its_verdict_is_fetched_as_a_fact_is_stored_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A member that comes back learns of a task in two ways at once; one of them must give way."""
+    names = NAMES[:4]
+    asked, gate = asyncio.Event(), asyncio.Event()
+    looked_up = SqliteStore.find_pruned
+
+    async def held_up(store: SqliteStore, reference: str) -> Pruned | None:
+        asked.set()
+        await gate.wait()
+        return await looked_up(store, reference)
+
+    async with Grove(tmp_path, *names, models=MODELS) as grove:
+        await grove.start(*names[:3])
+        await grove.linked()
+        opened = await grove.decide(*names)
+        told = await grove.nodes["alice"].verdict(opened.id.hex())
+        for name in names[:3]:
+            await grove.stop(name)
+        await grove.start("dave")
+        dave = grove.nodes["dave"]
+        monkeypatch.setattr(SqliteStore, "find_pruned", held_up)
+        fact = facts.verdict_fact(facts.Decided.of(Bundle.decode(told)))
+        proven = ProvenFact(kind=FactKind.VERDICT, proof=told)
+        taking = asyncio.create_task(
+            dave.runner.sharing._take(grove.key("alice"), proven, frozenset((fact.id,)))
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            await asked.wait()
+        admitted = dave.runner.gate.admit(opened)
+        assert not isinstance(admitted, Refusal)
+        dave.runner.entrance.offered(admitted, grove.key("alice"))
+        await dave.settled()
+        gate.set()
+        await taking
+        await dave.settled()
+        assert dave.runner.failure is None
+        await grove.start(*names[:3])
+        await grove.linked()
+        await alike(grove, *names)
+        assert {await grove.nodes[name].verdict(opened.id.hex()) for name in names} == {told}
+        grove.sound()

@@ -13,7 +13,7 @@ from consensus.verdict import Bundle, BundleError, VerdictError, verify
 from reputation import START, Book, Fact, FactError, FactKind, VerdictFact, link, parse
 
 from . import facts
-from .facts import BadProof, Decided
+from .facts import BadProof, Decided, Signed
 from .federation import Federation
 from .store.contract import Store
 from .store.records import FactRow
@@ -134,7 +134,7 @@ class _Work:
         self._heads = {row.head, *(follows if row.head not in follows else ())}
         if body is not None:
             self._stored.add(body)
-        if fact is not None:
+        if fact is not None and sound:  # L1: what was signed counts by its signature alone
             self._proven.add(fact)
 
     async def unlearnt(self, task: bytes, me: bytes) -> None:
@@ -162,7 +162,7 @@ class _Work:
     async def _proof(self, row: FactRow, body: Fact | None, name: str) -> tuple[Fact | None, bool]:
         """The fact that is proven, None where nothing proves one, and whether the proof's bytes
         are sound."""
-        if not row.proof:
+        if not row.proof and not isinstance(body, Signed):
             task = body.task if isinstance(body, VerdictFact) else row.task
             found = await self._verdict(task)
             if found is None and await self._store.verdict(TaskId(task)) is None:

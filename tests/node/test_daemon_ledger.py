@@ -17,7 +17,7 @@ from node.entropy import SystemEntropy
 from node.federation import Client
 from node.ledger import STATEMENTS
 from node.wire.control import ControlError
-from reputation import Book, EvidenceFact, FactKind, FeedbackFact
+from reputation import Book, EvidenceFact, FactKind, FeedbackFact, link
 from tests.harness.cast import ctx, signed
 from tests.harness.command import Command, Ran, command
 from tests.harness.daemons import Grove, Node
@@ -264,6 +264,38 @@ async def test_a_tampered_row_is_named_with_its_field(tmp_path: Path, quorate: C
             plain = await asyncio.to_thread(quorate, *rebuild)
             assert f"damaged: {table} row" in plain.out
             assert f"field {field}" in plain.out
+
+
+async def test_a_row_that_nothing_proves_is_named_though_the_chain_holds(
+    tmp_path: Path, quorate: Command
+) -> None:
+    names, rebuild = NAMES[:4], ("reputation", "rebuild", tmp_path / "alice", "--json")
+    async with Grove(tmp_path, *names, models=MODELS) as grove:
+        await grove.start(*names)
+        await grove.linked()
+        opened = await grove.decide(*names, by="alice")
+        alice = grove.nodes["alice"]
+        await grove.stop("alice")
+    path = alice.config.store
+    whole, digest = path.read_bytes(), book(alice).digest.hex()
+    for fact in (
+        EvidenceFact(member=grove.key("bob")),
+        FeedbackFact(task=opened.id, client=grove.key("alice"), right=True, answer="", at_ms=1),
+    ):
+        path.write_bytes(whole)
+        with sqlite3.connect(path) as raw:
+            ((seq, head),) = raw.execute("SELECT max(seq) + 1, head FROM facts")
+            task = getattr(fact, "task", b"")
+            row = (seq, fact.id, fact.kind, task, fact.body, b"", link(head, seq, fact.id, b""))
+            raw.execute("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            raw.commit()
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        raw.close()
+        found = await asyncio.to_thread(quorate, *rebuild)
+        assert found.code == exits.NEGATIVE
+        (damage,) = found.data["damage"]
+        assert (damage["row"], damage["field"]) == ("facts row 2", "proof")
+        assert found.data["digest"] == digest  # what follows from the proofs
 
 
 async def test_scores_are_shown_with_the_facts_that_make_them(

@@ -185,7 +185,7 @@ class Sharing:
                 return
             proven = facts.prove(kind, fact.proof, self._runner.federation.network)
             self._check_asked(proven.id, asked)
-            self.append(await self.enter(proven, fact.proof))
+            self.append(self._ledger.enter(proven, fact.proof))
         except BadProof as error:
             self._refuse(member, "bad_proof", str(error))
         except Refused as error:
@@ -201,10 +201,11 @@ class Sharing:
             self.changed()
 
     async def enter(self, fact: Signed, proof: bytes) -> list[FactRow]:
-        """The rows of a fact that `proof` proves. Raises `BadProof`, `Refused`.
+        """The rows of what a client hands in. Raises `BadProof`, `Refused`.
 
-        An answer that a client names has the one spelling that the task gives it (O1): another
-        one would be a word about no answer.
+        An answer that it names has the one spelling that the task gives it (O1): another one
+        would be a word about no answer. What members give each other is not held to that, since
+        those that pruned the verdict cannot tell: they would differ for good (L1).
         """
         if isinstance(fact, FeedbackFact) and fact.answer:
             past = await self._store.verdict(TaskId(fact.task))

@@ -6,14 +6,16 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from consensus.bodies import Preference
+from consensus.bodies import Content, Preference
 from node.models import registry
 from node.models.base import Failure, ModelError, ModelSetupError, public_name
 from node.models.guard import Guarded
@@ -191,6 +193,32 @@ async def test_no_more_calls_run_at_a_time_than_the_option_says(tmp_path: Path) 
             server.gate.set()
             await judging
         assert server.most_at_a_time == 2
+
+
+async def test_a_large_case_does_not_stop_the_loop(
+    server: LlmServer, tmp_path: Path
+) -> None:
+    content = Content(text="<" * 100_000)
+    large = replace(AB, messages=(content,) * 2)
+    longest, budget = 0.0, {"tokens": 1}
+
+    async def beat() -> None:
+        nonlocal longest
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(0.01)
+            longest = max(longest, time.monotonic() - began)
+
+    async with model(tmp_path, server.deployment("openai"), task_budget=budget) as toy:
+        beating = asyncio.create_task(beat())
+        await asyncio.sleep(0.05)
+        began = time.monotonic()
+        with pytest.raises(ModelError, match="budget"):
+            await toy.draft(draft_request(large))
+        took = time.monotonic() - began
+        await asyncio.sleep(0.05)
+        beating.cancel()
+    assert longest < took / 3
 
 
 async def test_a_call_that_would_pass_the_budget_is_not_made(tmp_path: Path) -> None:

@@ -236,9 +236,12 @@ class Sharing:
         except VerdictError as error:
             raise BadProof(f"the verdict is invalid: {error}") from None
         known = await self._store.task(TaskId(task))
+        gone = await self._store.find_pruned(task.hex()) if known is None else None
+        # From here to the end nothing waits: the task can have come in by itself meanwhile, and
+        # then has a row of its own, with the secret of what this node signs for it (A13).
         if task in r.live or self._ledger.book.verdict(task) is not None:
             return
-        if known is None and await self._store.find_pruned(task.hex()) is not None:
+        if gone is not None:
             # Pruned before there was a ledger: the fact is learnt, the verdict stays pruned.
             self.append(self._ledger.decided(bundle, ()))
             return

@@ -10,12 +10,14 @@ import pytest
 from consensus.bodies import Acceptance
 from consensus.deliberation.points import PointValue
 from consensus.envelope import Envelope, Kind, Stage
+from consensus.ports import Message
 from consensus.verdict import Bundle
 from node import facts, federation_file, identity
 from node.cli import exits
 from node.entropy import SystemEntropy
 from node.federation import Client
 from node.ledger import STATEMENTS
+from node.store.records import Pruned
 from node.wire.control import ControlError
 from reputation import Book, EvidenceFact, FactKind, FeedbackFact, link
 from tests.harness.cast import ctx, signed
@@ -190,6 +192,36 @@ async def test_words_that_do_not_count_are_refused_with_a_reason(tmp_path: Path)
             assert (await alice.feedback(statement(grove, "alice", opened.id, at_ms=at_ms)))["new"]
         with pytest.raises(ControlError, match="16 statements of this client"):
             await alice.feedback(statement(grove, "alice", opened.id, at_ms=99))
+
+
+async def test_a_task_that_comes_in_while_its_verdict_is_fetched_is_stored_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = NAMES[:4]
+    async with Grove(tmp_path, *names, models=MODELS) as grove:
+        await grove.start("bob", "carol", "dave")
+        await grove.linked()
+        opened = await grove.decide(*names[1:], "alice", by="bob")
+        data = await grove.nodes["bob"].verdict(opened.id.hex())
+        fact = book(grove.nodes["bob"]).verdict(opened.id)
+        assert fact is not None
+        for name in names[1:]:
+            await grove.stop(name)
+        await grove.start("alice")
+        alice = grove.nodes["alice"]
+        admitted = alice.runner.gate.admit(opened)
+        assert isinstance(admitted, Message)
+        looked = alice._store.find_pruned
+
+        async def late(prefix: str) -> Pruned | None:
+            alice.runner.entrance.offered(admitted, grove.key("bob"))
+            return await looked(prefix)
+
+        monkeypatch.setattr(alice._store, "find_pruned", late)
+        await alice.runner.sharing._take_verdict(data, frozenset({fact.id}))
+        await alice.settled()
+        assert alice.runner.failure is None
+        assert opened.id in alice.runner.live
 
 
 async def test_what_a_kill_came_between_is_made_up_for_at_the_start(tmp_path: Path) -> None:

@@ -128,6 +128,7 @@ class Entrance:
             await self._store.task(TaskId(opened.id)) is not None
             or await self._store.find_pruned(opened.id.hex()) is not None
             or opened.id in r.live
+            or r.archive.knows(opened.id)  # its verdict came meanwhile, from another ledger
         )
         full = self._load().followed[account] >= FOLLOWED or not r.archive.room(account)
         if known:

@@ -22,7 +22,7 @@ from node.wire.control import ControlError
 from reputation import Book, EvidenceFact, FactKind, FeedbackFact, link
 from tests.harness.cast import ctx, signed
 from tests.harness.command import Command, Ran, command
-from tests.harness.daemons import Grove, Node
+from tests.harness.daemons import Grove, Node, Turned
 from tests.harness.meshes import PATIENCE_S
 
 NAMES = ("alice", "bob", "carol", "dave", "mallory")
@@ -222,6 +222,38 @@ async def test_a_task_that_comes_in_while_its_verdict_is_fetched_is_stored_once(
         await alice.settled()
         assert alice.runner.failure is None
         assert opened.id in alice.runner.live
+
+
+async def test_an_expired_task_is_not_followed_when_its_verdict_came_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, clock = NAMES[:4], Turned()
+    async with Grove(tmp_path, *names, models=MODELS) as grove:
+        await grove.start("bob", "carol", "dave")
+        await grove.linked()
+        opened = await grove.decide(*names[1:], "alice", by="bob")
+        data = await grove.nodes["bob"].verdict(opened.id.hex())
+        fact = book(grove.nodes["bob"]).verdict(opened.id)
+        assert fact is not None
+        for name in names[1:]:
+            await grove.stop(name)
+        clock.ahead_ms = 86_400_000
+        await grove.start("alice", clock=clock)
+        alice = grove.nodes["alice"]
+        admitted = alice.runner.gate.admit(opened)
+        assert isinstance(admitted, Message)
+        looked = alice._store.find_pruned
+
+        async def late(prefix: str) -> Pruned | None:
+            monkeypatch.setattr(alice._store, "find_pruned", looked)
+            await alice.runner.sharing._take_verdict(data, frozenset({fact.id}))
+            return None  # as of when it was asked for
+
+        monkeypatch.setattr(alice._store, "find_pruned", late)
+        await alice.runner.entrance._follow_late(admitted, grove.key("bob"))
+        await alice.settled()
+        assert opened.id not in alice.runner.live
+        assert alice.runner.failure is None
 
 
 async def test_what_a_kill_came_between_is_made_up_for_at_the_start(tmp_path: Path) -> None:

@@ -195,9 +195,7 @@ async def test_no_more_calls_run_at_a_time_than_the_option_says(tmp_path: Path) 
         assert server.most_at_a_time == 2
 
 
-async def test_a_large_case_does_not_stop_the_loop(
-    server: LlmServer, tmp_path: Path
-) -> None:
+async def test_a_large_case_does_not_stop_the_loop(server: LlmServer, tmp_path: Path) -> None:
     content = Content(text="<" * 100_000)
     large = replace(AB, messages=(content,) * 2)
     longest, budget = 0.0, {"tokens": 1}

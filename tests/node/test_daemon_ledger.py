@@ -146,6 +146,37 @@ async def test_a_clients_word_moves_scores_in_every_node_and_views_follow(tmp_pa
             assert tally["scores"][right] == max(tally["scores"])
 
 
+async def test_who_is_taken_off_the_file_takes_its_words_out_of_every_ledger(
+    tmp_path: Path, quorate: Command
+) -> None:
+    names = NAMES[:4]
+    async with Grove(tmp_path, *NAMES, models=MODELS) as grove:
+        client = identity.create(tmp_path / "client", SystemEntropy())
+        before = grove.federation
+        grove.federation = before.with_client(Client(name="desk", key=client.public))
+        federation_file.save(grove.federation_path, grove.federation)
+        await grove.start(*names)
+        await grove.linked()
+        opened = await grove.decide(*names)
+        digest = book(grove.nodes["alice"]).digest
+        fact = FeedbackFact(task=opened.id, client=client.public, right=False, answer="b", at_ms=1)
+        await grove.nodes["alice"].feedback(facts.sign_feedback(fact, client.signing))
+        await alike(grove, *names)
+        assert book(grove.nodes["bob"]).digest != digest
+        for name in names:
+            await grove.stop(name)
+        grove.federation = before
+        federation_file.save(grove.federation_path, before)
+        await grove.start(*names)
+        await grove.linked()
+        assert {book(grove.nodes[name]).digest for name in names} == {digest}
+        await grove.stop("alice")
+    for what in (("rebuild",), ("show",)):
+        found = await asyncio.to_thread(quorate, "reputation", *what, tmp_path / "alice", "--json")
+        assert found.code == exits.OK
+        assert found.data["digest"] == digest.hex()
+
+
 async def test_ledgers_that_differ_agree_and_a_policy_may_weigh_all_alike(tmp_path: Path) -> None:
     names = NAMES[:4]
     async with Grove(tmp_path, *names, models=MODELS) as grove:

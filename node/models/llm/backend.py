@@ -63,6 +63,7 @@ class LanguageModel:
         self._prompts = prompts
         self._provider = provider
         self._clock = clock
+        self._rendering = asyncio.Lock()
 
     @classmethod
     async def open(cls, options: Mapping[str, object], base: Path) -> Self:
@@ -80,9 +81,13 @@ class LanguageModel:
 
     async def draft(self, request: DraftRequest) -> Proposal:
         """Ask for an answer (R1). Raises `ModelError`."""
-        bill, prompt, spec = _Bill(), self._prompts.draft(request), request.case.answer
+        bill, spec = _Bill(), request.case.answer
         said = await self._asked(
-            "draft", request, prompt, bill, lambda reply: read_draft(reply, spec, ANSWER_CHARS)
+            "draft",
+            request,
+            lambda: self._prompts.draft(request),
+            bill,
+            lambda reply: read_draft(reply, spec, ANSWER_CHARS),
         )
         return Proposal(
             answer=said.answer,
@@ -91,7 +96,7 @@ class LanguageModel:
             rationale=said.rationale,
             evidence=said.evidence,
             usage=bill.usage,
-            prompt=prompt.version,
+            prompt=self._prompts.version("draft"),
         )
 
     async def judge(self, request: JudgeRequest) -> Judgment:
@@ -149,9 +154,12 @@ class LanguageModel:
         pairs: Sequence[tuple[str, str]],
         bill: _Bill,
     ) -> _Judged:
-        prompt = self._prompts.batch(request, letters, pairs)
         return await self._asked(
-            "judge", request, prompt, bill, lambda reply: read_batch(reply, letters, pairs)
+            "judge",
+            request,
+            lambda: self._prompts.batch(request, letters, pairs),
+            bill,
+            lambda reply: read_batch(reply, letters, pairs),
         )
 
     async def _compare(self, request: JudgeRequest, pair: tuple[str, str], bill: _Bill) -> _Judged:
@@ -159,21 +167,25 @@ class LanguageModel:
             compared, marks = read_pairwise(reply, pair)
             return (compared,), marks
 
-        prompt = self._prompts.pairwise(request, pair)
-        return await self._asked("judge", request, prompt, bill, reading)
+        return await self._asked(
+            "judge", request, lambda: self._prompts.pairwise(request, pair), bill, reading
+        )
 
     async def _asked(
         self,
         doing: str,
         request: DraftRequest | JudgeRequest,
-        prompt: Prompt,
+        rendering: Callable[[], Prompt],
         bill: _Bill,
         reading: Callable[[str], _Read],
     ) -> _Read:
         """What `reading` makes of the reply, asked a second time if it cannot read the first."""
         began = monotonic_ms(self._clock)
         until = began + int(request.deadline_ms * DEADLINE_SHARE)
-        messages = prompt.messages
+        # A case may have megabytes, which take seconds to fence: not on the loop that the links
+        # live on, and one at a time (T3).
+        async with self._rendering:
+            messages = (await asyncio.to_thread(rendering)).messages
         fault = ""
         try:
             for _ in range(2):

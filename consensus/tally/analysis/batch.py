@@ -13,8 +13,8 @@ import numpy.typing as npt
 from .graph import Floats
 from .newman import FAR, QUADRATIC, STEPS
 
-TOGETHER = 65_536
-"""Cells (problems times items times items) that are worked on at a time: half a megabyte, which
+TOGETHER = 131_072
+"""Cells (problems times items times items) that are worked on at a time: a megabyte, which
 stays in a core's cache."""
 
 
@@ -100,22 +100,21 @@ def _step(rounds: Floats, won: Floats, p: Floats, prior: float) -> Floats:
     above = np.empty_like(rounds)  # the information, its upper triangle alone
     diagonal = np.zeros_like(p)
     for i in range(items - 1):
-        theirs = p[i + 1 :]
+        met, theirs = rounds[i, i + 1 :], p[i + 1 :]
         both = p[i] + theirs
-        wins = rounds[i, i + 1 :] / both
-        theirs = theirs * wins  # losses of i that are expected
-        wins *= p[i]
-        gradient[i] -= wins.sum(0)
-        gradient[i + 1 :] -= theirs
-        wins *= theirs
-        bend = np.divide(wins, rounds[i, i + 1 :], out=np.zeros_like(wins), where=wins > 0.0)
-        diagonal[i] += bend.sum(0)
-        diagonal[i + 1 :] += bend
-        np.negative(bend, out=above[i, i + 1 :])
+        losses = theirs / both
+        share = np.divide(p[i], both, out=both)  # how often i wins
+        losses *= met  # how often it loses, in all
+        gradient[i + 1 :] -= losses
+        gradient[i] -= (share * met).sum(0)
+        share *= losses
+        diagonal[i] += share.sum(0)
+        diagonal[i + 1 :] += share
+        np.negative(share, out=above[i, i + 1 :])
     if prior:
-        met = prior / (p + 1.0)
-        gradient += 0.5 * met * (1.0 - p)
-        diagonal += met * p / (p + 1.0)
+        ghost = prior / (p + 1.0)
+        gradient += 0.5 * ghost * (1.0 - p)
+        diagonal += ghost * p / (p + 1.0)
         free = items
     else:
         free = items - 1  # the last stays where it is; strengths have no common scale
@@ -141,12 +140,14 @@ def _eliminate(above: Floats, right: Floats, free: int) -> Floats:
 
 def _strongly_connected(wins: Floats) -> npt.NDArray[np.bool_]:
     """In which problems every item has beaten every other through some chain."""
-    beat = (wins > 0.0).transpose(2, 0, 1)
-    found = np.ones(len(beat), dtype=bool)
-    for way in (beat, beat.transpose(0, 2, 1)):
-        reached = np.zeros(beat.shape[:2], dtype=bool)
-        reached[:, 0] = True
-        for _ in range(beat.shape[1] - 1):
-            reached |= (reached[:, :, None] & way).any(1)
-        found &= reached.all(1)
+    beat = wins > 0.0
+    found = np.ones(beat.shape[2], dtype=bool)
+    for way in (beat, beat.transpose(1, 0, 2)):
+        reached = way[0].copy()
+        reached[0] = True
+        known = -1
+        while not reached.all() and (count := int(reached.sum())) > known:
+            known = count
+            reached |= (way & reached[:, None]).any(0)
+        found &= reached.all(0)
     return found

@@ -36,7 +36,10 @@ class NoMaximumError(ValueError):
 class Wins(Protocol):
     """The wins among `items` items, in either form. `p` below are strengths, one an item."""
 
-    items: int
+    @property
+    def items(self) -> int:
+        """How many."""
+        ...
 
     def sweep(self, p: Floats) -> tuple[Floats, Floats]:
         """Newman's (2023, eq. 9) two sums: of w_ij p_j / (p_i + p_j) and w_ji / (p_i + p_j)."""
@@ -114,6 +117,7 @@ class Matrix:
         self._lost = self._ones
 
     def sweep(self, p: Floats) -> tuple[Floats, Floats]:
+        """See `Wins`."""
         if self.items <= self._rows:
             over = np.divide(self.w, np.add(p[:, None], p, out=self._buffer), out=self._buffer)
             return over.dot(p), self._ones.dot(over)
@@ -128,9 +132,11 @@ class Matrix:
         return above, below
 
     def information(self, p: Floats) -> Floats:
+        """See `Wins`."""
         return self._derivatives(p)[1]
 
     def newton(self, p: Floats, pull: Floats | float, ridge: Floats | float) -> Floats:
+        """See `Wins`."""
         gradient, information = self._derivatives(p)
         gradient += pull
         if isinstance(ridge, float):
@@ -138,7 +144,7 @@ class Matrix:
         else:
             information.flat[:: self.items + 1] += ridge
         try:
-            return np.linalg.solve(information, gradient)
+            return np.asarray(np.linalg.solve(information, gradient), dtype=np.float64)
         except np.linalg.LinAlgError:
             return np.full(self.items, np.nan)
 
@@ -158,6 +164,7 @@ class Matrix:
         return gradient, losses
 
     def reached(self, forward: bool) -> npt.NDArray[np.bool_]:
+        """See `Wins`."""
         beat = self.w > 0.0
         if not forward:
             beat = beat.T
@@ -180,6 +187,7 @@ class Listed:
     items: int
 
     def sweep(self, p: Floats) -> tuple[Floats, Floats]:
+        """See `Wins`."""
         above, below = np.zeros(self.items), np.zeros(self.items)
         for at in range(0, self.won.size, BLOCK):
             block = slice(at, at + BLOCK)
@@ -194,6 +202,7 @@ class Listed:
         return above, below
 
     def information(self, p: Floats) -> Floats:
+        """See `Wins`."""
         cells = np.zeros(self.items * self.items)
         for won, lost, bend in self._blocks(p):
             np.subtract.at(cells, won * self.items + lost, bend)
@@ -203,14 +212,15 @@ class Listed:
         return found
 
     def newton(self, p: Floats, pull: Floats | float, ridge: Floats | float) -> Floats:
+        """See `Wins`. By conjugate gradients (Hestenes and Stiefel 1952) on the list, with the
+        diagonal as preconditioner."""
         above, below = self.sweep(p)
         gradient = above - p * below + pull
         bends = np.concatenate([bend for _, _, bend in self._blocks(p)] or [np.empty(0)])
-        diagonal = np.bincount(self.won, bends, self.items)
+        diagonal = np.full(self.items, 0.0) + ridge
+        diagonal += np.bincount(self.won, bends, self.items)
         diagonal += np.bincount(self.lost, bends, self.items)
-        diagonal += ridge
         free = isinstance(ridge, float)
-        # Conjugate gradients (Hestenes and Stiefel 1952), preconditioned by the diagonal.
         step, left = np.zeros(self.items), gradient
         scaled = left / diagonal
         along, size = scaled, float(left @ scaled)
@@ -246,6 +256,7 @@ class Listed:
             yield won, lost, self.weight[block] * (mine / both) * (theirs / both)
 
     def reached(self, forward: bool) -> npt.NDArray[np.bool_]:
+        """See `Wins`."""
         counted = self.weight > 0.0
         above, below = self.won[counted], self.lost[counted]
         if not forward:

@@ -21,12 +21,11 @@ def covariance(given: Wins, log_strengths: Floats, *, prior: float = 1.0) -> Flo
     information = given.information(p)
     if prior:
         information.flat[:: given.items + 1] += prior * p / ((p + 1.0) * (p + 1.0))
-        found: Floats = np.linalg.inv(information)
-        return found
+        return np.asarray(np.linalg.inv(information), dtype=np.float64)
     size = max(1, given.items)
     level = float(information.trace()) / size or 1.0  # of the size of the rest, whatever it is
     found = np.linalg.inv(information + level / size) - 1.0 / (level * size)
-    return found
+    return np.asarray(found, dtype=np.float64)
 
 
 def standard_errors(given: Wins, log_strengths: Floats, *, prior: float = 1.0) -> Floats:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from consensus import canonical, exact
+from consensus import canonical, elementary, exact
 from consensus.bodies import (
     AnswerKind,
     AnswerSpec,
@@ -143,6 +143,16 @@ def figures(given: Any) -> Any:
     return canonical.decode(canonical.encode(found))
 
 
+def exp_of(value: float) -> str | None:
+    """e to a double, to the last bit; nothing where it is refused."""
+    return elementary.exp(value).hex() if value <= elementary.MOST else None
+
+
+def ln_of(value: float) -> str | None:
+    """The logarithm of a double, to the last bit; nothing where it is refused."""
+    return elementary.ln(value).hex() if value >= elementary.TINIEST else None
+
+
 def masking(given: Any) -> Any:
     """What the core makes of a secret, a ctx and a member."""
     secrets = RoundSecrets.of(bytes.fromhex(given["secret"]), given["round"])
@@ -173,6 +183,10 @@ def differences() -> Iterator[str]:
         yield from _differ(f"answer {row['answer']!r}", found, row["normalised"])
     for row in vectors["logarithms"]:
         yield from _differ(f"ln {row['of']}", str(exact.ln(row["of"])), row["ln"])
+    for row in vectors["doubles"]:
+        of = float.fromhex(row["of"])
+        yield from _differ(f"exp {row['of']}", exp_of(of), row["exp"])
+        yield from _differ(f"ln of doubles {row['of']}", ln_of(of), row["ln"])
     for name, vector in load("masking.json").items():
         yield from _differ(name, masking(vector["given"]), vector["found"])
 

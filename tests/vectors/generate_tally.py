@@ -166,7 +166,7 @@ def task(
 
 
 def tallies() -> Any:
-    """Rounds of every size and rule, spellings of answers, logarithms."""
+    """Rounds of every size, rule and model, spellings of answers, logarithms."""
     tasks = {
         "alone": task("alone", 1, rounds=1),
         "alone with a number": task("alone with a number", 1, NUMBER, rounds=1),
@@ -184,6 +184,34 @@ def tallies() -> Any:
             4,
             rule="bradley_terry",
             strengths_over="candidates",
+        ),
+        "five with Davidson's ties": task(
+            "five with Davidson's ties", 5, rule="bradley_terry", ties="davidson", viewed=True
+        ),
+        "five with a position term": task(
+            "five with a position term", 5, rule="bradley_terry", position="fitted", viewed=True
+        ),
+        "five discerning": task(
+            "five discerning", 5, rule="bradley_terry", judges="discerning", viewed=True
+        ),
+        "seven with all three": task(
+            "seven with all three",
+            7,
+            DIGITS,
+            rule="bradley_terry",
+            ties="davidson",
+            position="fitted",
+            judges="discerning",
+            viewed=True,
+        ),
+        "four with all three, over candidates": task(
+            "four with all three, over candidates",
+            4,
+            ties="davidson",
+            position="fitted",
+            judges="discerning",
+            strengths_over="candidates",
+            prior=1,
         ),
         "four by support": task("four by support", 4, rule="quadratic"),
         "four by majority": task("four by majority", 4, rule="majority"),
@@ -221,6 +249,21 @@ def tallies() -> Any:
         "logarithms": [
             {"of": of, "ln": str(exact.ln(of))}
             for of in (1, 2, 3, 10, 9_999, 10_000, 123_456_789, 2**53 - 1, 10**18)
+        ],
+        "doubles": [
+            {"of": of.hex(), "exp": check_tally.exp_of(of), "ln": check_tally.ln_of(of)}
+            for of in (
+                1.0,
+                -1.0,
+                0.1,
+                10.5,
+                -300.25,
+                709.0,
+                -708.0,
+                1e-9,
+                1e300,
+                0.7071067811865476,
+            )
         ],
     }
 

@@ -1,0 +1,70 @@
+"""Every variant on every recorded set, beside majority and plain Bradley-Terry."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from .bootstrap import Paired, draws, paired
+from .sets import RecordedSet
+from .variants import MAJORITY, PLAIN, Outcome, Variant, outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A variant's outcome on the questions with ballots, by pool."""
+
+    variant: Variant
+    pools: Mapping[str, Outcome]
+
+    @property
+    def mute(self) -> bool:
+        """It decided nothing anywhere: what it reads is not recorded."""
+        return all(of.mute for of in self.pools.values())
+
+    def right(self, of: RecordedSet) -> Fraction:
+        """How many of the set's questions it has right, of ties their part."""
+        return sum((*self.pools[of.pool].right, *of.others), Fraction())
+
+    def shares(self, of: RecordedSet) -> list[float]:
+        """The share of each question that is right."""
+        return [float(share) for share in (*self.pools[of.pool].right, *of.others)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """All rows on one set, in their order, against each base."""
+
+    majority: Paired
+    plain: Paired
+
+
+def rows(sets: Sequence[RecordedSet], variants: Iterable[Variant]) -> list[Row]:
+    """Count every question with ballots once for each variant."""
+    judged = {of.pool: of.judged for of in sets}
+    return [
+        Row(
+            variant=variant,
+            pools={pool: outcome(variant, questions) for pool, questions in judged.items()},
+        )
+        for variant in variants
+    ]
+
+
+def twins(found: Sequence[Row]) -> dict[Variant, Variant]:
+    """Which variants have, on every question, the very outcome of their rule alone."""
+    alone = {row.variant: row for row in found}
+    return {
+        row.variant: row.variant.plain
+        for row in found
+        if row.variant != row.variant.plain and row.pools == alone[row.variant.plain].pools
+    }
+
+
+def compare(found: Sequence[Row], of: RecordedSet) -> Compared:
+    """Paired bootstrap of each row against majority and against plain Bradley-Terry."""
+    shares = [row.shares(of) for row in found]
+    by = {row.variant: mine for row, mine in zip(found, shares, strict=True)}
+    drawn = draws(of.size)
+    return Compared(
+        majority=paired(by[MAJORITY], shares, drawn), plain=paired(by[PLAIN], shares, drawn)
+    )

@@ -1,0 +1,106 @@
+"""Every way of counting that a policy can ask for, and what each makes of a set.
+
+Nothing here is a list of rules: the policy's own fields say what there is.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from typing import Final
+
+from consensus.policy import Policy
+from consensus.tally.count import Count
+
+from .sets import Question
+
+ELSEWHERE: Final = frozenset({"rule", "share", "weights"})
+"""Choices of a policy that are no way of reading a round's ballots: the rule itself, what models
+are shown, and whether a ledger is heard (here nobody has one)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A rule, with at most one of the policy's choices other than it is by default.
+
+    `marks`: the ballots also hold made-up endorsements (`Question.endorsements`).
+    """
+
+    rule: str
+    option: tuple[str, str] | None = None
+    marks: bool = False
+
+    @property
+    def name(self) -> str:
+        """As tables have it."""
+        with_ = [f"{self.option[0]} {self.option[1]}"] if self.option else []
+        return ", ".join([self.rule, *with_, *(["marks"] if self.marks else [])])
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that counts so, all else by default."""
+        changes: dict[str, str] = dict([self.option]) if self.option else {}
+        return Policy(rule=self.rule, **changes)  # type: ignore[arg-type]
+
+    @property
+    def plain(self) -> "Variant":
+        """The rule alone."""
+        return Variant(rule=self.rule)
+
+
+MAJORITY: Final = Variant(rule="majority")
+PLAIN: Final = Variant(rule="bradley_terry", option=("strengths_over", "candidates"))
+"""Bradley-Terry as the data's README has it."""
+DEFAULT: Final = Variant(rule=Policy().rule)
+
+
+def choices() -> Mapping[str, tuple[str, ...]]:
+    """The policy's fields that are a choice among names, each with its default first."""
+    found = {}
+    for item in fields(Policy):
+        names: Sequence[str] = item.metadata.get("choices", ())
+        if names:
+            found[item.name] = (item.default, *(name for name in names if name != item.default))
+    return found
+
+
+def variants() -> Iterator[Variant]:
+    """Each rule alone, with marks, and with each other choice of each option."""
+    options = {name: names for name, names in choices().items() if name not in ELSEWHERE}
+    for rule in choices()["rule"]:
+        yield Variant(rule=rule)
+        yield Variant(rule=rule, marks=True)
+        for name, names in options.items():
+            for value in names[1:]:
+                yield Variant(rule=rule, option=(name, value))
+
+
+def share(count: Count, answer: str) -> Fraction:
+    """1 if `answer` wins; of a tie for the first place, the part that is `answer`'s."""
+    best = max(count.scores)
+    first = [
+        item.answer
+        for item, score in zip(count.classes.items, count.scores, strict=True)
+        if score == best
+    ]
+    return Fraction(int(answer in first), len(first))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A variant on some questions: the share of each that is right.
+
+    `mute`: on every question all classes scored alike, so it decided nothing.
+    """
+
+    right: tuple[Fraction, ...]
+    mute: bool
+
+
+def outcome(variant: Variant, questions: Sequence[Question]) -> Outcome:
+    """Count every question."""
+    policy, right, mute = variant.policy, [], True
+    for question in questions:
+        counted = question.round(marks=variant.marks).count(policy=policy)
+        right.append(share(counted, question.gold))
+        mute = mute and len(set(counted.scores)) == 1
+    return Outcome(right=tuple(right), mute=mute)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from typing import Any, Final
 
 from tests.bench.tables import Table
@@ -99,7 +100,7 @@ class Report:
             if not row.mute and row.variant not in same
         ]
         mute = sorted({row.variant.rule for row in self.rows if row.mute})
-        references = [
+        references: list[tuple[str, list[Fraction | int | None]]] = [
             ("best single", [of.best for of in self.sets]),
             ("recorded chair", [of.chair for of in self.sets]),
             ("any right", [of.oracle for of in self.sets]),

@@ -134,7 +134,8 @@ def recorded_sets() -> tuple[RecordedSet, ...]:
     """The five sets that the data's README has figures of, in its order."""
     council, nodes = load(COUNCIL, Path()), load(NODES, Path())
     chairs = _chairs()
-    contested, clean = [], []
+    contested: list[RecordedSet] = []
+    clean: list[RecordedSet] = []
     for pool in POOLS:
         members = council.pools[pool]
         answered = [

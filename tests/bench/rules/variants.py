@@ -55,12 +55,12 @@ DEFAULT: Final = Variant(rule=Policy().rule)
 
 def choices() -> Mapping[str, tuple[str, ...]]:
     """The policy's fields that are a choice among names, each with its default first."""
-    found = {}
-    for item in fields(Policy):
-        names: Sequence[str] = item.metadata.get("choices", ())
-        if names:
-            found[item.name] = (item.default, *(name for name in names if name != item.default))
-    return found
+    default = Policy().to_dict()
+    return {
+        item.name: tuple(sorted(names, key=lambda name: name != default[item.name]))
+        for item in fields(Policy)
+        if (names := item.metadata.get("choices"))
+    }
 
 
 def variants() -> Iterator[Variant]:

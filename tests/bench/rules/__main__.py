@@ -16,7 +16,7 @@ from consensus.policy import Policy
 from . import accuracy, breakdown
 from .preference import preference
 from .report import Report
-from .sets import recorded_sets
+from .sets import RecordedSet, recorded_sets
 from .variants import choices, variants
 
 JSON: Final = Path(__file__).parents[3] / "build" / "bench-tally.json"
@@ -28,7 +28,9 @@ SIMULATED: Final = {4: 200, 7: 200, 10: 100, 13: 60, 16: 40}
 def measure() -> Report:
     """Everything."""
     sets = recorded_sets()
-    pools = {of.pool: of for of in reversed(sets)}  # of two sets of one pool the contested
+    pools: dict[str, RecordedSet] = {}
+    for of in sets:
+        pools.setdefault(of.pool, of)  # of two sets of one pool the contested one
     rules = {rule: Policy(rule=rule) for rule in choices()["rule"]}
     found = accuracy.rows(sets, variants())
     cases = {

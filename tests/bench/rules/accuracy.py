@@ -1,4 +1,4 @@
-"""Every variant on every recorded set, beside majority and plain Bradley-Terry."""
+"""Every variant on every recorded set, beside majority, plain Bradley-Terry and the default."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from .bootstrap import Paired, draws, paired
 from .sets import RecordedSet
-from .variants import MAJORITY, PLAIN, Outcome, Variant, outcome
+from .variants import DEFAULT, MAJORITY, PLAIN, Outcome, Variant, outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,7 @@ class Compared:
 
     majority: Paired
     plain: Paired
+    default: Paired
 
 
 def rows(sets: Sequence[RecordedSet], variants: Iterable[Variant]) -> list[Row]:
@@ -61,10 +62,12 @@ def twins(found: Sequence[Row]) -> dict[Variant, Variant]:
 
 
 def compare(found: Sequence[Row], of: RecordedSet) -> Compared:
-    """Paired bootstrap of each row against majority and against plain Bradley-Terry."""
+    """Paired bootstrap of each row against each base, on the same draws."""
     shares = [row.shares(of) for row in found]
     by = {row.variant: mine for row, mine in zip(found, shares, strict=True)}
     drawn = draws(of.size)
     return Compared(
-        majority=paired(by[MAJORITY], shares, drawn), plain=paired(by[PLAIN], shares, drawn)
+        majority=paired(by[MAJORITY], shares, drawn),
+        plain=paired(by[PLAIN], shares, drawn),
+        default=paired(by[DEFAULT], shares, drawn),
     )

@@ -12,7 +12,7 @@ from .bootstrap import LEVEL, RESAMPLES, SEED, Difference, Paired
 from .breakdown import Flips
 from .preference import Preference, Rate
 from .sets import RecordedSet
-from .variants import PLAIN
+from .variants import DEFAULT, PLAIN
 
 INTERVAL: Final = 24
 """Characters of a figure with its difference and interval."""
@@ -33,6 +33,7 @@ class Report:
         return [
             self._accuracy(),
             self._beside_plain(),
+            self._beside_default(),
             self._preference(),
             *(self._breakdown(attack) for attack in self._attacks()),
         ]
@@ -68,6 +69,7 @@ class Report:
                             "percent": of.percent(row.right(of)),
                             "against_majority": _difference(compared.majority, at),
                             "against_plain_bradley_terry": _difference(compared.plain, at),
+                            "against_default": _difference(compared.default, at),
                         }
                         for of, compared in zip(self.sets, self.compared, strict=True)
                     },
@@ -93,12 +95,6 @@ class Report:
         }
 
     def _accuracy(self) -> Table:
-        same = twins(self.rows)
-        shown = [
-            (at, row)
-            for at, row in enumerate(self.rows)
-            if not row.mute and row.variant not in same
-        ]
         mute = sorted({row.variant.rule for row in self.rows if row.mute})
         references: list[tuple[str, list[Fraction | int | None]]] = [
             ("best single", [of.best for of in self.sets]),
@@ -135,25 +131,22 @@ class Report:
                             for of, compared in zip(self.sets, self.compared, strict=True)
                         ),
                     )
-                    for at, row in shown
+                    for at, row in self._shown()
                 ),
             ],
         )
 
     def _beside_plain(self) -> Table:
-        same = twins(self.rows)
-        sets = [
-            (of, compared)
-            for of, compared in zip(self.sets, self.compared, strict=True)
-            if not of.name.endswith("clean")
+        sets = self._apart()
+        rows = [
+            (
+                row.variant.name,
+                *(_counted(compared.plain.differences[at]) for _, compared in sets),
+            )
+            for at, row in self._shown()
+            if row.variant != PLAIN
+            and any(compared.plain.differences[at].points > 0 for _, compared in sets)
         ]
-        rows = []
-        for at, row in enumerate(self.rows):
-            if row.mute or row.variant in same or row.variant == PLAIN:
-                continue
-            if any(compared.plain.differences[at].points > 0 for _, compared in sets):
-                cells = [_counted(compared.plain.differences[at]) for _, compared in sets]
-                rows.append((row.variant.name, *cells))
         return Table(
             title="What is above plain Bradley-Terry anywhere",
             how="Difference from the data's own baseline (`bradley_terry, strengths_over "
@@ -164,6 +157,37 @@ class Report:
             columns=("", *(of.title for of, _ in sets)),
             rows=rows,
         )
+
+    def _beside_default(self) -> Table:
+        sets = self._apart()
+        return Table(
+            title=f"Each rule beside the default, {DEFAULT.rule}",
+            how="Difference from the default in points with its interval, and on how many "
+            "questions the rule is better and worse than it.",
+            columns=("", *(of.title for of, _ in sets)),
+            rows=[
+                (
+                    row.variant.name,
+                    *(_counted(compared.default.differences[at]) for _, compared in sets),
+                )
+                for at, row in self._shown()
+                if row.variant.option is None and row.variant != DEFAULT
+            ],
+        )
+
+    def _shown(self) -> list[tuple[int, Row]]:
+        """The rows that decide something, and something of their own."""
+        same = twins(self.rows)
+        return [
+            (at, row)
+            for at, row in enumerate(self.rows)
+            if not row.mute and row.variant not in same
+        ]
+
+    def _apart(self) -> list[tuple[RecordedSet, Compared]]:
+        """The sets without those that only add questions on which all members agree."""
+        every = zip(self.sets, self.compared, strict=True)
+        return [(of, compared) for of, compared in every if not of.name.endswith("clean")]
 
     def _preference(self) -> Table:
         def cells(name: str) -> list[str]:

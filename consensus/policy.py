@@ -64,6 +64,24 @@ class Policy:
         "thousandths",
         "pseudo-comparisons of each of these with a ghost of strength 1, half won (O2)",
     )
+    ties: str = _choice(
+        "half",
+        ("half", "davidson"),
+        "what Bradley-Terry takes a tie for: half a win and half a loss, or an outcome of its own "
+        "whose frequency is fitted (O2)",
+    )
+    position: str = _choice(
+        "none",
+        ("none", "fitted"),
+        "whether Bradley-Terry fits what being shown first adds; if not, a pair asked in both "
+        "orders is averaged (O2)",
+    )
+    judges: str = _choice(
+        "alike",
+        ("alike", "discerning"),
+        "whether Bradley-Terry takes judges to tell classes apart equally well, or fits a "
+        "discrimination for each (O2)",
+    )
     min_confidence: int = _figure(
         0, 0, ONE, "bp", "a verdict whose winner is believed less than this warns first (E3)"
     )

@@ -15,7 +15,12 @@ from ..policy import Policy
 from .answers import Classes, classes
 from .ballots import Candidate, CountedBallot
 from .belief import Opinion, blend, opinions, over_classes, pool
-from .bradley_terry import Fit, Matrix, fit, standard_errors
+from .bradley_terry import Fit, fit, standard_errors
+from .contests import contests
+from .davidson import DavidsonFit
+from .discerning import DiscerningFit
+from .linear import Matrix, errors
+from .models import fit_contests, is_plain
 from .readings import Reading, read
 from .same import components, join, links
 
@@ -37,16 +42,22 @@ class Count:
     judging: tuple[int, ...]
 
     @cached_property
-    def fit(self) -> Fit:
+    def fit(self) -> Fit | DavidsonFit | DiscerningFit:
         """Bradley-Terry over the classes, or over the candidates, as the policy has it (O2)."""
-        return fit(self._wins, self.policy.prior / 1_000)
+        if is_plain(self.policy):
+            return fit(self._wins, self.policy.prior / 1_000)
+        given = contests(self.readings, self.classes, self.judging, self.policy)
+        return fit_contests(given, sum(map(len, self._groups)), self.policy)
 
     @cached_property
     def errors(self) -> tuple[int, ...]:
         """Standard errors of the classes' log-strengths, 10,000 to a nat."""
-        found = standard_errors(
-            self._wins, self.policy.prior / 1_000, self.fit.strengths, self._groups
-        )
+        if isinstance(self.fit, Fit):
+            found = standard_errors(
+                self._wins, self.policy.prior / 1_000, self.fit.strengths, self._groups
+            )
+        else:
+            found = errors(self.fit.information, self.fit.strengths, self._groups)
         return tuple(scaled(error, ONE_BP) for error in found)
 
     @cached_property

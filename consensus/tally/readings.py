@@ -38,10 +38,11 @@ class Reading:
     stand between two classes, what `comparisons` averages.
 
     `votes` holds the quadratic votes, one a class, whose squares sum to one; it is empty if
-    the ballot endorses nothing and opposes nothing.
+    the ballot endorses nothing and opposes nothing. `ballot` is what was read.
     """
 
     voter: int
+    ballot: Ballot
     comparisons: tuple[Comparison, ...]
     pairs: tuple[Comparison, ...]
     votes: tuple[float, ...]
@@ -55,6 +56,7 @@ def read(counted: CountedBallot, classes: Classes) -> Reading:
     places = {id_: place for place, id_ in enumerate(sorted(classes.of))}
     return Reading(
         voter=counted.voter,
+        ballot=counted.ballot,
         comparisons=_comparisons(shares, at),
         pairs=tuple(
             Comparison(first=places[held[low]], second=places[held[high]], won=won, of=4 * HALF)

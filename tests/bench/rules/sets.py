@@ -9,12 +9,13 @@ ballots, and no rule can be right or wrong there in any other way than the next.
 import gzip
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib import resources
 from itertools import combinations
 from pathlib import Path
+from random import Random
 from typing import Final
 
 from consensus.bodies import AnswerKind, AnswerSpec, Preference
@@ -35,7 +36,9 @@ class Question:
     """A question with ballots on it.
 
     `letters` are the members' answers by position, `judges` their words likewise, on all
-    answers, own included (`Judged` names `members`); None for who judged nothing.
+    answers, own included (`Judged` names `members`); None for who judged nothing. `shown` is
+    the order in which the answers stood before the judges, by position; empty if that is not
+    recorded.
     """
 
     id: str
@@ -44,6 +47,7 @@ class Question:
     members: tuple[str, ...]
     judges: tuple[Judged | None, ...]
     options: tuple[str, ...]
+    shown: tuple[int, ...]
 
     def round(self, *, marks: bool = False) -> Round:
         """The round in which the members answer and judge as recorded.
@@ -70,13 +74,22 @@ class Question:
         )
 
     def words(self, voter: int, judged: Judged) -> list[Word]:
-        """The pairs of others' proposals that `judged` says something about."""
+        """The pairs of others' proposals that `judged` says something about.
+
+        First in a pair is who was shown first. Where that is not recorded it is drawn for each
+        judge: an order of the members would tell a position term who wrote what.
+        """
         return [
             word(one, other, share)
-            for one, other in combinations(range(len(self.letters)), 2)
+            for one, other in combinations(self.shown or self._drawn(voter), 2)
             if voter not in (one, other)
             and (share := judged.wins(self.members[one], self.members[other])) is not None
         ]
+
+    def _drawn(self, voter: int) -> list[int]:
+        order = list(range(len(self.letters)))
+        Random(f"{self.id} {voter}").shuffle(order)
+        return order
 
     def endorsements(self, voter: int, judged: Judged) -> dict[int, int]:
         """Made-up marks, for rules that read nothing else: by place, or by share of the vote.
@@ -133,7 +146,7 @@ def word(one: int, other: int, share: Fraction) -> Word:
 def recorded_sets() -> tuple[RecordedSet, ...]:
     """The five sets that the data's README has figures of, in its order."""
     council, nodes = load(COUNCIL, Path()), load(NODES, Path())
-    chairs = _chairs()
+    staged = _staged()
     contested: list[RecordedSet] = []
     clean: list[RecordedSet] = []
     for pool in POOLS:
@@ -147,15 +160,25 @@ def recorded_sets() -> tuple[RecordedSet, ...]:
         agreed = [item for item in answered if pool not in item.judged]
         if any(len({item.answers[member] for member in members}) > 1 for item in agreed):
             raise ValueError(f"{pool} disagrees on a question without ballots")
-        right = sum(chairs[pool][item.id] == item.gold for item in judged)
+        right = sum(staged[pool][item.id].chair == item.gold for item in judged)
         for into, name, rest in ((contested, "contested", ()), (clean, "clean", agreed)):
             unanimous = sum(item.answers[members[0]] == item.gold for item in rest)
-            into.append(_set(f"{pool} {name}", council, pool, judged, rest, right + unanimous))
+            into.append(
+                _set(
+                    f"{pool} {name}",
+                    council,
+                    pool,
+                    judged,
+                    rest,
+                    chair=right + unanimous,
+                    shown={id_: one.shown for id_, one in staged[pool].items()},
+                )
+            )
     (panel,) = nodes.pools
     known = [item for item in nodes.questions.values() if item.gold is not None]
     voted = [item for item in known if panel in item.judged]
     rest = [item for item in known if panel not in item.judged]
-    return (*contested, *clean, _set("six nodes", nodes, panel, voted, rest, None))
+    return (*contested, *clean, _set("six nodes", nodes, panel, voted, rest))
 
 
 def _set(
@@ -164,7 +187,9 @@ def _set(
     pool: str,
     judged: Sequence[Recording],
     others: Sequence[Recording],
-    chair: int | None,
+    *,
+    chair: int | None = None,
+    shown: Mapping[str, Sequence[str]] = {},
 ) -> RecordedSet:
     members, every = of.pools[pool], [*judged, *others]
     alone: dict[str, list[int]] = {}
@@ -175,7 +200,7 @@ def _set(
         name=name.replace(" ", "_"),
         pool=pool,
         title=f"{name}, {len(every)}",
-        judged=tuple(_question(of, pool, members, item) for item in judged),
+        judged=tuple(_question(of, pool, members, item, shown.get(item.id, ())) for item in judged),
         others=tuple(majority(item, members) for item in others),
         best=max(Fraction(sum(found), len(found)) for found in alone.values()),
         chair=chair,
@@ -183,7 +208,13 @@ def _set(
     )
 
 
-def _question(of: Recordings, pool: str, members: tuple[str, ...], item: Recording) -> Question:
+def _question(
+    of: Recordings,
+    pool: str,
+    members: tuple[str, ...],
+    item: Recording,
+    shown: Sequence[str],
+) -> Question:
     letters = tuple(letter for member in members if (letter := item.answers[member]) is not None)
     if item.gold is None or len(letters) != len(members):
         raise ValueError(f"{item.id} lacks its right answer, or an answer of {pool}")
@@ -194,15 +225,25 @@ def _question(of: Recordings, pool: str, members: tuple[str, ...], item: Recordi
         members=members,
         judges=tuple(item.judged[pool].get(member) for member in members),
         options=of.letters,
+        shown=tuple(members.index(member) for member in shown),
     )
 
 
-def _chairs() -> dict[str, dict[str, str]]:
-    """What the chair decided, by pool and question: no member reads that, so no loader does."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Staging:
+    """What a line of the council holds that no member may read, so that no loader gives it."""
+
+    chair: str
+    shown: tuple[str, ...]
+
+
+def _staged() -> dict[str, dict[str, _Staging]]:
+    """What the chair decided and in which order answers were shown, by pool and question."""
     file = resources.files("node") / "data" / "recorded" / f"{COUNCIL}.jsonl.gz"
-    found: dict[str, dict[str, str]] = {}
+    found: dict[str, dict[str, _Staging]] = {pool: {} for pool in POOLS}
     for line in gzip.decompress(file.read_bytes()).splitlines():
         item = json.loads(line)
         for pool, said in item.get("recorded", {}).items():
-            found.setdefault(pool, {})[item["id"]] = said[CHAIR]
+            shown = item["rankings"][pool]["display_order"]
+            found[pool][item["id"]] = _Staging(chair=said[CHAIR], shown=tuple(shown))
     return found

@@ -25,7 +25,7 @@ from math import fsum
 from ..elementary import exp, ln
 from .contests import Contest
 from .likelihood import Bends, Sums, bends, ghosts
-from .linear import Matrix, solve, solve_if_definite
+from .linear import Matrix, solve_if_definite
 
 STEADY = 4.0
 """How firmly a discrimination is held at one: its density has a relative spread of 1/sqrt(4). A
@@ -187,7 +187,14 @@ class _Slopes:
         """Newton's step, or one for the logs and one for the discriminations by themselves."""
         logs, definite = solve_if_definite(*self.eliminated())
         if not definite:
-            logs = solve(self.information, self.gradient)
+            logs, apart = solve_if_definite(self.information, self.gradient)
+            if not apart:  # by rounding alone, where strengths are far from the ghost's
+                logs = [
+                    slope / (2.0 * row[at])  # the information is at most twice its diagonal
+                    for at, (slope, row) in enumerate(
+                        zip(self.gradient, self.information, strict=True)
+                    )
+                ]
         return _Step(
             logs=tuple(logs),
             discrimination={

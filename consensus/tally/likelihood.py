@@ -7,14 +7,13 @@ nu. Without the tie's term it is Bradley and Terry's. The models differ in what 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from math import fsum
+from typing import NamedTuple
 
 from .contests import Contest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bends:
+class Bends(NamedTuple):
     """First derivatives of one contest's ln L, and second ones with their sign turned.
 
     `slope` and `bend` are in z, `tie_slope` and `tie_bend` in eta, `mixed` in both.
@@ -47,43 +46,44 @@ def bends(first: float, second: float, tie: float, of: Contest) -> Bends:
     )
 
 
-@dataclass(frozen=True, slots=True)
 class Sums:
     """Gradient and observed information of many contests in `size` parameters.
 
     Parts are collected and added by `fsum` at the end, so their order cannot show.
     """
 
-    size: int
-    _slopes: dict[int, list[float]] = field(default_factory=dict)
-    _bends: dict[tuple[int, int], list[float]] = field(default_factory=dict)
+    def __init__(self, size: int) -> None:
+        self._slopes: list[list[float]] = [[] for _ in range(size)]
+        self._bends: list[list[list[float]]] = [[[] for _ in range(size)] for _ in range(size)]
 
     def add(self, makes: Sequence[tuple[int, float]], tie: int | None, of: Bends) -> None:
         """One contest. `makes` are the parameters that z is a linear function of, with their
         factors; `tie` is eta's place, None where ties are no outcome."""
+        bends = self._bends
         for at, factor in makes:
-            self._slopes.setdefault(at, []).append(factor * of.slope)
+            self._slopes[at].append(factor * of.slope)
             for other, its in makes:
-                self._bends.setdefault((at, other), []).append(factor * its * of.bend)
+                if at <= other:
+                    bends[at][other].append(factor * its * of.bend)
             if tie is not None:
-                self._bends.setdefault((at, tie), []).append(factor * of.mixed)
-                self._bends.setdefault((tie, at), []).append(factor * of.mixed)
+                bends[min(at, tie)][max(at, tie)].append(factor * of.mixed)
         if tie is not None:
-            self._slopes.setdefault(tie, []).append(of.tie_slope)
-            self._bends.setdefault((tie, tie), []).append(of.tie_bend)
+            self._slopes[tie].append(of.tie_slope)
+            bends[tie][tie].append(of.tie_bend)
 
     @property
     def gradient(self) -> list[float]:
-        """The gradient of ln L, as it was collected."""
-        return [fsum(self._slopes.get(at, ())) for at in range(self.size)]
+        """The gradient of ln L."""
+        return [fsum(parts) for parts in self._slopes]
 
     @property
     def information(self) -> list[list[float]]:
-        """The negative Hessian of ln L, as it was collected."""
-        return [
-            [fsum(self._bends.get((at, other), ())) for other in range(self.size)]
-            for at in range(self.size)
-        ]
+        """The negative Hessian of ln L, a symmetric matrix."""
+        found = [[fsum(parts) for parts in row] for row in self._bends]
+        for at, row in enumerate(found):
+            for other in range(at):
+                row[other] = found[other][at]
+        return found
 
 
 def ghosts(count: int, prior: float, *, ties: bool, position: bool) -> tuple[Contest, ...]:

@@ -8,10 +8,18 @@ from functools import cache
 
 import pytest
 
-from tests.bench.rules.accuracy import Row, rows
+from tests.bench.rules.accuracy import Row, measured
 from tests.bench.rules.preference import preference
 from tests.bench.rules.sets import RecordedSet, recorded_sets
-from tests.bench.rules.variants import DEFAULT, MAJORITY, PLAIN, Variant, choices, variants
+from tests.bench.rules.variants import DEFAULT,
+    ELSEWHERE,
+    MAJORITY,
+    PLAIN,
+    Variant,
+    choices,
+    optional,
+    rules,
+
 
 CLASSES = Variant(rule="bradley_terry")
 
@@ -23,7 +31,7 @@ def sets() -> dict[str, RecordedSet]:
 
 @cache
 def row(variant: Variant) -> Row:
-    (found,) = rows(list(sets().values()), [variant])
+    (found,) = measured(list(sets().values()), [variant])
     return found
 
 
@@ -91,9 +99,9 @@ def test_the_default_is_nowhere_more_than_a_point_under_majority(name: str, mark
 
 
 def test_every_rule_and_every_choice_of_the_policy_is_in_the_table() -> None:
-    found = set(variants())
-    assert {one.rule for one in found} == set(choices()["rule"])
-    for name in set(choices()) - {"rule", "share", "weights"}:
+    assert {one.rule for one in rules()} == set(choices()["rule"])
+    found = set(optional(mute=()))
+    for name in set(choices()) - ELSEWHERE:
         for value in choices()[name][1:]:
             of_all = {Variant(rule=rule, option=(name, value)) for rule in choices()["rule"]}
             assert of_all <= found

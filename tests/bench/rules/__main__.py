@@ -17,7 +17,7 @@ from . import accuracy, breakdown
 from .preference import preference
 from .report import Report
 from .sets import RecordedSet, recorded_sets
-from .variants import choices, variants
+from .variants import choices
 
 JSON: Final = Path(__file__).parents[3] / "build" / "bench-tally.json"
 
@@ -32,7 +32,7 @@ def measure() -> Report:
     for of in sets:
         pools.setdefault(of.pool, of)  # of two sets of one pool the contested one
     rules = {rule: Policy(rule=rule) for rule in choices()["rule"]}
-    found = accuracy.rows(sets, variants())
+    found = accuracy.rows(sets)
     cases = {
         **{
             f"recorded {pool}": breakdown.recorded(of.judged)

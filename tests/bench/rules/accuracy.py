@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from .bootstrap import Paired, draws, paired
 from .sets import RecordedSet
-from .variants import DEFAULT, MAJORITY, PLAIN, Outcome, Variant, outcome
+from .variants import DEFAULT, MAJORITY, PLAIN, Outcome, Variant, choices, optional, outcome, rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Compared:
     default: Paired
 
 
-def rows(sets: Sequence[RecordedSet], variants: Iterable[Variant]) -> list[Row]:
+def measured(sets: Sequence[RecordedSet], variants: Iterable[Variant]) -> list[Row]:
     """Count every question with ballots once for each variant."""
     judged = {of.pool: of.judged for of in sets}
     return [
@@ -49,6 +49,16 @@ def rows(sets: Sequence[RecordedSet], variants: Iterable[Variant]) -> list[Row]:
         )
         for variant in variants
     ]
+
+
+def rows(sets: Sequence[RecordedSet]) -> list[Row]:
+    """Every rule alone, with marks, and with every other choice that the policy has."""
+    alone = measured(sets, rules())
+    mute = {row.variant.rule for row in alone if row.mute}
+    return sorted(
+        [*alone, *measured(sets, optional(mute))],
+        key=lambda row: list(choices()["rule"]).index(row.variant.rule),
+    )
 
 
 def twins(found: Sequence[Row]) -> dict[Variant, Variant]:

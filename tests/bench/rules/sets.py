@@ -20,6 +20,9 @@ from typing import Final
 
 from consensus.bodies import AnswerKind, AnswerSpec, Preference
 from consensus.exact import ONE_BP, round_ratio
+from consensus.policy import Policy
+from consensus.tally import Candidate
+from consensus.tally.credits import afford
 from node.demo.hle import POOLS
 from node.models.recordings import Judged, Recording, Recordings, load
 from tests.harness.recorded import majority
@@ -49,18 +52,20 @@ class Question:
     options: tuple[str, ...]
     shown: tuple[int, ...]
 
-    def round(self, *, marks: bool = False) -> Round:
+    def round(self, *, marks: bool = False, policy: Policy | None = None) -> Round:
         """The round in which the members answer and judge as recorded.
 
-        With `marks` a ballot also endorses, which nobody was asked for (`endorsements`).
+        With `marks` a ballot also endorses, which nobody was asked for (`endorsements`); where
+        the policy has credits it buys votes by that.
         """
+        policy = policy or Policy()
         candidates = tuple(candidate(at, letter) for at, letter in enumerate(self.letters))
         ballots = tuple(
             ballot(
                 voter,
                 candidates,
                 self.words(voter, judged),
-                self.endorsements(voter, judged) if marks else None,
+                self._marks(voter, judged, candidates, policy) if marks else None,
             )
             for voter, judged in enumerate(self.judges)
             if judged is not None
@@ -70,6 +75,7 @@ class Question:
             n=len(self.letters),
             candidates=candidates,
             ballots=ballots,
+            policy=policy,
             seed=hashlib.sha256(self.id.encode()).digest(),
         )
 
@@ -85,6 +91,20 @@ class Question:
             if voter not in (one, other)
             and (share := judged.wins(self.members[one], self.members[other])) is not None
         ]
+
+    def _marks(
+        self, voter: int, judged: Judged, candidates: Sequence[Candidate], policy: Policy
+    ) -> dict[int, int]:
+        endorsed = self.endorsements(voter, judged)
+        if policy.endorsements != "credits":
+            return endorsed
+        ids = {at: candidates[at].id for at in endorsed}
+        votes = afford(
+            {ids[at]: given for at, given in endorsed.items()},
+            {ids[at]: self.letters[at] for at in endorsed},
+            policy.credits,
+        )
+        return {at: votes[ids[at]] for at in endorsed}
 
     def _drawn(self, voter: int) -> list[int]:
         order = list(range(len(self.letters)))

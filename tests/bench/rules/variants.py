@@ -3,7 +3,7 @@
 Nothing here is a list of rules: the policy's own fields say what there is.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Final
@@ -13,9 +13,9 @@ from consensus.tally.count import Count
 
 from .sets import Question
 
-ELSEWHERE: Final = frozenset({"rule", "share", "weights"})
+ELSEWHERE: Final = frozenset({"rule", "share", "weights", "pairs", "near_duplicates"})
 """Choices of a policy that are no way of reading a round's ballots: the rule itself, what models
-are shown, and whether a ledger is heard (here nobody has one)."""
+are shown and asked, whether a ledger is heard (here nobody has one), how free texts are grouped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +43,8 @@ class Variant:
 
     @property
     def plain(self) -> "Variant":
-        """The rule alone."""
-        return Variant(rule=self.rule)
+        """The same on the same ballots without the choice, or the rule alone on plain ballots."""
+        return Variant(rule=self.rule, marks=self.marks and self.option is not None)
 
 
 MAJORITY: Final = Variant(rule="majority")
@@ -63,15 +63,22 @@ def choices() -> Mapping[str, tuple[str, ...]]:
     }
 
 
-def variants() -> Iterator[Variant]:
-    """Each rule alone, with marks, and with each other choice of each option."""
-    options = {name: names for name, names in choices().items() if name not in ELSEWHERE}
+def rules() -> Iterator[Variant]:
+    """Each rule alone, on ballots as recorded and with marks."""
     for rule in choices()["rule"]:
         yield Variant(rule=rule)
         yield Variant(rule=rule, marks=True)
-        for name, names in options.items():
+
+
+def optional(mute: Collection[str]) -> Iterator[Variant]:
+    """Each rule with each other choice of each option, on ballots as recorded; those in `mute`,
+    which decide nothing without marks, with marks."""
+    for name, names in choices().items():
+        if name not in ELSEWHERE:
             for value in names[1:]:
-                yield Variant(rule=rule, option=(name, value))
+                for rule in choices()["rule"]:
+                    marks = rule in mute
+                    yield Variant(rule=rule, option=(name, value), marks=marks)
 
 
 def share(count: Count, answer: str) -> Fraction:
@@ -100,7 +107,7 @@ def outcome(variant: Variant, questions: Sequence[Question]) -> Outcome:
     """Count every question."""
     policy, right, mute = variant.policy, [], True
     for question in questions:
-        counted = question.round(marks=variant.marks).count(policy=policy)
+        counted = question.round(marks=variant.marks, policy=policy).count()
         right.append(share(counted, question.gold))
         mute = mute and len(set(counted.scores)) == 1
     return Outcome(right=tuple(right), mute=mute)

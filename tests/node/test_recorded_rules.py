@@ -11,7 +11,8 @@ import pytest
 from tests.bench.rules.accuracy import Row, measured
 from tests.bench.rules.preference import preference
 from tests.bench.rules.sets import RecordedSet, recorded_sets
-from tests.bench.rules.variants import DEFAULT,
+from tests.bench.rules.variants import (
+    DEFAULT,
     ELSEWHERE,
     MAJORITY,
     PLAIN,
@@ -19,7 +20,7 @@ from tests.bench.rules.variants import DEFAULT,
     choices,
     optional,
     rules,
-
+)
 
 CLASSES = Variant(rule="bradley_terry")
 

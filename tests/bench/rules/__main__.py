@@ -5,6 +5,7 @@ of one version print the same.
 """
 
 import argparse
+import asyncio
 import json
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import Final
 
 from consensus.policy import Policy
 
-from . import accuracy, breakdown
+from . import accuracy, breakdown, digits
 from .preference import preference
 from .report import Report
 from .sets import RecordedSet, recorded_sets
@@ -25,12 +26,12 @@ SIMULATED: Final = {4: 200, 7: 200, 10: 100, 13: 60, 16: 40}
 """How many simulated committees of each size: those that bear one bad voter more than the last."""
 
 
-def measure() -> Report:
+async def measure() -> Report:
     """Everything."""
     sets = recorded_sets()
     pools: dict[str, RecordedSet] = {}
     for of in sets:
-        pools.setdefault(of.pool, of)  # of two sets of one pool the contested one
+        pools.setdefault(of.pool, of)  # the contested one, which comes first
     rules = {rule: Policy(rule=rule) for rule in choices()["rule"]}
     found = accuracy.rows(sets)
     cases = {
@@ -46,6 +47,7 @@ def measure() -> Report:
         rows=found,
         compared=[accuracy.compare(found, of) for of in sets],
         preferences={of.title: preference(of.judged) for of in pools.values()},
+        digits=await digits.measure(),
         flips={name: list(breakdown.breakdown(of, rules)) for name, of in cases.items()},
     )
 
@@ -56,7 +58,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=JSON, help=f"where figures go ({JSON.name})")
     asked = parser.parse_args()
     began = time.perf_counter()
-    report = measure()
+    report = asyncio.run(measure())
     for table in report.tables():
         sys.stdout.write("\n".join(table.lines()) + "\n\n")
     asked.json.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from .bootstrap import Paired, draws, paired
 from .sets import RecordedSet
-from .variants import DEFAULT, MAJORITY, PLAIN, Outcome, Variant, choices, optional, outcome, rules
+from .variants import DEFAULT, MAJORITY, PLAIN, Outcome, Variant, choices, optional, outcomes, rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +41,11 @@ class Compared:
 
 def measured(sets: Sequence[RecordedSet], variants: Iterable[Variant]) -> list[Row]:
     """Count every question with ballots once for each variant."""
-    judged = {of.pool: of.judged for of in sets}
+    every = list(variants)
+    found = {of.pool: outcomes(every, of.judged) for of in {of.pool: of for of in sets}.values()}
     return [
-        Row(
-            variant=variant,
-            pools={pool: outcome(variant, questions) for pool, questions in judged.items()},
-        )
-        for variant in variants
+        Row(variant=variant, pools={pool: of[variant] for pool, of in found.items()})
+        for variant in every
     ]
 
 

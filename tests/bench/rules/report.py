@@ -10,6 +10,7 @@ from tests.bench.tables import Table
 from .accuracy import Compared, Row, twins
 from .bootstrap import LEVEL, RESAMPLES, SEED, Difference, Paired
 from .breakdown import Flips
+from .digits import Digits
 from .preference import Preference, Rate
 from .sets import RecordedSet
 from .variants import DEFAULT, PLAIN
@@ -27,6 +28,7 @@ class Report:
     compared: Sequence[Compared]
     preferences: Mapping[str, Preference]
     flips: Mapping[str, Sequence[Flips]]
+    digits: Digits
 
     def tables(self) -> list[Table]:
         """In the order of printing."""
@@ -34,6 +36,7 @@ class Report:
             self._accuracy(),
             self._beside_plain(),
             self._beside_default(),
+            self._digits(),
             self._preference(),
             *(self._breakdown(attack) for attack in self._attacks()),
         ]
@@ -76,6 +79,18 @@ class Report:
                 }
                 for at, row in enumerate(self.rows)
             ],
+            "digits": {
+                "questions": self.digits.cases,
+                "rules": [
+                    {
+                        "name": variant.name,
+                        "percent": self.digits.percent[at],
+                        "against_majority": _difference(self.digits.majority, at),
+                        "against_default": _difference(self.digits.default, at),
+                    }
+                    for at, variant in enumerate(self.digits.variants)
+                ],
+            },
             "self_preference": {
                 pool: {
                     name: {"percent": value.percent, "of": value.of}
@@ -172,6 +187,25 @@ class Report:
                 )
                 for at, row in self._shown()
                 if row.variant.option is None and row.variant != DEFAULT
+            ],
+        )
+
+    def _digits(self) -> Table:
+        found = self.digits
+        return Table(
+            title="What each rule gets right where members say how sure they are",
+            how=f"Percent of {found.cases} handwritten digits on which five classifiers, each "
+            "trained on its own shard, did not all agree: real models, but no language models. Then "
+            "the differences from majority and from the default, with intervals as above.",
+            columns=("", "right", "from majority", f"from {DEFAULT.rule}"),
+            rows=[
+                (
+                    variant.name,
+                    f"{found.percent[at]:.1f}",
+                    _interval(found.majority.differences[at]),
+                    _interval(found.default.differences[at]),
+                )
+                for at, variant in enumerate(found.variants)
             ],
         )
 

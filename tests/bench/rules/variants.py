@@ -4,7 +4,7 @@ Nothing here is a list of rules: the policy's own fields say what there is.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from typing import Final
 
@@ -103,11 +103,24 @@ class Outcome:
     mute: bool
 
 
-def outcome(variant: Variant, questions: Sequence[Question]) -> Outcome:
-    """Count every question."""
-    policy, right, mute = variant.policy, [], True
-    for question in questions:
-        counted = question.round(marks=variant.marks, policy=policy).count()
-        right.append(share(counted, question.gold))
-        mute = mute and len(set(counted.scores)) == 1
-    return Outcome(right=tuple(right), mute=mute)
+def outcomes(
+    variants: Sequence[Variant], questions: Sequence[Question]
+) -> Mapping[Variant, Outcome]:
+    """Count every question. Variants that differ in their rule alone share the reading of it."""
+    right: dict[Variant, list[Fraction]] = {variant: [] for variant in variants}
+    vocal: set[Variant] = set()
+    alike: dict[tuple[tuple[str, str] | None, bool], list[Variant]] = {}
+    for variant in variants:
+        alike.setdefault((variant.option, variant.marks), []).append(variant)
+    for (_, marks), group in alike.items():
+        for question in questions:
+            first = question.round(marks=marks, policy=group[0].policy).count()
+            for variant in group:
+                counted = replace(first, policy=variant.policy)
+                right[variant].append(share(counted, question.gold))
+                if len(set(counted.scores)) > 1:
+                    vocal.add(variant)
+    return {
+        variant: Outcome(right=tuple(found), mute=variant not in vocal)
+        for variant, found in right.items()
+    }

@@ -14,8 +14,8 @@ from typing import Final
 
 from consensus.bodies import Content
 from consensus.deliberation.requests import Case
-from node.demo.deal import deal
-from tests.harness.offline import ORGANISATIONS, SPEC, Cast, hold, models_of
+from node.demo.deal import ORGANISATIONS, deal
+from tests.harness.offline import SPEC, Cast, hold, models_of
 from tests.harness.tallies import Round
 
 from .bootstrap import Paired, draws, paired

@@ -195,8 +195,8 @@ class Report:
         return Table(
             title="What each rule gets right where members say how sure they are",
             how=f"Percent of {found.cases} handwritten digits on which five classifiers, each "
-            "trained on its own shard, did not all agree: real models, but no language models. Then "
-            "the differences from majority and from the default, with intervals as above.",
+            "trained on its own shard, did not all agree: real models, but no language models. "
+            "Then the differences from majority and from the default, with intervals as above.",
             columns=("", "right", "from majority", f"from {DEFAULT.rule}"),
             rows=[
                 (

@@ -34,9 +34,7 @@ RULES: Mapping[str, Rule] = {
     "kemeny": lambda of: kemeny(of.margins),
     "model_switch": lambda of: model_switch(of.classes, of.opinions, of.weights),
     "self_org": lambda of: self_org(of.classes, of.opinions, of.weights),
-    "latent_truth": lambda of: latent_truth(
-        of.classes, of.readings, of.weights, of.judging, of.places
-    ),
+    "latent_truth": lambda of: latent_truth(of.classes, of.readings, of.weights, of.judging),
 }
 
 __all__ = ["RULES", "Rule"]

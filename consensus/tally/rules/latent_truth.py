@@ -34,7 +34,7 @@ from math import gcd
 
 from ...exact import GRID, LN_UNIT, ONE_BP, ln, log_sum, round_ratio
 from ..answers import Classes
-from ..readings import Reading
+from ..readings import Comparison, Reading
 from ..same import components
 
 NODES = ((9, 7), (11, 5), (13, 3), (15, 1))
@@ -49,17 +49,18 @@ def latent_truth(
     readings: Sequence[Reading],
     weights: Sequence[int],
     judging: Sequence[int],
-    places: int,
 ) -> tuple[int, ...]:
     """ln of each class's posterior probability of being true, in parts of `GRID` of a nat.
 
-    `weights` and `judging` are members' in bp, as authors and as judges; `places` is among how
-    many answers a member chooses its own, two or more.
+    `weights` and `judging` are members' in bp, as authors and as judges. A member chose its
+    own answer among the classes that were proposed, two at least: an option that nobody gave
+    is no sign that those who agree do so independently (models that err give the same wrong
+    answer more often than not: Kim et al. 2025, 2506.07962).
     """
     count = len(classes.items)
     if not count:
         return ()
-    answered = _answers(classes, weights, places)
+    answered = _answers(classes, weights, max(2, count))
     judged = _ballots(classes, readings, judging)
     logs = [log_sum(answered[at]) + log_sum(judged[at]) for at in range(count)]
     whole = log_sum(sorted(logs))
@@ -86,29 +87,39 @@ def _ballots(classes: Classes, readings: Sequence[Reading], judging: Sequence[in
     """What the ballots say of each class, for each node of t and of s."""
     count = len(classes.items)
     own = {author: at for at, item in enumerate(classes.items) for author in item.authors}
-    cells = range(len(NODES) ** 2)
-    found = [[0] * len(cells) for _ in range(count)]
+    found = [[0] * len(NODES) ** 2 for _ in range(count)]
     for reading in readings:
-        pairs = reading.comparisons
-        if not pairs:
-            continue
-        said = [[0] * len(cells) for _ in range(count)]
-        rest = [0] * len(cells)
-        home = own.get(reading.voter)
-        for item in pairs:
-            shared = gcd(item.won, item.of)
-            side = (item.first == home) - (item.second == home)
-            first, second, neither = _word(item.won // shared, item.of // shared, side)
-            for cell in cells:
-                rest[cell] += item.scale * neither[cell]
-                said[item.first][cell] += item.scale * (first[cell] - neither[cell])
-                said[item.second][cell] += item.scale * (second[cell] - neither[cell])
-        free = count - len(components(count, [(item.first, item.second) for item in pairs]))
-        weight, of = judging[reading.voter] * free, ONE_BP * ONE_BP * len(pairs)
-        for at in range(count):
-            for cell in cells:
-                found[at][cell] += round_ratio((rest[cell] + said[at][cell]) * weight, of)
-    return [tuple(row) for row in found]
+        if reading.comparisons:
+            said = _said(reading.comparisons, own.get(reading.voter), count)
+            weight = judging[reading.voter]
+            for row, logs in zip(found, said, strict=True):
+                for cell, log in enumerate(logs):
+                    row[cell] += weight * log
+    return [tuple(round_ratio(log, ONE_BP) for log in row) for row in found]
+
+
+@lru_cache(maxsize=1_024)
+def _said(pairs: tuple[Comparison, ...], home: int | None, count: int) -> tuple[Logs, ...]:
+    """What one ballot says of each of `count` classes; its voter's own is `home`.
+
+    Remembered, since O5 counts the same ballots many times over.
+    """
+    cells = range(len(NODES) ** 2)
+    said = [[0] * len(cells) for _ in range(count)]
+    rest = [0] * len(cells)
+    for item in pairs:
+        shared = gcd(item.won, item.of)
+        side = (item.first == home) - (item.second == home)
+        first, second, neither = _word(item.won // shared, item.of // shared, side)
+        for cell in cells:
+            rest[cell] += item.scale * neither[cell]
+            said[item.first][cell] += item.scale * (first[cell] - neither[cell])
+            said[item.second][cell] += item.scale * (second[cell] - neither[cell])
+    free = count - len(components(count, [(item.first, item.second) for item in pairs]))
+    return tuple(
+        tuple(round_ratio((rest[cell] + row[cell]) * free, ONE_BP * len(pairs)) for cell in cells)
+        for row in said
+    )
 
 
 @lru_cache(maxsize=4_096)

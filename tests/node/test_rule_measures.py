@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from consensus.policy import Policy
-from tests.bench.rules.adversaries import ATTACKS, Attack, Plot
+from tests.bench.rules.adversaries import ATTACKS, Attack
 from tests.bench.rules.bootstrap import draws, paired
 from tests.bench.rules.breakdown import breakdown, simulated, sizes
 from tests.bench.rules.simulated import committee
@@ -51,7 +51,7 @@ def test_bad_voters_alone_vote_otherwise_and_say_nothing_of_their_own_proposals(
     attack: Attack,
 ) -> None:
     honest, bad = committee(7, 1).round, frozenset((1, 4))
-    after = attack.change(honest, Plot.against(honest.count()), bad, Random(0))
+    after = attack.change(honest, honest.count(), bad, Random(0))
     own = {item.author: item.id for item in after.candidates}
     assert {item.voter for item in after.ballots} == set(range(7))
     for before, now in zip(honest.ballots, after.ballots, strict=True):
@@ -59,15 +59,6 @@ def test_bad_voters_alone_vote_otherwise_and_say_nothing_of_their_own_proposals(
         mine = now.ballot.held.index(own[now.voter])
         assert all(mine not in (pair.first, pair.second) for pair in now.ballot.pairs)
         assert all(mark.candidate != mine for mark in now.ballot.marks)
-
-
-def test_inverting_twice_is_honest() -> None:
-    honest, everyone = committee(5, 2).round, frozenset(range(5))
-    (invert,) = (one.change for one in ATTACKS if one.name == "inverted")
-    plot = Plot.against(honest.count())
-    once = invert(honest, plot, everyone, Random(0))
-    assert once != honest
-    assert invert(once, plot, everyone, Random(0)) == honest
 
 
 def test_a_majority_does_not_move_with_ballots_and_moves_with_drafts() -> None:

@@ -1,18 +1,15 @@
-"""Members that vote badly, each in a stated way, drawn from a seed."""
+"""Attacks on a round by some of its members: the harness's adversarial ballots, and drafts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from itertools import combinations
 from random import Random
 from typing import Final
 
-from consensus.bodies import Ballot, Mark, Pair, Preference
 from consensus.tally import CountedBallot
 from consensus.tally.count import Count
 from consensus.tally.robust import turn
+from tests.harness.adversaries import KINDS, Maker
 from tests.harness.tallies import Round
-
-TURNED: Final = {Preference.FIRST: Preference.SECOND, Preference.SECOND: Preference.FIRST}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,98 +26,59 @@ class Plot:
         return cls(winner=winner, rival=rival)
 
 
-Change = Callable[[Round, Plot, frozenset[int], Random], Round]
+Change = Callable[[Round, Count, frozenset[int], Random], Round]
+"""The round as it is when those members attack it, given its honest count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attack:
-    """`change` gives the round as it is when those members attack it, for the plot if they are
-    `informed` of what the honest count would be, else whatever that is."""
+    """An attack by name. Of the honest count it looks at the `Plot` alone if it is `informed`,
+    and at nothing else."""
 
     name: str
     informed: bool
     change: Change
 
 
-def at_random(of: Round, plot: Plot, members: frozenset[int], random: Random) -> Round:
-    """Each votes an order of the others' proposals that is drawn at random, with certainty."""
+def by_ballots(make: Maker) -> Change:
+    """The attack whose members propose what they did, and cast what `make` has them cast."""
 
-    def draw(counted: CountedBallot) -> CountedBallot:
-        held = counted.ballot.held
-        own = {item.id for item in of.candidates if item.author == counted.voter}
-        others = [at for at, id_ in enumerate(held) if id_ not in own]
-        random.shuffle(others)
-        steps = max(1, len(others) - 1)
-        return CountedBallot(
-            voter=counted.voter,
-            ballot=Ballot(
-                held=held,
-                pairs=tuple(
-                    Pair(first=one, second=other, preference=Preference.FIRST)
-                    for one, other in combinations(others, 2)
-                ),
-                marks=tuple(
-                    Mark(candidate=at, endorsement=100 - 200 * place // steps)
-                    for place, at in enumerate(others)
-                ),
-            ),
-        )
+    def change(of: Round, honest: Count, members: frozenset[int], random: Random) -> Round:
+        return _cast(of, make(of, honest, sorted(members), random).values())
 
-    return _instead(of, members, draw)
+    return change
 
 
-def inverted(of: Round, plot: Plot, members: frozenset[int], random: Random) -> Round:
-    """Each votes the opposite of what it thinks."""
-
-    def invert(counted: CountedBallot) -> CountedBallot:
-        ballot = counted.ballot
-        return CountedBallot(
-            voter=counted.voter,
-            ballot=replace(
-                ballot,
-                pairs=tuple(
-                    replace(pair, preference=TURNED.get(pair.preference, pair.preference))
-                    for pair in ballot.pairs
-                ),
-                marks=tuple(replace(mark, endorsement=-mark.endorsement) for mark in ballot.marks),
-            ),
-        )
-
-    return _instead(of, members, invert)
-
-
-def colluding(of: Round, plot: Plot, members: frozenset[int], random: Random) -> Round:
-    """All vote for the rival and against the winner, with all they have (O5)."""
-    classes = of.count().classes
-
-    def collude(counted: CountedBallot) -> CountedBallot:
-        return turn(counted.voter, of.candidates, classes, plot.winner, plot.rival)
-
-    return _instead(of, members, collude)
-
-
-def drafting(of: Round, plot: Plot, members: frozenset[int], random: Random) -> Round:
-    """They collude, and propose the rival as well."""
+def by_drafts_too(of: Round, honest: Count, members: frozenset[int], random: Random) -> Round:
+    """They collude, and propose the runner-up as well."""
+    plot = Plot.against(honest)
     candidates = tuple(
         replace(item, proposal=replace(item.proposal, answer=plot.rival))
         if item.author in members
         else item
         for item in of.candidates
     )
-    return colluding(replace(of, candidates=candidates), plot, members, random)
+    changed = replace(of, candidates=candidates)
+    classes = changed.count().classes
+    return _cast(
+        changed,
+        [
+            turn(member, candidates, classes, plot.winner, plot.rival, of.policy)
+            for member in sorted(members)
+        ],
+    )
 
 
 ATTACKS: Final = (
-    Attack(name="random", informed=False, change=at_random),
-    Attack(name="inverted", informed=False, change=inverted),
-    Attack(name="colluding", informed=True, change=colluding),
-    Attack(name="colluding, drafts too", informed=True, change=drafting),
+    *(
+        Attack(name=name, informed=name == "colluding", change=by_ballots(make))
+        for name, make in KINDS.items()
+    ),
+    Attack(name="colluding, drafts too", informed=True, change=by_drafts_too),
 )
 
 
-def _instead(
-    of: Round, members: frozenset[int], make: Callable[[CountedBallot], CountedBallot]
-) -> Round:
-    """The round with the ballots of `members` made anew; who cast none stays silent."""
-    ballots = tuple(make(item) if item.voter in members else item for item in of.ballots)
-    return replace(of, ballots=ballots)
+def _cast(of: Round, made: Iterable[CountedBallot]) -> Round:
+    """The round with these ballots in place of what their voters cast."""
+    cast = {item.voter: item for item in of.ballots} | {item.voter: item for item in made}
+    return replace(of, ballots=tuple(cast[voter] for voter in sorted(cast)))

@@ -88,13 +88,12 @@ def _attacked(
     of: Round, honest: Mapping[str, Count], attack: Attack, members: frozenset[int], number: int
 ) -> Iterator[tuple[str, str]]:
     """Who wins under each rule. Rules under which colluders want the same share the work."""
-    plots = {rule: Plot.against(count) for rule, count in honest.items()}
     done: dict[Plot | None, Count] = {}
-    for rule, plot in plots.items():
-        key = plot if attack.informed else None
+    for rule, count in honest.items():
+        key = Plot.against(count) if attack.informed else None
         if key not in done:
-            done[key] = attack.change(of, plot, members, Random(number)).count()
-        yield rule, _winner(replace(done[key], policy=honest[rule].policy))
+            done[key] = attack.change(of, count, members, Random(number)).count()
+        yield rule, _winner(replace(done[key], policy=count.policy))
 
 
 def _counts(of: Round, rules: Mapping[str, Policy]) -> Mapping[str, Count]:

@@ -126,6 +126,8 @@ def figures(given: Any) -> Any:
             seed=bytes.fromhex(round_["seed"]),
             first_vote=None if before is None else before["tally"]["baselines"]["first_vote"],
         )
+        refused = {item.voter for item in result.refused}
+        ballots = [item for item in ballots if item.voter not in refused]
         plateau = assess(
             policy=policy,
             quorum=quorum,

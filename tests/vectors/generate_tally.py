@@ -12,7 +12,7 @@ from typing import Any
 
 from consensus import exact
 from consensus.committee import FaultMode
-from consensus.policy import ONE
+from consensus.policy import ONE, RULES
 from consensus.tally import normalise
 
 from . import check_tally
@@ -216,6 +216,33 @@ def tallies() -> Any:
         "four by support": task("four by support", 4, rule="quadratic"),
         "four by majority": task("four by majority", 4, rule="majority"),
         "four by Borda": task("four by Borda", 4, rule="borda", viewed=True),
+        **{
+            f"five by {rule}": task(f"five by {rule}", 5, DIGITS, rule=rule, viewed=True)
+            for rule in RULES
+            if rule not in ("blend", "bradley_terry", "quadratic", "majority", "borda")
+        },
+        "seven texts by latent truth": task(
+            "seven texts by latent truth", 7, TEXT, rule="latent_truth", viewed=True
+        ),
+        "ten numbers by Kemeny": task("ten numbers by Kemeny", 10, NUMBER, rule="kemeny", rounds=1),
+        "five that pass over their own class": task(
+            "five that pass over their own class", 5, mask="class", viewed=True
+        ),
+        "four texts, own class passed over": task(
+            "four texts, own class passed over", 4, TEXT, mask="class", rule="quadratic"
+        ),
+        "four with credits": task(
+            "four with credits", 4, rule="quadratic", endorsements="credits", credits=9_000
+        ),
+        "five with few credits": task("five with few credits", 5, endorsements="credits"),
+        "seven, trimmed": task("seven, trimmed", 7, viewed=True, ballots="trimmed"),
+        "seven candidates, trimmed": task(
+            "seven candidates, trimmed", 7, ballots="trimmed", strengths_over="candidates"
+        ),
+        "seven in blocks": task("seven in blocks", 7, viewed=True, ballots="median_of_means"),
+        "six in blocks by Kemeny": task(
+            "six in blocks by Kemeny", 6, ballots="median_of_means", rule="kemeny", viewed=True
+        ),
         "five digits": task("five digits", 5, DIGITS, rounds=4),
         "five with views": task("five with views", 5, viewed=True, rounds=3),
         "five that weigh the same": task(

@@ -50,6 +50,11 @@ def refused(
     )
 
 
+def full(policy: Policy) -> int:
+    """The endorsement that says all that a ballot can say for one answer."""
+    return min(isqrt(policy.credits), MOST_VOTES) if policy.endorsements == "credits" else 100
+
+
 def cost(counted: CountedBallot, classes: Classes) -> Fraction:
     """What a ballot's votes cost, in credits. Marks on candidates of no class cost nothing."""
     given: dict[int, list[int]] = {}

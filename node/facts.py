@@ -12,7 +12,9 @@ from consensus.bodies import Acceptance, AnswerKind, Ballot, Opening, Proposal, 
 from consensus.deliberation.points import PointValue
 from consensus.envelope import ZERO, Ctx, Envelope, Kind, MessageId, Stage, length_prefixed
 from consensus.masking import strike
+from consensus.policy import Policy
 from consensus.tally import AnswerClass, Classes, CountedBallot, named, normalise
+from consensus.tally.credits import full
 from consensus.tally.readings import read
 from consensus.verdict import Bundle, BundleError, decode_evidence, evidence_problem
 from reputation.facts import MAX_TEXT as ANSWER_MAX
@@ -205,12 +207,14 @@ def _judged(
     """For each answer the share of comparisons that it won with this judge, and their mass."""
     if at not in decided.figures[0]["ballots"] or len(classes.items) < 2:
         return ()
+    if at in {item["voter"] for item in decided.figures[0]["tally"]["refused"]}:  # O3a
+        return ()
     opening = decided.openings[0].get(decided.spec.committee.members[at])
     if opening is None or opening.ballot is None or opening.ballot.abstain:
         return ()
     ballot, _ = strike(opening.ballot, MessageId(opening.proposal) or None)  # R9
     won, weight, met = [0] * answers, [0] * answers, [0] * answers
-    for first, second, share in _preferences(at, ballot, classes):
+    for first, second, share in _preferences(at, ballot, classes, decided.spec.committee.policy):
         for one, part in ((first, share), (second, ONE - share)):
             counts = OWN_ANSWER if own in (first, second) and _favours(own, one, part) else ONE
             won[one] += counts * part
@@ -229,8 +233,13 @@ def _favours(own: int, one: int, share: int) -> bool:
     return share >= ONE // 2 if one == own else share <= ONE // 2
 
 
-def _preferences(at: int, ballot: Ballot, classes: Classes) -> Iterator[tuple[int, int, int]]:
-    """Pairs of answers with the share of the first, in bp: compared, or else endorsed."""
+def _preferences(
+    at: int, ballot: Ballot, classes: Classes, policy: Policy
+) -> Iterator[tuple[int, int, int]]:
+    """Pairs of answers with the share of the first, in bp: compared, or else endorsed.
+
+    Endorsements that are votes (O3a) are read in parts of what all credits buy.
+    """
     reading = read(CountedBallot(voter=at, ballot=ballot), classes)
     told = {(item.first, item.second): item.won * ONE // item.of for item in reading.comparisons}
     given: dict[int, list[int]] = {}
@@ -241,9 +250,9 @@ def _preferences(at: int, ballot: Ballot, classes: Classes) -> Iterator[tuple[in
     means = {place: sum(marks) * ONE // len(marks) for place, marks in given.items()}
     for first in means:
         for second in means:
-            if first < second and (first, second) not in told:  # from -200 to 200 points
+            if first < second and (first, second) not in told:  # twice what is full apart
                 gap = means[first] - means[second]
-                told[first, second] = ONE // 2 + gap // 400
+                told[first, second] = min(max(ONE // 2 + gap // (4 * full(policy)), 0), ONE)
     for (first, second), share in sorted(told.items()):
         yield first, second, share
 

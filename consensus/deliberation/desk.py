@@ -26,6 +26,7 @@ from ..envelope import Kind, MessageId, Stage, tagged_hash
 from ..masking import judging_order
 from ..ports import Message
 from ..tally.answers import normalise
+from ..tally.credits import afford
 from ..tally.design import Design
 from .effects import Draft, Drafted, Judge, Judged
 from .eligible import proposal_problem, same_answer
@@ -147,8 +148,9 @@ class Desk:
         bodies = [_proposal(message) for message in others]
         if own is not None and same_answer(task.spec.answer, [_proposal(own), *bodies]):
             held = self._held(state)
+            votes = self._votes({message.id: 100 for message in others})
             marks = tuple(
-                Mark(candidate=held.index(message.id), endorsement=100) for message in others
+                Mark(candidate=held.index(id_), endorsement=given) for id_, given in votes.items()
             )
             self._seal(Ballot(held=held, marks=marks))
             return
@@ -217,6 +219,11 @@ class Desk:
                 raise BodyError(f"there is no candidate {letter[:8]!r}")
             return held.index(self._letters[letter])
 
+        for mark in judgment.marks:
+            position(mark.letter)
+        votes = self._votes(
+            {self._letters[mark.letter]: mark.endorsement for mark in judgment.marks}
+        )
         return Ballot(
             held=held,
             pairs=tuple(
@@ -231,7 +238,7 @@ class Desk:
             marks=tuple(
                 Mark(
                     candidate=position(mark.letter),
-                    endorsement=mark.endorsement,
+                    endorsement=votes[self._letters[mark.letter]],
                     evidence=mark.evidence,
                     argument=mark.argument,
                     critique=mark.critique,
@@ -241,6 +248,16 @@ class Desk:
             usage=judgment.usage,
             prompt=judgment.prompt,
         )
+
+    def _votes(self, endorsements: dict[MessageId, int]) -> dict[MessageId, int]:
+        """What a ballot says of candidates: the endorsements, or the votes they buy (O3a)."""
+        task = self._task
+        if task.policy.endorsements == "scaled":
+            return endorsements
+        found = {message.id: _proposal(message) for message in self._table(task.round)}
+        spec = task.spec.answer
+        answers = {id_: normalise(spec, found[id_].answer)[0] for id_ in endorsements}
+        return afford(endorsements, answers, task.policy.credits)
 
     def _abstain_ballot(self, reason: str) -> None:
         task = self._task

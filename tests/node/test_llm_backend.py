@@ -2,18 +2,21 @@
 
 import asyncio
 import gc
+import json
 import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from consensus.bodies import Preference
+from consensus.bodies import Content, Preference
 from consensus.tally.design import Design, follow
 from node.models import registry
 from node.models.base import Failure, ModelError, ModelSetupError, public_name
@@ -303,6 +306,30 @@ async def test_no_more_calls_run_at_a_time_than_the_option_says(tmp_path: Path) 
         assert server.most_at_a_time == 2
 
 
+async def test_a_large_case_does_not_stop_the_loop(server: LlmServer, tmp_path: Path) -> None:
+    content = Content(text="<" * 100_000)
+    large = replace(AB, messages=(content,) * 2)
+    longest, budget = 0.0, {"tokens": 1}
+
+    async def beat() -> None:
+        nonlocal longest
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(0.01)
+            longest = max(longest, time.monotonic() - began)
+
+    async with model(tmp_path, server.deployment("openai"), task_budget=budget) as toy:
+        beating = asyncio.create_task(beat())
+        await asyncio.sleep(0.05)
+        began = time.monotonic()
+        with pytest.raises(ModelError, match="budget"):
+            await toy.draft(draft_request(large))
+        took = time.monotonic() - began
+        await asyncio.sleep(0.05)
+        beating.cancel()
+    assert longest < took / 3
+
+
 async def test_a_call_that_would_pass_the_budget_is_not_made(tmp_path: Path) -> None:
     with LlmServer() as server:
         async with model(tmp_path, server.deployment("openai"), day_budget={"usd": 0.0001}) as toy:
@@ -326,6 +353,35 @@ async def test_the_days_spending_is_the_providers_and_survives_a_restart(
     async with model(tmp_path, server.deployment("openai"), day_budget=budget) as toy:
         with pytest.raises(ModelError, match="20000 of 20000 tokens"):
             await toy.draft(draft_request(AB))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("how", "counted"), [("closed", True), ("locked", False), ("away", False)])
+async def test_a_call_that_broke_off_counts_in_full_and_one_that_was_not_taken_up_does_not(
+    server: LlmServer, tmp_path: Path, shape: str, how: str, counted: bool
+) -> None:
+    deployment, budget = server.deployment(shape, how), {"tokens": 20_000}
+    if how == "away":
+        deployment["api_base"] = deployment["api_base"].replace(str(server.port), "9")
+    async with model(tmp_path, deployment, day_budget=budget) as toy:
+        with pytest.raises(ModelError):
+            await toy.draft(draft_request(AB))
+    told = json.loads((tmp_path / "spending.json").read_text())
+    assert (told["tokens"] > 1_000) == counted
+
+
+async def test_a_try_that_timed_out_counts_though_the_next_one_is_answered(
+    server: LlmServer, tmp_path: Path
+) -> None:
+    budget = {"tokens": 20_000}
+    options: dict[str, Any] = {"day_budget": budget, "retries": 1, "timeout_s": 3.0}
+    async with model(tmp_path, server.deployment("openai"), **options) as toy:
+        await toy.draft(draft_request(AB))  # the first call takes far longer than others
+    (tmp_path / "spending.json").unlink()
+    async with model(tmp_path, server.deployment("openai", "firstslow"), **options) as toy:
+        usage = (await toy.draft(draft_request(AB))).usage
+    told = json.loads((tmp_path / "spending.json").read_text())
+    assert told["tokens"] > usage.tokens_in + usage.tokens_out + 1_000
 
 
 async def test_the_key_goes_to_the_provider_and_into_no_error(

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from consensus import canonical, exact
+from consensus import canonical, elementary, exact
 from consensus.bodies import (
     AnswerKind,
     AnswerSpec,
@@ -132,6 +132,8 @@ def figures(given: Any) -> Any:
             seed=bytes.fromhex(round_["seed"]),
             first_vote=None if before is None else before["tally"]["baselines"]["first_vote"],
         )
+        refused = {item.voter for item in result.refused}
+        ballots = [item for item in ballots if item.voter not in refused]
         plateau = assess(
             policy=policy,
             quorum=quorum,
@@ -164,6 +166,16 @@ def designed(given: Any) -> Any:
         alike=tuple(given["alike"]),
     )
     return [[item.first, item.second] for item in follow(design, given["count"], word)]
+
+
+def exp_of(value: float) -> str | None:
+    """e to a double, to the last bit; nothing where it is refused."""
+    return elementary.exp(value).hex() if value <= elementary.MOST else None
+
+
+def ln_of(value: float) -> str | None:
+    """The logarithm of a double, to the last bit; nothing where it is refused."""
+    return elementary.ln(value).hex() if value >= elementary.TINIEST else None
 
 
 def masking(given: Any) -> Any:
@@ -201,6 +213,10 @@ def differences() -> Iterator[str]:
         yield from _differ(f"distance of {row['one'][:40]!r}", found, row["bits"])
     for row in vectors["logarithms"]:
         yield from _differ(f"ln {row['of']}", str(exact.ln(row["of"])), row["ln"])
+    for row in vectors["doubles"]:
+        of = float.fromhex(row["of"])
+        yield from _differ(f"exp {row['of']}", exp_of(of), row["exp"])
+        yield from _differ(f"ln of doubles {row['of']}", ln_of(of), row["ln"])
     for name, vector in load("masking.json").items():
         yield from _differ(name, masking(vector["given"]), vector["found"])
 

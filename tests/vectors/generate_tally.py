@@ -12,7 +12,7 @@ from typing import Any
 
 from consensus import exact
 from consensus.committee import FaultMode
-from consensus.policy import ONE
+from consensus.policy import ONE, RULES
 from consensus.tally import normalise
 from consensus.tally.near import distance
 
@@ -176,7 +176,7 @@ def task(
 
 
 def tallies() -> Any:
-    """Rounds of every size and rule, spellings of answers, logarithms."""
+    """Rounds of every size, rule and model, spellings of answers, logarithms."""
     tasks = {
         "alone": task("alone", 1, rounds=1),
         "alone with a number": task("alone with a number", 1, NUMBER, rounds=1),
@@ -195,9 +195,64 @@ def tallies() -> Any:
             rule="bradley_terry",
             strengths_over="candidates",
         ),
+        "five with Davidson's ties": task(
+            "five with Davidson's ties", 5, rule="bradley_terry", ties="davidson", viewed=True
+        ),
+        "five with a position term": task(
+            "five with a position term", 5, rule="bradley_terry", position="fitted", viewed=True
+        ),
+        "five discerning": task(
+            "five discerning", 5, rule="bradley_terry", judges="discerning", viewed=True
+        ),
+        "seven with all three": task(
+            "seven with all three",
+            7,
+            DIGITS,
+            rule="bradley_terry",
+            ties="davidson",
+            position="fitted",
+            judges="discerning",
+            viewed=True,
+        ),
+        "four with all three, over candidates": task(
+            "four with all three, over candidates",
+            4,
+            ties="davidson",
+            position="fitted",
+            judges="discerning",
+            strengths_over="candidates",
+            prior=1,
+        ),
         "four by support": task("four by support", 4, rule="quadratic"),
         "four by majority": task("four by majority", 4, rule="majority"),
         "four by Borda": task("four by Borda", 4, rule="borda", viewed=True),
+        **{
+            f"five by {rule}": task(f"five by {rule}", 5, DIGITS, rule=rule, viewed=True)
+            for rule in RULES
+            if rule not in ("blend", "bradley_terry", "quadratic", "majority", "borda")
+        },
+        "seven texts by latent truth": task(
+            "seven texts by latent truth", 7, TEXT, rule="latent_truth", viewed=True
+        ),
+        "ten numbers by Kemeny": task("ten numbers by Kemeny", 10, NUMBER, rule="kemeny", rounds=1),
+        "five that pass over their own class": task(
+            "five that pass over their own class", 5, mask="class", viewed=True
+        ),
+        "four texts, own class passed over": task(
+            "four texts, own class passed over", 4, TEXT, mask="class", rule="quadratic"
+        ),
+        "four with credits": task(
+            "four with credits", 4, rule="quadratic", endorsements="credits", credits=9_000
+        ),
+        "five with few credits": task("five with few credits", 5, endorsements="credits"),
+        "seven, trimmed": task("seven, trimmed", 7, viewed=True, ballots="trimmed"),
+        "seven candidates, trimmed": task(
+            "seven candidates, trimmed", 7, ballots="trimmed", strengths_over="candidates"
+        ),
+        "seven in blocks": task("seven in blocks", 7, viewed=True, ballots="median_of_means"),
+        "six in blocks by Kemeny": task(
+            "six in blocks by Kemeny", 6, ballots="median_of_means", rule="kemeny", viewed=True
+        ),
         "five digits": task("five digits", 5, DIGITS, rounds=4),
         "five with views": task("five with views", 5, viewed=True, rounds=3),
         "five that weigh the same": task(
@@ -274,6 +329,21 @@ def tallies() -> Any:
         "logarithms": [
             {"of": of, "ln": str(exact.ln(of))}
             for of in (1, 2, 3, 10, 9_999, 10_000, 123_456_789, 2**53 - 1, 10**18)
+        ],
+        "doubles": [
+            {"of": of.hex(), "exp": check_tally.exp_of(of), "ln": check_tally.ln_of(of)}
+            for of in (
+                1.0,
+                -1.0,
+                0.1,
+                10.5,
+                -300.25,
+                709.0,
+                -708.0,
+                1e-9,
+                1e300,
+                0.7071067811865476,
+            )
         ],
     }
 

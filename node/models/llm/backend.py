@@ -71,6 +71,7 @@ class LanguageModel:
         self._prompts = prompts
         self._provider = provider
         self._clock = clock
+        self._rendering = asyncio.Lock()
 
     @classmethod
     async def open(cls, options: Mapping[str, object], base: Path) -> Self:
@@ -88,11 +89,11 @@ class LanguageModel:
 
     async def draft(self, request: DraftRequest) -> Proposal:
         """Ask for an answer (R1). Raises `ModelError`."""
-        bill, prompt, spec = _Bill(), self._prompts.draft(request), request.case.answer
+        bill, spec = _Bill(), request.case.answer
         said = await self._asked(
             "draft",
             request,
-            prompt,
+            lambda: self._prompts.draft(request),
             self._until(request),
             bill,
             lambda reply: read_draft(reply, spec, ANSWER_CHARS),
@@ -104,7 +105,7 @@ class LanguageModel:
             rationale=said.rationale,
             evidence=said.evidence,
             usage=bill.usage,
-            prompt=prompt.version,
+            prompt=self._prompts.version("draft"),
         )
 
     async def judge(self, request: JudgeRequest) -> Judgment:
@@ -116,7 +117,7 @@ class LanguageModel:
         judged: list[_Judged] = []
         said: list[Said] = []
         shown = letters  # all of them in the first step, whose marks are wanted of all
-        while asked := design.ask(len(letters), said):
+        while asked := await asyncio.to_thread(design.ask, len(letters), tuple(said)):
             if judged:
                 shown = [letter for letter in letters if any(place[letter] in p for p in asked)]
             ways = _ways(asked, self._options.both_orders)
@@ -197,9 +198,13 @@ class LanguageModel:
         until: int,
         bill: _Bill,
     ) -> _Judged:
-        prompt = self._prompts.batch(request, letters, pairs)
         return await self._asked(
-            "judge", request, prompt, until, bill, lambda reply: read_batch(reply, letters, pairs)
+            "judge",
+            request,
+            lambda: self._prompts.batch(request, letters, pairs),
+            until,
+            bill,
+            lambda reply: read_batch(reply, letters, pairs),
         )
 
     async def _compare(
@@ -209,21 +214,25 @@ class LanguageModel:
             compared, marks = read_pairwise(reply, pair)
             return (compared,), marks
 
-        prompt = self._prompts.pairwise(request, pair)
-        return await self._asked("judge", request, prompt, until, bill, reading)
+        return await self._asked(
+            "judge", request, lambda: self._prompts.pairwise(request, pair), until, bill, reading
+        )
 
     async def _asked(
         self,
         doing: str,
         request: DraftRequest | JudgeRequest,
-        prompt: Prompt,
+        rendering: Callable[[], Prompt],
         until: int,
         bill: _Bill,
         reading: Callable[[str], _Read],
     ) -> _Read:
         """What `reading` makes of the reply, asked a second time if it cannot read the first."""
         began = monotonic_ms(self._clock)
-        messages = prompt.messages
+        # A case may have megabytes, which take seconds to fence: not on the loop that the links
+        # live on, and one at a time (T3).
+        async with self._rendering:
+            messages = (await asyncio.to_thread(rendering)).messages
         fault = ""
         try:
             for _ in range(2):

@@ -7,7 +7,7 @@ is guessed, clipped or filled in: a reply that does not say it has not said it.
 """
 
 import json
-import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -37,7 +37,7 @@ NUMBER_CHARS = 40
 BELIEF_SLACK = 1
 """How far from 100 the shares of a belief may sum, for roundings; then they are scaled."""
 
-_FENCE = re.compile(r"^```verdict[ \t]*\n(.*?)\n```[ \t]*$", re.MULTILINE | re.DOTALL)
+_OPEN, _CLOSE = "```verdict", "```"
 _Shape = TypeVar("_Shape", bound=msgspec.Struct)
 _WORDS = {
     "first": Preference.FIRST,
@@ -209,18 +209,12 @@ def merged(marks: Sequence[Sequence[LetteredMark]], letters: Sequence[str]) -> l
 
 
 def _read(reply: str, shape: type[_Shape]) -> _Shape:
-    text = reply.replace("\r\n", "\n").rstrip()
-    fences = list(_FENCE.finditer(text))
-    if not fences:
-        raise ReplyError("there is no verdict: end with a fence that opens with ```verdict")
-    last = fences[-1]
-    if last.end() != len(text):
-        raise ReplyError("there is text after the verdict: it must be the end of the reply")
-    if len(last[1]) > VERDICT_MAX:
-        raise ReplyError(f"the verdict has {len(last[1])} characters, over {VERDICT_MAX}")
+    verdict = _last_fence(reply)
+    if len(verdict) > VERDICT_MAX:
+        raise ReplyError(f"the verdict has {len(verdict)} characters, over {VERDICT_MAX}")
     try:
         plain = json.loads(
-            last[1],
+            verdict,
             object_pairs_hook=_object,
             parse_float=_number,
             parse_int=_number,
@@ -239,11 +233,31 @@ def _read(reply: str, shape: type[_Shape]) -> _Shape:
         raise ReplyError(f"the verdict does not fit: {error}") from None
 
 
+def _last_fence(reply: str) -> str:
+    """What stands in the fence that ends `reply`.
+
+    In one pass: whoever can make a model open many fences must not stop this node (T3).
+    """
+    opened, last = -1, (-1, -1)
+    lines = reply.replace("\r\n", "\n").rstrip().split("\n")
+    for at, line in enumerate(lines):
+        mark = line.rstrip(" \t")
+        if opened < 0 and mark == _OPEN:
+            opened = at
+        elif opened >= 0 and mark == _CLOSE:
+            opened, last = -1, (opened, at)
+    if last[1] < 0:
+        raise ReplyError("there is no verdict: end with a fence that opens with ```verdict")
+    if last[1] != len(lines) - 1:
+        raise ReplyError("there is text after the verdict: it must be the end of the reply")
+    return "\n".join(lines[last[0] + 1 : last[1]])
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        names = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in names.items() if count > 1)
         raise ReplyError(f"the key {twice[:40]!r} comes twice")
     return found
 

@@ -377,9 +377,14 @@ def _parts(data: bytes, count: int, limit: int) -> Sequence[bytes]:
 def check_answer(decided: Decided, answer: str) -> None:
     """Raises `BadProof` unless `answer` is spelled as the task's tally spells it (O1).
 
-    A free text is named by what figures call a class of the first round (`answer_named`).
+    A free text is named by what figures call a class of the first round (`answer_named`), JSON by
+    its hash, drafted or not.
     """
     spec = decided.spec
+    if spec.answer.kind is AnswerKind.JSON:
+        if len(answer) != 64 or not set(answer) <= set("0123456789abcdef"):
+            raise BadProof(f"{answer[:80]!r} is no hash of a JSON answer")
+        return
     if spec.answer.kind is AnswerKind.TEXT:
         drafts = _classes(decided, decided.figures[0])
         if all(item.answer != answer for item in drafts.items):
@@ -394,15 +399,16 @@ def check_answer(decided: Decided, answer: str) -> None:
 def answer_named(decided: Decided, answer: str) -> str:
     """What a statement calls the right answer that a client gives. Raises `BadProof`.
 
-    Its canonical spelling. Of a free text only one that was drafted can be told from all others,
-    by its words or by its class's hash: whether another says the same takes a judge.
+    Its canonical spelling, and of JSON the hash of that. Of a free text only one that was drafted
+    can be told from all others, by its words or by its class's hash: whether another says the same
+    takes a judge.
     """
     spec = decided.spec.answer
     canonical, reason = normalise(spec, answer)
     if canonical is None:
         raise BadProof(f"{answer[:80]!r} is no answer to this task: {reason}")
     if spec.kind is not AnswerKind.TEXT:
-        return canonical
+        return named(spec, canonical)
     for item in _classes(decided, decided.figures[0]).items:
         if canonical == item.answer or named(spec, canonical) in item.spellings:
             return item.answer

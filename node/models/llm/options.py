@@ -68,10 +68,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     `deployments` in the order in which they are fallen back on. `family` is the model family
     that the federation file names. `timeout_s` bounds one try, `retries` the further tries of
-    one deployment, `calls` the requests at a time. `judge` asks for pairs one by one or for all
-    in one `batch`; `both_orders` asks each again the other way round; `pairs` is the most
-    comparisons of one judgment. `prompts` is a folder whose templates replace the package's.
-    `spending` is the file that keeps the day's spending.
+    one deployment, `calls` the requests at a time. Which pairs are compared is the task's to say.
+    `judge` asks for them one by one or for all of a step in one `batch`; `both_orders` asks each
+    again the other way round, if the task's design does not; `pairs` is the most pairs of one
+    judgment, whatever the task would have. `prompts` is a folder whose templates replace the
+    package's. `spending` is the file that keeps the day's spending.
     """
 
     deployments: Annotated[tuple[Deployment, ...], msgspec.Meta(min_length=1, max_length=16)]

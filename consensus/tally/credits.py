@@ -87,7 +87,7 @@ def afford(
     shares = {answer: budget * abs(mean) / whole for answer, mean in means.items() if mean}
     votes = {answer: min(isqrt(int(share)), MOST_VOTES) for answer, share in shares.items()}
     left = budget - sum(bought * bought for bought in votes.values())
-    for answer in sorted(shares, key=lambda item: (votes[item] ** 2 - shares[item], item)):
+    for answer in sorted(shares, key=lambda item: (votes[item] * votes[item] - shares[item], item)):
         if 2 * votes[answer] + 1 <= left and votes[answer] < MOST_VOTES:
             left -= 2 * votes[answer] + 1
             votes[answer] += 1

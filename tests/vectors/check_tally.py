@@ -151,6 +151,16 @@ def figures(given: Any) -> Any:
     return canonical.decode(canonical.encode(found))
 
 
+def exp_of(value: float) -> str | None:
+    """e to a double, to the last bit; nothing where it is refused."""
+    return elementary.exp(value).hex() if value <= elementary.MOST else None
+
+
+def ln_of(value: float) -> str | None:
+    """The logarithm of a double, to the last bit; nothing where it is refused."""
+    return elementary.ln(value).hex() if value >= elementary.TINIEST else None
+
+
 def designed(given: Any) -> Any:
     """The pairs that a design asks of a judge whose words are drawn from a hash of the pair."""
 
@@ -166,16 +176,6 @@ def designed(given: Any) -> Any:
         alike=tuple(given["alike"]),
     )
     return [[item.first, item.second] for item in follow(design, given["count"], word)]
-
-
-def exp_of(value: float) -> str | None:
-    """e to a double, to the last bit; nothing where it is refused."""
-    return elementary.exp(value).hex() if value <= elementary.MOST else None
-
-
-def ln_of(value: float) -> str | None:
-    """The logarithm of a double, to the last bit; nothing where it is refused."""
-    return elementary.ln(value).hex() if value >= elementary.TINIEST else None
 
 
 def masking(given: Any) -> Any:

@@ -15,14 +15,13 @@ from tests.bench.rules.variants import (
     DEFAULT,
     ELSEWHERE,
     MAJORITY,
+    OVER_CLASSES,
     PLAIN,
     Variant,
     choices,
     optional,
     rules,
 )
-
-CLASSES = Variant(rule="bradley_terry")
 
 
 @cache
@@ -79,8 +78,8 @@ def test_plain_bradley_terry_of_the_ballots_as_recorded_is_the_datas_own_figure(
 
 def test_bradley_terry_over_classes_is_within_the_accounts_range_on_votes() -> None:
     of = sets()["six_nodes"]
-    assert row(CLASSES).right(of) == Fraction(499, 6)
-    assert abs(of.percent(row(CLASSES).right(of)) - 23.0) <= 0.3
+    assert row(OVER_CLASSES).right(of) == Fraction(499, 6)
+    assert abs(of.percent(row(OVER_CLASSES).right(of)) - 23.0) <= 0.3
 
 
 @pytest.mark.parametrize(

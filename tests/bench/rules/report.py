@@ -165,9 +165,9 @@ class Report:
             title="What is above the data's own Bradley-Terry baseline anywhere",
             how="Difference from it (of rankings over candidates: 50.0 and 51.9; of votes over "
             "classes: 23.3, beside the account's 23.0) in points with its interval, as above, and "
-            "on how many questions the rule is better and worse. The more rules there are to choose "
-            "from, the further the best of them is above by luck alone; the JSON has intervals that hold for "
-            "all of them at once.",
+            "on how many questions the rule is better and worse. The more rules there are to "
+            "choose from, the further the best of them is above by luck alone; the JSON has "
+            "intervals that hold for all of them at once.",
             columns=("", *(of.title for of, _ in sets)),
             rows=rows,
         )

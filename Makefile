@@ -15,7 +15,8 @@ PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-WORKERS ?= auto
+# Half of the tests wait for processes: twice as many workers as cores keep the cores busy.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
 # The generator of the oldest runtime that pyproject.toml allows: generated code runs on newer
 # runtimes and refuses older ones.

@@ -85,6 +85,26 @@ class Policy:
     blend_support: int = _figure(
         3_000, 0, ONE, "bp", "share of quadratic support in the blended belief (O4)"
     )
+    pairs: str = _choice(
+        "all",
+        ("all", "ring", "swiss", "information"),
+        "which pairs a judge compares: all; neighbours and opposites on a ring, in both orders; of "
+        "like strength so far; or those expected to tell most (R5)",
+    )
+    pair_budget: int = _figure(
+        0,
+        0,
+        4_096,
+        "pairs",
+        "most pairs of one judge by swiss and information; 0 for half the answers a round, in as "
+        "many rounds as they can be halved (R5)",
+    )
+    near_duplicates: str = _choice(
+        "none",
+        ("none", "simhash"),
+        "what joins long free texts that fewer than t ballots compared: nothing, or nearly the "
+        "same words (O1)",
+    )
     strengths_over: str = _choice(
         "classes",
         ("classes", "candidates"),

@@ -6,7 +6,6 @@ it is pure. What a peer sends is checked here and nowhere else: a fact that is r
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import isqrt
 from typing import Any, Final
 
 from consensus.bodies import Acceptance, AnswerKind, Ballot, Opening, Proposal, TaskOpen
@@ -15,6 +14,7 @@ from consensus.envelope import ZERO, Ctx, Envelope, Kind, MessageId, Stage, leng
 from consensus.masking import strike
 from consensus.policy import Policy
 from consensus.tally import AnswerClass, Classes, CountedBallot, named, normalise
+from consensus.tally.credits import full
 from consensus.tally.readings import read
 from consensus.verdict import Bundle, BundleError, decode_evidence, evidence_problem
 from reputation.facts import MAX_TEXT as ANSWER_MAX
@@ -240,7 +240,6 @@ def _preferences(
 
     Endorsements that are votes (O3a) are read in parts of what all credits buy.
     """
-    full = isqrt(policy.credits) if policy.endorsements == "credits" else 100
     reading = read(CountedBallot(voter=at, ballot=ballot), classes)
     told = {(item.first, item.second): item.won * ONE // item.of for item in reading.comparisons}
     given: dict[int, list[int]] = {}
@@ -251,9 +250,9 @@ def _preferences(
     means = {place: sum(marks) * ONE // len(marks) for place, marks in given.items()}
     for first in means:
         for second in means:
-            if first < second and (first, second) not in told:  # twice `full` apart at most
+            if first < second and (first, second) not in told:  # twice what is full apart
                 gap = means[first] - means[second]
-                told[first, second] = min(max(ONE // 2 + gap // (4 * full), 0), ONE)
+                told[first, second] = min(max(ONE // 2 + gap // (4 * full(policy)), 0), ONE)
     for (first, second), share in sorted(told.items()):
         yield first, second, share
 
@@ -378,9 +377,14 @@ def _parts(data: bytes, count: int, limit: int) -> Sequence[bytes]:
 def check_answer(decided: Decided, answer: str) -> None:
     """Raises `BadProof` unless `answer` is spelled as the task's tally spells it (O1).
 
-    A free text is named by what figures call a class of the first round (`answer_named`).
+    A free text is named by what figures call a class of the first round (`answer_named`), JSON by
+    its hash, drafted or not.
     """
     spec = decided.spec
+    if spec.answer.kind is AnswerKind.JSON:
+        if len(answer) != 64 or not set(answer) <= set("0123456789abcdef"):
+            raise BadProof(f"{answer[:80]!r} is no hash of a JSON answer")
+        return
     if spec.answer.kind is AnswerKind.TEXT:
         drafts = _classes(decided, decided.figures[0])
         if all(item.answer != answer for item in drafts.items):
@@ -395,15 +399,16 @@ def check_answer(decided: Decided, answer: str) -> None:
 def answer_named(decided: Decided, answer: str) -> str:
     """What a statement calls the right answer that a client gives. Raises `BadProof`.
 
-    Its canonical spelling. Of a free text only one that was drafted can be told from all others,
-    by its words or by its class's hash: whether another says the same takes a judge.
+    Its canonical spelling, and of JSON the hash of that. Of a free text only one that was drafted
+    can be told from all others, by its words or by its class's hash: whether another says the same
+    takes a judge.
     """
     spec = decided.spec.answer
     canonical, reason = normalise(spec, answer)
     if canonical is None:
         raise BadProof(f"{answer[:80]!r} is no answer to this task: {reason}")
     if spec.kind is not AnswerKind.TEXT:
-        return canonical
+        return named(spec, canonical)
     for item in _classes(decided, decided.figures[0]).items:
         if canonical == item.answer or named(spec, canonical) in item.spellings:
             return item.answer

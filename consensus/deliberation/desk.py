@@ -4,10 +4,11 @@ Everything the model says passes here on its way to becoming a message, and what
 to say becomes an abstention with its reason.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..agreement.instance import value_id
 from ..bodies import (
     COUNT_CAP,
     MAX_REASON,
@@ -26,6 +27,7 @@ from ..masking import judging_order
 from ..ports import Message
 from ..tally.answers import normalise
 from ..tally.credits import afford
+from ..tally.design import Design
 from .effects import Draft, Drafted, Judge, Judged
 from .eligible import proposal_problem, same_answer
 from .outcome import Facts
@@ -166,8 +168,24 @@ class Desk:
             dials=dials_of(task.rounds[:-1]),
             deadline_ms=deadline_ms,
             task=task_token(task.id),
+            design=self._design([(item, found[item]) for _, item in order]),
         )
         task.out.append(Judge(request=request))
+
+    def _design(self, candidates: Sequence[tuple[MessageId, Proposal]]) -> Design:
+        """R5: which pairs to compare. Equal cases go by a hash of the agreed slate and of this
+        member, so that nobody picks them, and the rings of two judges differ."""
+        task = self._task
+        seed = value_id(task.round.points[Stage.SLATE].value)
+        ranks = [tagged_hash("pair-design", seed, task.me, id_) for id_, _ in candidates]
+        said = [normalise(task.spec.answer, proposal.answer)[0] for _, proposal in candidates]
+        return Design(
+            pairs=task.policy.pairs,
+            budget=task.policy.pair_budget,
+            prior=task.policy.prior,
+            order=tuple(sorted(range(len(ranks)), key=ranks.__getitem__)),
+            alike=tuple(said.index(answer) for answer in said),
+        )
 
     def judged(self, event: Judged) -> None:
         """R6: seal the ballot, or an abstaining one with the reason."""
@@ -354,6 +372,7 @@ class Desk:
             tokens_out=min(COUNT_CAP, spent.tokens_out + usage.tokens_out),
             micros=min(COUNT_CAP, spent.micros + usage.micros),
             ms=min(COUNT_CAP, spent.ms + usage.ms),
+            calls=min(COUNT_CAP, spent.calls + usage.calls),
         )
 
 

@@ -23,6 +23,7 @@ from .discerning import DiscerningFit
 from .heard import Hearing
 from .linear import Matrix, errors
 from .models import fit_contests, is_plain
+from .near import near
 from .readings import Reading, read
 from .rules import RULES
 from .rules.margins import Margins, margins
@@ -268,7 +269,9 @@ def count(
         f=t - 1 if f is None else f,
     )
     grouped = plain.classes
-    if spec.kind is AnswerKind.TEXT and (linked := links(grouped, ballots, t)):
+    hashed = spec.kind is AnswerKind.TEXT and policy.near_duplicates == "simhash"
+    alike = near(spec, grouped) if hashed else ()
+    if spec.kind is AnswerKind.TEXT and (linked := links(grouped, ballots, t, alike)):
         # Each text is weighed against all others by itself, to find who speaks for a class.
         single = plain.hear([read(ballot, grouped, policy) for ballot in ballots])
         groups = components(len(grouped.items), linked)

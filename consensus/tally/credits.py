@@ -50,6 +50,11 @@ def refused(
     )
 
 
+def full(policy: Policy) -> int:
+    """The endorsement that says all that a ballot can say for one answer."""
+    return min(isqrt(policy.credits), MOST_VOTES) if policy.endorsements == "credits" else 100
+
+
 def cost(counted: CountedBallot, classes: Classes) -> Fraction:
     """What a ballot's votes cost, in credits. Marks on candidates of no class cost nothing."""
     given: dict[int, list[int]] = {}
@@ -82,7 +87,7 @@ def afford(
     shares = {answer: budget * abs(mean) / whole for answer, mean in means.items() if mean}
     votes = {answer: min(isqrt(int(share)), MOST_VOTES) for answer, share in shares.items()}
     left = budget - sum(bought * bought for bought in votes.values())
-    for answer in sorted(shares, key=lambda item: (votes[item] ** 2 - shares[item], item)):
+    for answer in sorted(shares, key=lambda item: (votes[item] * votes[item] - shares[item], item)):
         if 2 * votes[answer] + 1 <= left and votes[answer] < MOST_VOTES:
             left -= 2 * votes[answer] + 1
             votes[answer] += 1

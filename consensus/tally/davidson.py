@@ -22,7 +22,7 @@ from math import sqrt
 from .bradley_terry import STEPS, STILL
 from .contests import Contest
 from .likelihood import Sums, bends, ghosts
-from .linear import Matrix, solve
+from .linear import Matrix, diagonal, solve_if_definite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class DavidsonFit:
 
     `tie` is nu, zero if ties are no outcome; `place` is gamma, one without a position term.
     `information` is the observed one, in log-strengths, then ln nu, then ln gamma, as far as
-    they were fitted.
+    they were fitted; its diagonal alone where rounding left nothing else to invert.
     """
 
     strengths: tuple[float, ...]
@@ -54,15 +54,16 @@ def fit_davidson(
     steps = 0
     while True:
         sums = _sums(every, count, values, ties=ties, position=position)
-        step = solve(sums.information, sums.gradient)
+        information = sums.information
+        step, definite = solve_if_definite(information, sums.gradient)
         largest = max((abs(part) for part in step), default=0.0)
-        if largest <= STILL or steps == STEPS:
+        if not definite or largest <= STILL or steps == STEPS:
             return DavidsonFit(
                 strengths=tuple(values[:count]),
                 tie=values[count] if ties else 0.0,
                 place=values[-1] if position else 1.0,
-                information=sums.information,
-                converged=largest <= STILL,
+                information=information if definite else diagonal(information),
+                converged=definite and largest <= STILL,
             )
         cut = 1.0 if largest <= 1.0 else 1.0 / largest
         values = [

@@ -61,5 +61,15 @@ def errors(
         for at in group:
             gradient[at] = strengths[at] / whole
         spread = solve(information, gradient)
-        found.append(sqrt(fsum(gradient[at] * spread[at] for at in group)))
+        # below zero only by rounding
+        found.append(sqrt(max(0.0, fsum(gradient[at] * spread[at] for at in group))))
     return tuple(found)
+
+
+def diagonal(matrix: Matrix) -> list[list[float]]:
+    """The diagonal alone: an information as if all else were known, which can be inverted
+    wherever a fit was left."""
+    return [
+        [cell if at == place else 0.0 for place, cell in enumerate(row)]
+        for at, row in enumerate(matrix)
+    ]

@@ -101,9 +101,13 @@ def _shares(pairs: Sequence[Pair], at: Sequence[int | None]) -> dict[tuple[int, 
         if first is None or second is None or first == second:
             continue
         if first < second:
-            asked.setdefault((pair.first, pair.second), []).append(_share(pair))
+            asked.setdefault((pair.first, pair.second), []).append(
+                fraction_won(pair.preference, pair.confidence)
+            )
         else:
-            asked.setdefault((pair.second, pair.first), []).append(2 * HALF - _share(pair))
+            asked.setdefault((pair.second, pair.first), []).append(
+                2 * HALF - fraction_won(pair.preference, pair.confidence)
+            )
     return {both: sum(shares) * 2 // len(shares) for both, shares in asked.items()}
 
 
@@ -122,12 +126,13 @@ def _comparisons(
     )
 
 
-def _share(pair: Pair) -> int:
-    match pair.preference:
+def fraction_won(preference: Preference, confidence: int) -> int:
+    """What the first of a pair won of 2 x `HALF`, by a word with `confidence` in bp (O2)."""
+    match preference:
         case Preference.FIRST:
-            return HALF + pair.confidence
+            return HALF + confidence
         case Preference.SECOND:
-            return HALF - pair.confidence
+            return HALF - confidence
         case Preference.TIE | Preference.SAME:
             return HALF
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from ..bodies import AnswerKind, AnswerSpec
+from ..bodies import AnswerSpec
 from ..committee import Quorum
 from ..policy import Policy
 from .answers import AnswerClass, Void, classes, normalise
@@ -19,7 +19,7 @@ from .robust import Robustness, robustness
 from .weights import Weights
 
 EXCERPT = 160
-"""Characters of a free text that stand in the figures for each class: enough to tell them
+"""Characters of a long answer that stand in the figures for each class: enough to tell them
 apart in a table. In full they are in the proposals, and there are as many as members."""
 
 
@@ -37,7 +37,7 @@ class Status(StrEnum):
 class ClassFigures:
     """One class: its answer, its candidates' ids in hex, and its figures.
 
-    `excerpt` is how a free text begins, whose `answer` is a hash; empty for a typed answer.
+    `excerpt` is how a free text or JSON begins, whose `answer` is a hash; empty for the others.
     In bp: `belief` (blended), `proposals` (pool of the proposals' beliefs), `strength`
     (Bradley-Terry, of the sum), `support` (-10,000..10,000), `conviction` (the mean size of
     votes), `borda` (comparisons won), and `error` (standard error of the log-strength, 10,000
@@ -256,7 +256,7 @@ def _figures(first: Count) -> tuple[ClassFigures, ...]:
 
 
 def _excerpt(spec: AnswerSpec, text: str) -> str:
-    if spec.kind is not AnswerKind.TEXT:
+    if not spec.long:
         return ""
     return (normalise(spec, text)[0] or "")[:EXCERPT]
 

@@ -57,7 +57,8 @@ def solve_batch(wins: Floats, *, prior: float = 1.0) -> Batch:
         part = slice(at, at + together)
         # wins[i, j, k], so that the problems are next to each other
         turned = np.ascontiguousarray(wins[part].transpose(1, 2, 0))
-        logs[part], converged[part] = _solve(turned, prior)
+        with np.errstate(all="ignore"):  # what runs out of digits is not converged
+            logs[part], converged[part] = _solve(turned, prior)
     return Batch(log_strengths=logs, converged=converged)
 
 

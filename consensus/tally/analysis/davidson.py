@@ -60,14 +60,15 @@ def solve_ties(
         won[-1, -1] = lost[-1, -1] = part
         tied[-1, -1] = part if ties else 0.0
     logs = np.zeros(items + ties + position)
-    for step in range(STEPS + 1):
+    largest, steps = np.inf, 0
+    while True:
         gradient, information = _derivatives(won, lost, tied, prior, logs, ties, position)
+        if largest <= QUADRATIC or steps == STEPS:
+            break
         move = np.linalg.solve(information, gradient)
         largest = float(np.abs(move).max(initial=0.0))
-        if step < STEPS or largest <= QUADRATIC:
-            logs = np.clip(logs + move / max(1.0, largest), -FAR, FAR)
-        if largest <= QUADRATIC:
-            break
+        logs = np.clip(logs + move / max(1.0, largest), -FAR, FAR)
+        steps += 1
     return Ties(
         log_strengths=logs[:items],
         log_tie=float(logs[items]) if ties else -np.inf,

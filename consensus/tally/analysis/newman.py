@@ -68,12 +68,12 @@ def solve(given: Wins, *, prior: float = 1.0, tolerance: float = STILL) -> Solut
         check_maximum(given)
     if given.items < (1 if prior else 2):
         return Solution(log_strengths=np.zeros(given.items), converged=True, sweeps=0, steps=0)
-    sweeps, logs, rested = 0, np.zeros(given.items), False
-    if given.items > FEW:
-        logs, sweeps, rested = _sweep(given, prior, tolerance)
-    steps = 0
-    if not rested:
-        logs, steps, rested = _newton(given, prior, tolerance, logs)
+    sweeps, steps, logs, rested = 0, 0, np.zeros(given.items), False
+    with np.errstate(all="ignore"):  # what runs out of digits is not converged
+        if given.items > FEW:
+            logs, sweeps, rested = _sweep(given, prior, tolerance)
+        if not rested:
+            logs, steps, rested = _newton(given, prior, tolerance, logs)
     if prior == 0.0:
         logs = logs - logs.mean()
     return Solution(log_strengths=logs, converged=rested, sweeps=sweeps, steps=steps)

@@ -87,7 +87,7 @@ def _ballots(classes: Classes, readings: Sequence[Reading], judging: Sequence[in
     """What the ballots say of each class, for each node of t and of s."""
     count = len(classes.items)
     own = {author: at for at, item in enumerate(classes.items) for author in item.authors}
-    found = [[0] * len(NODES) ** 2 for _ in range(count)]
+    found = [[0] * len(NODES) * len(NODES) for _ in range(count)]
     for reading in readings:
         if reading.comparisons:
             said = _said(reading.comparisons, own.get(reading.voter), count)
@@ -104,7 +104,7 @@ def _said(pairs: tuple[Comparison, ...], home: int | None, count: int) -> tuple[
 
     Remembered, since O5 counts the same ballots many times over.
     """
-    cells = range(len(NODES) ** 2)
+    cells = range(len(NODES) * len(NODES))
     said = [[0] * len(cells) for _ in range(count)]
     rest = [0] * len(cells)
     for item in pairs:

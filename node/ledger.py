@@ -47,6 +47,24 @@ WAY_OUT: Final = (
 )
 
 
+def standing(fact: Fact, book: Book, federation: Federation) -> bool:
+    """Whether `fact` counts under this federation file (L1).
+
+    Who is taken off the file takes its words, or the evidence against it, out of all ledgers: else
+    those that had them before would differ for good from those that can no longer take them. The
+    row stays in the chain.
+    """
+    match fact:
+        case EvidenceFact():
+            return federation.member(fact.member) is not None
+        case FeedbackFact():
+            verdict = book.verdict(fact.task)
+            own = verdict is not None and verdict.opener == fact.client
+            return own or federation.is_client(fact.client)
+        case _:
+            return True
+
+
 class Refused(Exception):  # noqa: N818  named for what happened
     """A fact does not enter this ledger: `code` for programs, the text for people."""
 
@@ -94,7 +112,8 @@ class Ledger:
         head = link(self.head, row.seq, row.id, row.proof)
         if (row.seq, row.id, row.head) != (self.size + 1, fact.id, head):
             raise StoreError(f"the ledger's chain breaks at row {row.seq}; {WAY_OUT}")
-        self.book.add(fact)
+        if standing(fact, self.book, self._federation):
+            self.book.add(fact)
         self._count(fact)
         self.size, self.head = row.seq, row.head
 

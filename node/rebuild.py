@@ -13,8 +13,9 @@ from consensus.verdict import Bundle, BundleError, VerdictError, verify
 from reputation import START, Book, Fact, FactError, FactKind, VerdictFact, link, parse
 
 from . import facts
-from .facts import BadProof, Decided
+from .facts import BadProof, Decided, Signed
 from .federation import Federation
+from .ledger import standing
 from .store.contract import Store
 from .store.records import FactRow
 from .wire import codec
@@ -82,7 +83,7 @@ class _Work:
 
     def __init__(self, store: Store, federation: Federation) -> None:
         self._store = store
-        self._network = federation.network
+        self._federation = federation
         self._heads = {START}
         self._seq = 0
         self._rows = 0
@@ -132,9 +133,10 @@ class _Work:
         if sound and row.seq == expected and row.head not in follows:
             self.blame(name, "head", "it does not follow from the row and the head before it")
         self._heads = {row.head, *(follows if row.head not in follows else ())}
-        if body is not None:
+        if body is not None and standing(body, self._stored, self._federation):
             self._stored.add(body)
-        if fact is not None:
+        # L1: what was signed counts by its signature alone.
+        if fact is not None and sound and standing(fact, self._proven, self._federation):
             self._proven.add(fact)
 
     async def unlearnt(self, task: bytes, me: bytes) -> None:
@@ -162,7 +164,7 @@ class _Work:
     async def _proof(self, row: FactRow, body: Fact | None, name: str) -> tuple[Fact | None, bool]:
         """The fact that is proven, None where nothing proves one, and whether the proof's bytes
         are sound."""
-        if not row.proof:
+        if not row.proof and not isinstance(body, Signed):
             task = body.task if isinstance(body, VerdictFact) else row.task
             found = await self._verdict(task)
             if found is None and await self._store.verdict(TaskId(task)) is None:
@@ -171,7 +173,7 @@ class _Work:
         said = "it proves nothing"
         for kind in (FactKind.ACCEPTANCE, FactKind.EVIDENCE, FactKind.FEEDBACK):
             try:
-                return facts.prove(kind, row.proof, self._network), True
+                return facts.prove(kind, row.proof, self._federation.network), True
             except BadProof as error:
                 if kind is (body.kind if body is not None else row.kind):
                     said = str(error)
@@ -214,7 +216,7 @@ class _Work:
 
     def _other_network(self, committee: Committee) -> str | None:
         """Members come and go, and their verdicts stay: only the network has to be ours."""
-        return None if committee.network == self._network else "it is of another network"
+        return None if committee.network == self._federation.network else "it is of another network"
 
 
 def verdict_name(task: bytes) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from consensus.envelope import TaskId
 from consensus.verdict import Bundle, BundleError, VerdictError, verify
 from reputation import FactKind, FeedbackFact, VerdictFact
-from reputation.digests import Summary
+from reputation.digests import DEPTH, Summary
 
 from . import facts
 from .errands import Errands
@@ -42,7 +42,9 @@ REST_MOST_MS: Final = 10_000
 TURNED_AWAY: Final = 4_096
 """Facts remembered as refused, so that they are not fetched again and again; past it the oldest
 go, which costs a fetch."""
-
+SUMMARIES: Final = 1 + 256 + 256**2
+"""Most questions of one comparison (T3): enough for 16 million facts, evenly spread. A member that
+answers with ever more parts is let go after as many; its next digest begins again."""
 
 PASSING: Final = frozenset({"no_verdict", "not_asked"})
 """Reasons that say nothing against a fact: its verdict may still come, and whoever gave it out of
@@ -137,15 +139,15 @@ class Sharing:
         if brimming := self._runner.intake.full():
             log.debug("no facts are fetched", reason=brimming)
             return
-        own, prefixes = self._ledger.book.shared(member), [b""]
+        own, prefixes, asked = self._ledger.book.shared(member), [b""], 0
         try:
-            while prefixes:
-                prefix = prefixes.pop()
+            while prefixes and asked < SUMMARIES:
+                prefix, asked = prefixes.pop(), asked + 1
                 theirs, ours = await peers.summarise(member, prefix), own.summary(prefix)
                 if theirs.digest == ours.digest:
                     continue
                 if theirs.parts:
-                    if len(prefix) < 2:
+                    if len(prefix) < DEPTH:
                         inside = ((bytes([at]), part) for at, part in enumerate(theirs.parts))
                         prefixes += [
                             prefix + byte
@@ -183,7 +185,7 @@ class Sharing:
                 return
             proven = facts.prove(kind, fact.proof, self._runner.federation.network)
             self._check_asked(proven.id, asked)
-            self.append(await self.enter(proven, fact.proof))
+            self.append(self._ledger.enter(proven, fact.proof))
         except BadProof as error:
             self._refuse(member, "bad_proof", str(error))
         except Refused as error:
@@ -199,10 +201,11 @@ class Sharing:
             self.changed()
 
     async def enter(self, fact: Signed, proof: bytes) -> list[FactRow]:
-        """The rows of a fact that `proof` proves. Raises `BadProof`, `Refused`.
+        """The rows of what a client hands in. Raises `BadProof`, `Refused`.
 
-        An answer that a client names has the one spelling that the task gives it (O1): another
-        one would be a word about no answer.
+        An answer that it names has the one spelling that the task gives it (O1): another one
+        would be a word about no answer. What members give each other is not held to that, since
+        those that pruned the verdict cannot tell: they would differ for good (L1).
         """
         if isinstance(fact, FeedbackFact) and fact.answer:
             past = await self._store.verdict(TaskId(fact.task))
@@ -232,10 +235,15 @@ class Sharing:
             raise BadProof(str(error)) from None
         except VerdictError as error:
             raise BadProof(f"the verdict is invalid: {error}") from None
+        noted = r.archive.knows(task)
+        pruned = await self._store.find_pruned(task.hex())
         known = await self._store.task(TaskId(task))
-        if task in r.live or self._ledger.book.verdict(task) is not None:
+        # Where it was taken up in the meantime it is live, or over with a row of its own.
+        if task in r.live or r.archive.knows(task) > noted:
             return
-        if known is None and await self._store.find_pruned(task.hex()) is not None:
+        if self._ledger.book.verdict(task) is not None:
+            return
+        if known is None and pruned is not None:
             # Pruned before there was a ledger: the fact is learnt, the verdict stays pruned.
             self.append(self._ledger.decided(bundle, ()))
             return

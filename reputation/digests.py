@@ -1,7 +1,7 @@
 """A set of ids by digest: equal sets are seen to be equal, and differences found in few steps.
 
 The ids stand in 256 parts by their first byte, each with a digest of its sorted ids, and those
-digests have one over them; a part that is too large to be listed has parts itself, by the second
+digests have one over them; a part that is too large to be listed has parts itself, by the next
 byte. The order of arrival enters nowhere (L1).
 """
 
@@ -12,8 +12,11 @@ from typing import Final
 LEAF: Final = 256
 """Most ids that a summary lists; more are told by the digests of their parts."""
 
-DEPTH: Final = 2
-"""Longest prefix, in bytes, that is summarised: 16 million ids, evenly spread."""
+DEPTH: Final = 8
+"""Longest prefix, in bytes, that is summarised. Two tell millions of evenly spread ids apart; but
+a client can grind its statements' ids until more of them than a summary lists stand in front of
+one that is known beforehand, such as that of the evidence against it. Eight bytes take 2^64
+tries for each of those (L1)."""
 
 _TAG: Final = b"quorate/set"
 

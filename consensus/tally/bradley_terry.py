@@ -69,6 +69,26 @@ def standard_errors(
     return errors(information, strengths, alone if groups is None else groups)
 
 
+def covariance(wins: Matrix, prior: float, strengths: Sequence[float]) -> list[list[float]]:
+    """The covariance of the log-strengths at the mode, in square nats: the inverse of the
+    observed information, prior included, by Gauss and Jordan (no pivot is looked for: `_solve`).
+    """
+    _, rows = _derivatives(wins, prior, strengths)
+    count = len(rows)
+    for at in range(count):
+        rows[at] += [1.0 if at == to else 0.0 for to in range(count)]
+    for column in range(count):
+        pivot = rows[column][column]
+        rows[column] = [value / pivot for value in rows[column]]
+        for at in range(count):
+            factor = rows[at][column]
+            if at != column and factor != 0.0:
+                rows[at] = [
+                    value - factor * own for value, own in zip(rows[at], rows[column], strict=True)
+                ]
+    return [row[count:] for row in rows]
+
+
 def _derivatives(
     wins: Matrix, prior: float, strengths: Sequence[float]
 ) -> tuple[list[float], list[list[float]]]:

@@ -36,7 +36,10 @@ class Contest:
 def contests(
     readings: Iterable[Reading], classes: Classes, judging: Sequence[int], policy: Policy
 ) -> tuple[Contest, ...]:
-    """All that was said, weighted by `judging` (bp), by judge and by places, ascending.
+    """All that is heard, weighted by `judging` (bp), by judge and by places, ascending.
+
+    What is heard are the pairs that the readings still hold, each with its scale: a ballot's
+    other pairs were masked (R9b), or left out against bad voters (O5a).
 
     A preference of confidence c is a win of c and a tie of 1 - c: a preference without any
     confidence says what a tie says. Where the policy has `ties = half` a tie is half a win and half
@@ -46,8 +49,15 @@ def contests(
     over_candidates = policy.strengths_over == "candidates"
     found: dict[tuple[int, int, int], list[tuple[float, float, float]]] = {}
     for reading in readings:
-        weight = judging[reading.voter] / ONE_BP
+        heard = {
+            (min(item.first, item.second), max(item.first, item.second)): item.scale
+            for item in (reading.pairs if over_candidates else reading.comparisons)
+        }
         for low, high, said in _said(reading.ballot, classes, over_candidates):
+            scale = heard.get((min(low, high), max(low, high)))
+            if scale is None:
+                continue
+            weight = judging[reading.voter] * scale / (ONE_BP * ONE_BP)
             won, tied, lost = (weight * part for part in said)
             if policy.ties == "half":
                 won, tied, lost = won + 0.5 * tied, 0.0, lost + 0.5 * tied

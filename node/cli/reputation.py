@@ -55,7 +55,7 @@ def show(
 
     config = node_config.load(directory)
     federation = federation_file.load(config.federation)
-    book = asyncio.run(_book(config))
+    book = asyncio.run(_book(config, federation))
     about = [bytes(federation.find(member).key)] if member else book.members()
     domains = book.domains() if domain is None else [domain]
     at_ms = book.latest_ms()
@@ -152,22 +152,25 @@ def _show_alone(found: "Rebuilt") -> None:
         note(f"  and {count - ALONE_SHOWN} more, which --json lists")
 
 
-async def _book(config: "Config") -> "Book":
+async def _book(config: "Config", federation: "Federation") -> "Book":
     from reputation import Book, FactError, parse
 
+    from ..ledger import standing
     from ..store.sqlite import SqliteStore
 
     book = Book()
     async with await SqliteStore.read(config.store) as store:
         for row in await store.facts():
             try:
-                book.add(parse(row.body))
+                fact = parse(row.body)
             except FactError as error:
                 raise CliError(
                     f"row {row.seq} of the ledger is damaged: {error}; see `quorate reputation "
                     f"rebuild {config.directory}`",
                     NEGATIVE,
                 ) from None
+            if standing(fact, book, federation):
+                book.add(fact)
     return book
 
 

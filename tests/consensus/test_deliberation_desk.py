@@ -2,6 +2,7 @@
 
 import pytest
 
+from consensus.agreement.instance import value_id
 from consensus.bodies import (
     COUNT_CAP,
     MAX_REASON,
@@ -18,7 +19,7 @@ from consensus.bodies import (
 )
 from consensus.deliberation.effects import Draft, Drafted, Judge, Judged
 from consensus.deliberation.requests import Judgment, LetteredMark, LetteredPair
-from consensus.envelope import Kind, Stage
+from consensus.envelope import Kind, Stage, tagged_hash
 from consensus.policy import Policy
 from consensus.ports import Message
 from tests.harness.tables import Seat, Table, decide
@@ -234,6 +235,30 @@ def test_model_never_judges_its_own_members_proposal() -> None:
     assert [item.letter for item in shown.candidates] == ["A", "B", "C"]
     assert shown.own is not None
     assert shown.own.answer == "a"
+
+
+def test_the_design_is_the_policys_and_its_order_the_agreed_slates() -> None:
+    policy = Policy(pairs="swiss", pair_budget=5, prior=700)
+    seat = judging("b", "c", "b", policy=policy)
+    shown = request(seat).request
+    design = shown.design
+    assert (design.pairs, design.budget, design.prior, design.most) == ("swiss", 5, 700, 0)
+    answers = [item.proposal.answer for item in shown.candidates]
+    assert [[answers[at] for at in range(3) if design.alike[at] == name] for name in range(3)] in (
+        [["b", "b"], ["c"], []],
+        [["b", "b"], [], ["c"]],
+        [["c"], ["b", "b"], []],
+    )
+    task = seat.task
+    seed = value_id(task.round.points[Stage.SLATE].value)
+    ids = [task.desk._letters[item.letter] for item in shown.candidates]
+    ranks = [tagged_hash("pair-design", seed, task.me, id_) for id_ in ids]
+    assert [ranks[at] for at in design.order] == sorted(ranks)
+
+
+def test_by_default_every_pair_is_asked_for() -> None:
+    shown = request(judging("b", "c", "b")).request
+    assert list(shown.design.ask(3, [])) == [(0, 1), (0, 2), (1, 2)]
 
 
 def test_ballot_lists_the_own_proposal_as_held() -> None:

@@ -10,17 +10,19 @@ import pytest
 from consensus.bodies import Acceptance
 from consensus.deliberation.points import PointValue
 from consensus.envelope import Envelope, Kind, Stage
+from consensus.ports import Message
 from consensus.verdict import Bundle
 from node import facts, federation_file, identity
 from node.cli import exits
 from node.entropy import SystemEntropy
 from node.federation import Client
 from node.ledger import STATEMENTS
+from node.store.records import Pruned
 from node.wire.control import ControlError
-from reputation import Book, EvidenceFact, FactKind, FeedbackFact
+from reputation import Book, EvidenceFact, FactKind, FeedbackFact, link
 from tests.harness.cast import ctx, signed
 from tests.harness.command import Command, Ran, command
-from tests.harness.daemons import Grove, Node
+from tests.harness.daemons import Grove, Node, Turned
 from tests.harness.meshes import PATIENCE_S
 
 NAMES = ("alice", "bob", "carol", "dave", "mallory")
@@ -144,6 +146,37 @@ async def test_a_clients_word_moves_scores_in_every_node_and_views_follow(tmp_pa
             assert tally["scores"][right] == max(tally["scores"])
 
 
+async def test_who_is_taken_off_the_file_takes_its_words_out_of_every_ledger(
+    tmp_path: Path, quorate: Command
+) -> None:
+    names = NAMES[:4]
+    async with Grove(tmp_path, *NAMES, models=MODELS) as grove:
+        client = identity.create(tmp_path / "client", SystemEntropy())
+        before = grove.federation
+        grove.federation = before.with_client(Client(name="desk", key=client.public))
+        federation_file.save(grove.federation_path, grove.federation)
+        await grove.start(*names)
+        await grove.linked()
+        opened = await grove.decide(*names)
+        digest = book(grove.nodes["alice"]).digest
+        fact = FeedbackFact(task=opened.id, client=client.public, right=False, answer="b", at_ms=1)
+        await grove.nodes["alice"].feedback(facts.sign_feedback(fact, client.signing))
+        await alike(grove, *names)
+        assert book(grove.nodes["bob"]).digest != digest
+        for name in names:
+            await grove.stop(name)
+        grove.federation = before
+        federation_file.save(grove.federation_path, before)
+        await grove.start(*names)
+        await grove.linked()
+        assert {book(grove.nodes[name]).digest for name in names} == {digest}
+        await grove.stop("alice")
+    for what in (("rebuild",), ("show",)):
+        found = await asyncio.to_thread(quorate, "reputation", *what, tmp_path / "alice", "--json")
+        assert found.code == exits.OK
+        assert found.data["digest"] == digest.hex()
+
+
 async def test_ledgers_that_differ_agree_and_a_policy_may_weigh_all_alike(tmp_path: Path) -> None:
     names = NAMES[:4]
     async with Grove(tmp_path, *names, models=MODELS) as grove:
@@ -190,6 +223,68 @@ async def test_words_that_do_not_count_are_refused_with_a_reason(tmp_path: Path)
             assert (await alice.feedback(statement(grove, "alice", opened.id, at_ms=at_ms)))["new"]
         with pytest.raises(ControlError, match="16 statements of this client"):
             await alice.feedback(statement(grove, "alice", opened.id, at_ms=99))
+
+
+async def test_a_task_that_comes_in_while_its_verdict_is_fetched_is_stored_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = NAMES[:4]
+    async with Grove(tmp_path, *names, models=MODELS) as grove:
+        await grove.start("bob", "carol", "dave")
+        await grove.linked()
+        opened = await grove.decide(*names[1:], "alice", by="bob")
+        data = await grove.nodes["bob"].verdict(opened.id.hex())
+        fact = book(grove.nodes["bob"]).verdict(opened.id)
+        assert fact is not None
+        for name in names[1:]:
+            await grove.stop(name)
+        await grove.start("alice")
+        alice = grove.nodes["alice"]
+        admitted = alice.runner.gate.admit(opened)
+        assert isinstance(admitted, Message)
+        looked = alice._store.find_pruned
+
+        async def late(prefix: str) -> Pruned | None:
+            alice.runner.entrance.offered(admitted, grove.key("bob"))
+            return await looked(prefix)
+
+        monkeypatch.setattr(alice._store, "find_pruned", late)
+        await alice.runner.sharing._take_verdict(data, frozenset({fact.id}))
+        await alice.settled()
+        assert alice.runner.failure is None
+        assert opened.id in alice.runner.live
+
+
+async def test_an_expired_task_is_not_followed_when_its_verdict_came_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, clock = NAMES[:4], Turned()
+    async with Grove(tmp_path, *names, models=MODELS) as grove:
+        await grove.start("bob", "carol", "dave")
+        await grove.linked()
+        opened = await grove.decide(*names[1:], "alice", by="bob")
+        data = await grove.nodes["bob"].verdict(opened.id.hex())
+        fact = book(grove.nodes["bob"]).verdict(opened.id)
+        assert fact is not None
+        for name in names[1:]:
+            await grove.stop(name)
+        clock.ahead_ms = 86_400_000
+        await grove.start("alice", clock=clock)
+        alice = grove.nodes["alice"]
+        admitted = alice.runner.gate.admit(opened)
+        assert isinstance(admitted, Message)
+        looked = alice._store.find_pruned
+
+        async def late(prefix: str) -> Pruned | None:
+            monkeypatch.setattr(alice._store, "find_pruned", looked)
+            await alice.runner.sharing._take_verdict(data, frozenset({fact.id}))
+            return None  # as of when it was asked for
+
+        monkeypatch.setattr(alice._store, "find_pruned", late)
+        await alice.runner.entrance._follow_late(admitted, grove.key("bob"))
+        await alice.settled()
+        assert opened.id not in alice.runner.live
+        assert alice.runner.failure is None
 
 
 async def test_what_a_kill_came_between_is_made_up_for_at_the_start(tmp_path: Path) -> None:
@@ -264,6 +359,38 @@ async def test_a_tampered_row_is_named_with_its_field(tmp_path: Path, quorate: C
             plain = await asyncio.to_thread(quorate, *rebuild)
             assert f"damaged: {table} row" in plain.out
             assert f"field {field}" in plain.out
+
+
+async def test_a_row_that_nothing_proves_is_named_though_the_chain_holds(
+    tmp_path: Path, quorate: Command
+) -> None:
+    names, rebuild = NAMES[:4], ("reputation", "rebuild", tmp_path / "alice", "--json")
+    async with Grove(tmp_path, *names, models=MODELS) as grove:
+        await grove.start(*names)
+        await grove.linked()
+        opened = await grove.decide(*names, by="alice")
+        alice = grove.nodes["alice"]
+        await grove.stop("alice")
+    path = alice.config.store
+    whole, digest = path.read_bytes(), book(alice).digest.hex()
+    for fact in (
+        EvidenceFact(member=grove.key("bob")),
+        FeedbackFact(task=opened.id, client=grove.key("alice"), right=True, answer="", at_ms=1),
+    ):
+        path.write_bytes(whole)
+        with sqlite3.connect(path) as raw:
+            ((seq, head),) = raw.execute("SELECT max(seq) + 1, head FROM facts")
+            task = getattr(fact, "task", b"")
+            row = (seq, fact.id, fact.kind, task, fact.body, b"", link(head, seq, fact.id, b""))
+            raw.execute("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            raw.commit()
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        raw.close()
+        found = await asyncio.to_thread(quorate, *rebuild)
+        assert found.code == exits.NEGATIVE
+        (damage,) = found.data["damage"]
+        assert (damage["row"], damage["field"]) == ("facts row 2", "proof")
+        assert found.data["digest"] == digest  # what follows from the proofs
 
 
 async def test_scores_are_shown_with_the_facts_that_make_them(

@@ -9,7 +9,7 @@ from consensus.verdict import encode_evidence
 from node import facts
 from node.wire.frames import Frame
 from node.wire.ledger import ProvenFact
-from reputation import AcceptanceFact, EvidenceFact, FactKind, FeedbackFact
+from reputation import LEAF, AcceptanceFact, EvidenceFact, FactKind, FeedbackFact
 from tests.harness.cast import ctx, key, signed
 from tests.harness.daemons import Grove
 from tests.harness.meshes import PATIENCE_S
@@ -103,3 +103,24 @@ async def test_forged_facts_are_refused_with_their_codes(tmp_path: Path) -> None
         rogue.heard.facts[own] = ProvenFact(kind=int(FactKind.EVIDENCE), proof=evidence)
         rogue.send(grove.key("alice"), Frame(ledger=rogue.heard.ids.digest))
         await alice.until(lambda: alice.runner.ledger.book.excluded(grove.key("bob")))
+
+
+async def test_evidence_is_found_behind_ids_that_were_ground_to_hide_it(tmp_path: Path) -> None:
+    async with Grove(tmp_path, *NAMES, rogues=["mallory"]) as grove:
+        await grove.start("alice")
+        rogue = await grove.rogue()
+        alice = grove.nodes["alice"]
+        own = EvidenceFact(member=rogue.public).id
+        at = ctx(alice._spec(grove.ask(*NAMES)).committee)
+        pair = [
+            signed(key("mallory"), Kind.ACCEPTANCE, at, Acceptance(refusal=said))
+            for said in ("", "no")
+        ]
+        # A client knows the id of the evidence against it, and can grind its statements' ids.
+        for number in range(LEAF + 1):
+            rogue.heard.ids.add(own[:2] + number.to_bytes(4, "big") + bytes(26))
+        rogue.heard.ids.add(own)
+        proof = encode_evidence(*pair)
+        rogue.heard.facts[own] = ProvenFact(kind=int(FactKind.EVIDENCE), proof=proof)
+        rogue.send(grove.key("alice"), Frame(ledger=rogue.heard.ids.digest))
+        await alice.until(lambda: alice.runner.ledger.book.excluded(rogue.public))

@@ -86,6 +86,28 @@ async def test_facts_outlive_pruned_verdicts_and_a_rebuild_says_which_it_checked
     assert "and the store does not say that it was pruned" in gone.out
 
 
+async def test_ledgers_stay_alike_whoever_pruned_the_verdict_that_a_word_is_about(
+    tmp_path: Path,
+) -> None:
+    clock = Turned()
+    async with Grove(tmp_path, *NAMES, models=MODELS) as grove:
+        await grove.start(*NAMES, clock=clock)
+        await grove.linked()
+        opened = await grove.decide(*NAMES, by="dave")
+        alice = grove.nodes["alice"]
+        clock.ahead_ms = DAY_MS
+        assert (await alice.house.sweep(0, 0)).verdicts == 1
+        word = FeedbackFact(
+            task=opened.id, client=grove.key("dave"), right=False, answer="no option", at_ms=1
+        )
+        # Who has pruned the verdict cannot tell how its answers are spelled.
+        await alice.feedback(facts.sign_feedback(word, grove.people["dave"].signing))
+        async with asyncio.timeout(PATIENCE_S):
+            for node in grove.nodes.values():
+                while word.id not in book(node):
+                    await node.until_news()
+
+
 async def test_a_fact_of_a_task_pruned_before_there_was_a_ledger_is_learnt_without_its_verdict(
     tmp_path: Path,
 ) -> None:

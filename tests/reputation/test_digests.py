@@ -47,12 +47,13 @@ def test_few_ids_are_listed_and_more_are_told_by_their_parts(prefix: bytes) -> N
 
 
 def test_at_the_longest_prefix_as_many_are_listed_as_fit() -> None:
-    many = of(*spread(LEAF + 1, b"ab")).summary(b"ab")
+    prefix = bytes(DEPTH)
+    many = of(*spread(LEAF + 1, prefix)).summary(prefix)
     assert (len(many.ids), many.parts, many.count) == (LEAF, (), LEAF + 1)
 
 
 def test_a_longer_prefix_is_refused() -> None:
-    with pytest.raises(ValueError, match="at most 2 bytes"):
+    with pytest.raises(ValueError, match=f"at most {DEPTH} bytes"):
         IdSet().summary(bytes(DEPTH + 1))
 
 
@@ -73,3 +74,17 @@ def test_a_difference_is_found_in_three_questions(gone: int) -> None:
         assert len(differing) == 1
         prefix += bytes(differing)
     assert set(there.ids) - set(here.ids) == {items[gone]}
+
+
+def test_an_id_is_found_behind_many_that_were_ground_to_stand_before_it() -> None:
+    ground = spread(LEAF + 1, b"abc")
+    theirs, mine = of(*ground, b"abd" + bytes(29)), of(*ground)
+    prefix = b""
+    while (there := theirs.summary(prefix)).parts:
+        (at,) = [
+            at
+            for at, digest in enumerate(there.parts)
+            if digest != mine.summary(prefix + bytes([at])).digest
+        ]
+        prefix += bytes([at])
+    assert set(there.ids) == {b"abd" + bytes(29)}

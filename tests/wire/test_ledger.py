@@ -10,7 +10,7 @@ from node.wire.frames import Frame, FrameError, Packet, decode, encode
 from node.wire.ledger import FACT_IDS, REQUEST_MAX, SUMMARY_MAX, ProvenFact
 from node.wire.limits import Limits
 from node.wire.outbox import Outbox
-from reputation import LEAF, IdSet, Summary
+from reputation import DEPTH, LEAF, IdSet, Summary
 
 
 def ids(count: int) -> tuple[bytes, ...]:
@@ -33,7 +33,7 @@ def test_a_summary_is_read_as_it_was_written(count: int) -> None:
 
 
 def test_requests_and_facts_are_read_as_they_were_written() -> None:
-    for prefix in (b"", b"a", b"ab"):
+    for prefix in (b"", b"a", bytes(DEPTH)):
         data = ledger.summary_request_to_bytes(prefix)
         assert ledger.summary_request_from_bytes(data) == prefix
     data = ledger.facts_request_to_bytes(ids(FACT_IDS))
@@ -50,7 +50,9 @@ FULL = ledger.fact_to_bytes(ProvenFact(kind=1, proof=b"x"))
 @pytest.mark.parametrize(
     "read",
     [
-        lambda: ledger.summary_request_from_bytes(ledger.summary_request_to_bytes(b"abc")),
+        lambda: ledger.summary_request_from_bytes(
+            ledger.summary_request_to_bytes(bytes(DEPTH + 1))
+        ),
         lambda: ledger.summary_request_from_bytes(bytes(REQUEST_MAX + 1)),
         lambda: ledger.summary_request_from_bytes(b"\xff"),
         lambda: ledger.facts_request_from_bytes(

@@ -62,14 +62,23 @@ class Reply:
 
 
 class CallError(Exception):
-    """No reply. `cause` is for this node's log."""
+    """No reply. `cause` is for this node's log; `free` says that it was surely not billed."""
 
-    def __init__(self, failure: Failure, served: Served, cause: str, status: int = 0) -> None:
+    def __init__(
+        self,
+        failure: Failure,
+        served: Served,
+        cause: str,
+        *,
+        status: int = 0,
+        free: bool = False,
+    ) -> None:
         super().__init__(cause)
         self.failure = failure
         self.served = served
         self.cause = cause
         self.status = status
+        self.free = free
 
 
 class Provider:
@@ -117,6 +126,8 @@ class Provider:
             max_fallbacks=len(groups),
             fallbacks=[{groups[0]: groups[1:]}] if groups[1:] else [],
             timeout=options.timeout_s,
+            # Without it `rpm` and `tpm` only steer the choice among deployments of one group.
+            optional_pre_call_checks=["enforce_model_rate_limits"],
             set_verbose=False,
         )
         secrets = [
@@ -177,6 +188,7 @@ class Provider:
         assert held is not None
         # Until it is known what the call cost, it cost all that was reserved.
         tokens, micros = held.tokens, held.micros
+        began = monotonic_ms(self._clock)
         try:
             reply = await self._call(messages, single=single, until_ms=until_ms)
             tokens, micros = reply.tokens_in + reply.tokens_out, reply.micros
@@ -185,10 +197,17 @@ class Provider:
                 micros = reply.served.micros(tokens_in, reply.served.max_tokens)
             return reply
         except CallError as error:
-            if error.failure not in _MAYBE_BILLED:
+            if error.free:
                 tokens = micros = 0
             raise
         finally:
+            # The Router does not tell how earlier tries ended. One that timed out took this long.
+            slow = int((monotonic_ms(self._clock) - began) / (self._options.timeout_s * 1_000))
+            if slow and tokens < held.tokens:
+                each = max(item.max_tokens for item in self.served) + tokens_in
+                dear = max(item.micros(tokens_in, item.max_tokens) for item in self.served)
+                tokens = min(held.tokens, tokens + slow * each)
+                micros = max(micros, min(held.micros, micros + slow * dear))
             await self.purse.settle(held, tokens=tokens, micros=micros)
 
     async def _call(
@@ -266,7 +285,11 @@ class Provider:
         text = str(error).partition("\n")[0]
         for secret in self._secrets:  # some providers quote the key that they refuse
             text = text.replace(secret, "(the key)")
-        return CallError(failure, served, f"{type(error).__name__}: {text[:400]}", status)
+        free = failure not in _MAYBE_BILLED
+        if failure is Failure.UNREACHABLE:  # a connection that broke off may have been asked first
+            free = _never_connected(error)
+        cause = f"{type(error).__name__}: {text[:400]}"
+        return CallError(failure, served, cause, status=status, free=free)
 
 
 _MAYBE_BILLED = frozenset({Failure.TIMEOUT, Failure.UNPARSEABLE, Failure.FAILED})
@@ -291,6 +314,7 @@ _CONNECTIONS = (
     "ClientConnectorError",
     "ServerDisconnectedError",
 )
+_UNMADE = frozenset({"ConnectError", "ClientConnectorError", "ConnectionRefusedError"})
 _LOST = ("Connection error", "Server disconnected", "Cannot connect", "Connection refused",
          "Connection reset", "All connection attempts failed")  # fmt: skip
 
@@ -315,6 +339,11 @@ def classified(error: BaseException) -> tuple[Failure, int]:
     if status >= 400:
         return Failure.REQUEST, status
     return Failure.FAILED, 0
+
+
+def _never_connected(error: BaseException) -> bool:
+    """Whether there was no connection at all, so that nothing was asked."""
+    return any(kind.__name__ in _UNMADE for link in _chain(error) for kind in type(link).__mro__)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -7,7 +7,7 @@ is guessed, clipped or filled in: a reply that does not say it has not said it.
 """
 
 import json
-import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -15,10 +15,18 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
-from consensus.bodies import MAX_CITATIONS, MAX_CRITIQUE, MAX_LABEL, AnswerSpec, Preference
+from consensus.bodies import (
+    MAX_CITATIONS,
+    MAX_CRITIQUE,
+    MAX_LABEL,
+    AnswerKind,
+    AnswerSpec,
+    Preference,
+)
 from consensus.deliberation.requests import LetteredMark, LetteredPair
 from consensus.policy import ONE
 from consensus.tally.answers import normalise
+from consensus.tally.structured import NotJson, canonical_json, spelled
 
 VERDICT_MAX = 131_072
 """Most characters of a verdict: 64 critiques of 1,000 characters, with room."""
@@ -29,7 +37,7 @@ NUMBER_CHARS = 40
 BELIEF_SLACK = 1
 """How far from 100 the shares of a belief may sum, for roundings; then they are scaled."""
 
-_FENCE = re.compile(r"^```verdict[ \t]*\n(.*?)\n```[ \t]*$", re.MULTILINE | re.DOTALL)
+_OPEN, _CLOSE = "```verdict", "```"
 _Shape = TypeVar("_Shape", bound=msgspec.Struct)
 _WORDS = {
     "first": Preference.FIRST,
@@ -61,6 +69,10 @@ class _Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     evidence: Annotated[tuple[str, ...], msgspec.Meta(max_length=MAX_CITATIONS)] = ()
 
 
+class _JsonDraft(_Draft, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    answer: Any  # whatever JSON value; `structured.spelled` takes it from there
+
+
 class _Mark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     endorsement: Fraction
     evidence: Fraction
@@ -88,16 +100,19 @@ class _Single(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 def read_draft(reply: str, spec: AnswerSpec, answer_chars: int) -> DraftVerdict:
     """The draft that ends `reply`. Raises `ReplyError`."""
-    said = _read(reply, _Draft)
     options = spec.options
-    if options or str(spec.kind) == "number":
-        answer, fault = normalise(spec, said.answer)
-        if answer is None:
-            raise ReplyError(f"`answer` {said.answer[:60]!r} {fault}")
-    else:
+    said: _Draft
+    if spec.kind is AnswerKind.JSON:
+        said = _read(reply, _JsonDraft)
+        answer = _json_answer(spec, said.answer)
+    elif spec.kind is AnswerKind.TEXT:
+        said = _read(reply, _Draft)
         answer = said.answer.strip()
         if not answer or len(answer) > answer_chars:
             raise ReplyError(f"`answer` has {len(answer)} characters, not 1 to {answer_chars}")
+    else:
+        said = _read(reply, _Draft)
+        answer = _typed_answer(spec, said.answer)
     if said.belief and len(said.belief) != len(options):
         raise ReplyError(f"`belief` has {len(said.belief)} entries for {len(options)} options")
     if options and not said.belief:
@@ -112,6 +127,29 @@ def read_draft(reply: str, spec: AnswerSpec, answer_chars: int) -> DraftVerdict:
         rationale=said.rationale,
         evidence=said.evidence,
     )
+
+
+def _typed_answer(spec: AnswerSpec, said: str) -> str:
+    answer, fault = normalise(spec, said)
+    if answer is None:
+        raise ReplyError(f"`answer` {said[:60]!r} {fault}")
+    return answer
+
+
+def _json_answer(spec: AnswerSpec, said: Any) -> str:
+    """The value itself; one that was put into a string by mistake is not taken out of it."""
+    try:
+        written = spelled(said)
+    except NotJson as fault:
+        raise ReplyError(f"`answer` {fault}") from None
+    if isinstance(said, str):
+        try:
+            canonical_json(said)
+        except NotJson:
+            pass
+        else:
+            raise ReplyError("`answer` is JSON in a string: write the value itself, unquoted")
+    return _typed_answer(spec, written)
 
 
 def read_pairwise(
@@ -171,18 +209,12 @@ def merged(marks: Sequence[Sequence[LetteredMark]], letters: Sequence[str]) -> l
 
 
 def _read(reply: str, shape: type[_Shape]) -> _Shape:
-    text = reply.replace("\r\n", "\n").rstrip()
-    fences = list(_FENCE.finditer(text))
-    if not fences:
-        raise ReplyError("there is no verdict: end with a fence that opens with ```verdict")
-    last = fences[-1]
-    if last.end() != len(text):
-        raise ReplyError("there is text after the verdict: it must be the end of the reply")
-    if len(last[1]) > VERDICT_MAX:
-        raise ReplyError(f"the verdict has {len(last[1])} characters, over {VERDICT_MAX}")
+    verdict = _last_fence(reply)
+    if len(verdict) > VERDICT_MAX:
+        raise ReplyError(f"the verdict has {len(verdict)} characters, over {VERDICT_MAX}")
     try:
         plain = json.loads(
-            last[1],
+            verdict,
             object_pairs_hook=_object,
             parse_float=_number,
             parse_int=_number,
@@ -201,11 +233,31 @@ def _read(reply: str, shape: type[_Shape]) -> _Shape:
         raise ReplyError(f"the verdict does not fit: {error}") from None
 
 
+def _last_fence(reply: str) -> str:
+    """What stands in the fence that ends `reply`.
+
+    In one pass: whoever can make a model open many fences must not stop this node (T3).
+    """
+    opened, last = -1, (-1, -1)
+    lines = reply.replace("\r\n", "\n").rstrip().split("\n")
+    for at, line in enumerate(lines):
+        mark = line.rstrip(" \t")
+        if opened < 0 and mark == _OPEN:
+            opened = at
+        elif opened >= 0 and mark == _CLOSE:
+            opened, last = -1, (opened, at)
+    if last[1] < 0:
+        raise ReplyError("there is no verdict: end with a fence that opens with ```verdict")
+    if last[1] != len(lines) - 1:
+        raise ReplyError("there is text after the verdict: it must be the end of the reply")
+    return "\n".join(lines[last[0] + 1 : last[1]])
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        names = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in names.items() if count > 1)
         raise ReplyError(f"the key {twice[:40]!r} comes twice")
     return found
 

@@ -7,8 +7,10 @@ from consensus.bodies import (
     MAX_REASON,
     MAX_REPORT_IDS,
     Ballot,
+    Bundle,
     Commit,
     Opening,
+    Packet,
     Preference,
     Proposal,
     Report,
@@ -216,6 +218,33 @@ def test_member_that_abstained_hands_no_packet_in() -> None:
     seat.exchange(1, 2, 3)
     answers = [item.proposal.answer for item in request(seat).request.candidates]
     assert answers == ["b"] * 3
+
+
+def test_what_others_hand_to_the_wrong_member_is_not_held() -> None:
+    """T3: else each member could fill everybody's memory, one packet a path and one bundle."""
+    seat = drafting()
+    table, me = seat.table, seat.task.me
+    seat.draft("a")
+    commits = [table.commit(who, "b") for who in (1, 2, 3)]
+    box = bytes(40)
+    handed = [
+        table.passing(who, body)
+        for who in (1, 2, 3)
+        for body in (Packet(path=0, box=box), Packet(path=1, box=box), Bundle(boxes=(box,)))
+    ]
+    early, late = handed[:3], handed[3:]
+    mine = seat.sent(Kind.COMMIT)
+    seat.receive(*early)  # no path is drawn yet: whom it is for nobody can tell
+    assert all(seat.task.holds(message.id) for message in early)
+    seat.receive(*decide(table, Stage.SLATE, [*mine, *commits]), *commits)
+    seat.receive(*late)
+    ways = seat.task.exchange.paths(seat.task.round)
+    for message in handed:
+        if isinstance(message.body, Packet):
+            due = ways[message.body.path].entry == me
+        else:
+            due = any((path.entry, path.exit) == (message.signer, me) for path in ways)
+        assert seat.task.holds(message.id) == due
 
 
 # -- judge and seal -----------------------------------------------------------------------

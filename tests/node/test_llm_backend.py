@@ -20,6 +20,7 @@ from node.models import registry
 from node.models.base import Failure, ModelError, ModelSetupError, public_name
 from node.models.guard import Guarded
 from tests.harness.llm_server import SHAPES, LlmServer
+from tests.harness.loglines import captured
 from tests.harness.requests import TEXT, case, draft_request, judge_request, labels
 
 AB = case(labels("a", "b"))
@@ -181,6 +182,18 @@ async def test_judging_pair_by_pair_or_in_both_orders_comes_to_the_same_word(
     assert found.get(("B", "A")) is (Preference.SECOND if both else None)
     assert len(found) == (6 if both else 3)
     assert [mark.endorsement for mark in judgment.marks] == [80, -60, 80]
+
+
+async def test_a_call_that_fails_among_others_of_a_judgment_is_named(
+    server: LlmServer, tmp_path: Path
+) -> None:
+    deployment = server.deployment("openai", "first500", "parts")
+    with captured() as lines:
+        async with model(tmp_path, deployment, judge="pairwise") as toy:
+            judgment = await toy.judge(JUDGE)
+    assert len(judgment.pairs) == 2
+    (line,) = [line for line in lines if line["event"] == "a part of a judgment failed"]
+    assert line["cause"].startswith("openai toy-1: InternalServerError")
 
 
 async def test_no_more_calls_run_at_a_time_than_the_option_says(tmp_path: Path) -> None:

@@ -22,12 +22,15 @@ from consensus.deliberation.requests import (
 )
 
 from ...clock import Clock, SystemClock, monotonic_ms
+from ...log import get_logger
 from ..base import Description, Failure, ModelError
 from .options import NAME, Options, read
 from .prompts import ANSWER_CHARS, Prompt, Prompts, asked_pairs
 from .provider import CallError, Provider
 from .reply import ReplyError, merged, read_batch, read_draft, read_pairwise
 from .spending import Purse
+
+log = get_logger("model")
 
 DEADLINE_SHARE = 0.9
 """The part of a deadline after which a call is given up here, where provider and model can
@@ -117,8 +120,17 @@ class LanguageModel:
                 work.append(self._batch(request, letters[::-1], turned, bill))
         found = await _all(work)
         judged = [item for item in found if not isinstance(item, ModelError)]
+        failed = [item for item in found if isinstance(item, ModelError)]
         if not judged:
-            raise next(item for item in found if isinstance(item, ModelError))
+            raise failed[0]
+        for error in failed:  # the ballot goes out without it, and nobody else would tell
+            log.warning(
+                "a part of a judgment failed",
+                task=request.task,
+                round=request.round,
+                model=error.model,
+                cause=error.cause,
+            )
         return Judgment(
             pairs=tuple(pair for compared, _ in judged for pair in compared),
             marks=tuple(merged([marks for _, marks in judged], letters)),

@@ -235,11 +235,14 @@ class Sharing:
             raise BadProof(str(error)) from None
         except VerdictError as error:
             raise BadProof(f"the verdict is invalid: {error}") from None
+        noted = r.archive.knows(task)
         known = await self._store.task(TaskId(task))
         gone = await self._store.find_pruned(task.hex()) if known is None else None
-        # From here to the end nothing waits: the task can have come in by itself meanwhile, and
-        # then has a row of its own, with the secret of what this node signs for it (A13).
-        if task in r.live or self._ledger.book.verdict(task) is not None:
+        # From here to the end nothing waits. A task that has come in by itself meanwhile is live,
+        # or over, and has a row of its own with the secret of what this node signed (A13).
+        if task in r.live or r.archive.knows(task) > noted:
+            return
+        if self._ledger.book.verdict(task) is not None:
             return
         if gone is not None:
             # Pruned before there was a ledger: the fact is learnt, the verdict stays pruned.

@@ -121,8 +121,9 @@ class Exchange:
             if path.entry == task.me and self._owes(Kind.BUNDLE):
                 there = state.passing(Kind.PACKET, view)
                 authors = task.desk.authors(state)
-                awaited = authors & (task.up | {task.me})  # R0
-                if awaited <= there.keys() or (Stage.EXCHANGE, "entry") in state.expired:
+                # Not only of those whose link is up: one that has just come back and has a
+                # single link yet would pass on that member's packet and lose all others' (R3).
+                if authors <= there.keys() or (Stage.EXCHANGE, "entry") in state.expired:
                     self._asked.add((state.number, Kind.BUNDLE))
                     boxes = _boxes(there, authors)
                     task.out.append(Peel(round=state.number, boxes=boxes))

@@ -20,7 +20,7 @@ from consensus.bodies import (
 )
 from consensus.deliberation.effects import Draft, Drafted, Judge, Judged
 from consensus.deliberation.requests import Judgment, LetteredMark, LetteredPair
-from consensus.envelope import Kind, Stage
+from consensus.envelope import Kind, Stage, tagged_hash
 from consensus.policy import Policy
 from consensus.ports import Message
 from tests.harness.tables import Seat, Table, decide
@@ -245,6 +245,30 @@ def test_what_others_hand_to_the_wrong_member_is_not_held() -> None:
         else:
             due = any((path.entry, path.exit) == (message.signer, me) for path in ways)
         assert seat.task.holds(message.id) == due
+
+
+def test_an_entry_with_one_link_yet_waits_for_the_packets_of_all_authors() -> None:
+    table = Table()
+    seat = table.make().begin(up=[1])
+    seat.receive(*(table.accept(who) for who in (1, 2, 3)))
+    members, me = table.committee.members, seat.task.me
+    seat.draft("a")
+    mine = seat.sent(Kind.COMMIT)
+    commits = [table.commit(who, "b") for who in (1, 2, 3)]
+    seat.receive(*decide(table, Stage.SLATE, [*mine, *commits]), *commits)
+    ways = seat.task.exchange.paths(seat.task.round)
+    view = next(at for at, path in enumerate(ways) if path.entry == me)
+    packets = []
+    for who in (1, 2, 3):
+        draft = table.draft(who, 1).envelope
+        box = table.ring.wrap(draft, ways, tagged_hash("mix", members[who]))[view]
+        packets.append(table.passing(who, Packet(path=view, box=box)))
+    seat.receive(packets[0])
+    assert seat.handed(Kind.BUNDLE) == []
+    seat.receive(*packets[1:])
+    ((_, bundle),) = seat.handed(Kind.BUNDLE)
+    assert isinstance(bundle.body, Bundle)
+    assert len(bundle.body.boxes) == 4
 
 
 # -- judge and seal -----------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #   make check    lint, types, contracts between rooms, generated code, vectors, tests
 #   make system   the tests that need root and packages of Debian
 #   make bench    figures of speed, with how they were measured
+#   make bench-tally  what each rule is worth on recorded ballots, with intervals
 #   make kills    a node killed at every durable write of every member: eight minutes
 #   make night    the tests with far more examples
 #   make proto    node/pb from proto/
@@ -14,7 +15,8 @@ PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-WORKERS ?= auto
+# Half of the tests wait for processes: twice as many workers as cores keep the cores busy.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
 # The generator of the oldest runtime that pyproject.toml allows: generated code runs on newer
 # runtimes and refuses older ones.
@@ -24,7 +26,7 @@ GENERATOR_INSTALLED := $(GENERATOR)/.installed-$(GENERATOR_VERSION)
 PROTO := $(wildcard proto/*.proto)
 SERVICES := proto/control.proto proto/peer.proto
 
-.PHONY: demo test check lint types contracts drift vectors system bench kills night proto clean
+.PHONY: demo test check lint types contracts drift vectors system bench bench-tally kills night proto clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -57,6 +59,9 @@ system: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m tests.bench
+
+bench-tally: $(INSTALLED)
+	$(BIN)/python -m tests.bench.rules
 
 kills: $(INSTALLED)
 	KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) tests/e2e/test_kill_matrix.py

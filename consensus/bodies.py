@@ -8,6 +8,7 @@ milliseconds, tokens, and millionths of a US dollar (`micros`).
 """
 
 import struct
+import unicodedata
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
@@ -26,9 +27,11 @@ MAX_TEXT = 262_144
 MAX_LABEL = 256
 """Most characters of an option, a typed answer, a domain, a prompt version."""
 MAX_ANSWER = 4_000
-"""Most characters of a free text's answer, a page and a half: a judge reads all of a round's
-side by side, the next draft all of them again, and of the widest letters it takes a quarter of
-the default `policy.proposal_bytes`. What is longer belongs in the rationale."""
+"""Most characters of an answer that is free text or JSON, a page and a half: a judge reads all of
+a round's side by side, the next draft all of them again, and of the widest letters it takes a
+quarter of the default `policy.proposal_bytes`. What is longer belongs in the rationale."""
+MAX_UNIT = 32
+"""Most characters of the unit of a number."""
 MAX_REASON = 400
 """Most characters of a refusal's or an abstention's reason."""
 MAX_CRITIQUE = 4_000
@@ -41,6 +44,9 @@ VIEW_CAP = 2**31 - 1
 """Views and counters fit in 31 bits."""
 COUNT_CAP = 2**53
 """Largest claim of tokens, money or time: what canonical bytes can hold."""
+
+
+_UNICODE = unicodedata.ucd_3_2_0
 
 
 class BodyError(ValueError):
@@ -64,28 +70,45 @@ def _text(value: str, limit: int, name: str) -> None:
         raise BodyError(f"{name} holds a lone surrogate") from None
 
 
+def _plain(letter: str) -> bool:
+    """Whether everybody sees it, by the Unicode table that every Python carries unchanged."""
+    return letter == " " or _UNICODE.category(letter)[0] not in "CZ"
+
+
 def _range(value: int, low: int, high: int, name: str) -> None:
     _need(low <= value <= high, f"{name} is {value}, outside {low}..{high}")
 
 
 class AnswerKind(StrEnum):
-    """What an answer is in version 1: three typed ones, and free text (rule O1)."""
+    """What an answer is in version 1: four typed ones, and free text (rule O1)."""
 
     CHOICE = "choice"
     LABEL = "label"
     NUMBER = "number"
     TEXT = "text"
+    JSON = "json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerSpec:
-    """What an answer may be. `options` are distinct; a number or a free text has none."""
+    """What an answer may be.
+
+    `options` are distinct, and only a choice or a label has them. `unit` is what a number counts,
+    as answers may spell it beside the number; empty where the task names none.
+    """
 
     kind: AnswerKind
     options: tuple[str, ...] = ()
+    unit: str = ""
 
     def __post_init__(self) -> None:
-        if self.kind in (AnswerKind.NUMBER, AnswerKind.TEXT):
+        if self.unit:
+            _need(self.kind is AnswerKind.NUMBER, f"a {self.kind} answer takes no unit")
+            _text(self.unit, MAX_UNIT, "unit")
+            _need(self.unit.strip(" ") == self.unit, "the unit is padded with space")
+            odd = [letter for letter in self.unit if not _plain(letter)]
+            _need(not odd, f"the unit holds {odd[:1]!a}, which cannot be shown")
+        if self.kind not in (AnswerKind.CHOICE, AnswerKind.LABEL):
             _need(not self.options, f"a {self.kind} answer takes no options")
             return
         _need(2 <= len(self.options) <= MAX_OPTIONS, f"options: 2 to {MAX_OPTIONS} are needed")
@@ -93,6 +116,16 @@ class AnswerSpec:
         for option in self.options:
             _need(option.strip() == option != "", "an option is empty or padded with space")
             _text(option, MAX_LABEL, "option")
+
+    @property
+    def long(self) -> bool:
+        """Whether answers may be as long as a page: figures then name them by their hash."""
+        return self.kind in (AnswerKind.TEXT, AnswerKind.JSON)
+
+    @property
+    def most_chars(self) -> int:
+        """Most characters of an answer."""
+        return MAX_ANSWER if self.long else MAX_LABEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,15 +189,17 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a model call cost: tokens in and out, micros of a US dollar, milliseconds."""
+    """What a request to a model cost: tokens in and out, micros of a US dollar, milliseconds, and
+    the calls that were answered for it."""
 
     tokens_in: int = 0
     tokens_out: int = 0
     micros: int = 0
     ms: int = 0
+    calls: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("tokens_in", "tokens_out", "micros", "ms"):
+        for name in ("tokens_in", "tokens_out", "micros", "ms", "calls"):
             _range(getattr(self, name), 0, COUNT_CAP, f"usage.{name}")
 
 
@@ -209,8 +244,8 @@ class Commit:
 class Proposal:
     """A member's answer under an alias key (R1a).
 
-    A typed answer has at most `MAX_LABEL` characters, which the tally sees to (O1): only the
-    task says of which kind this one is.
+    An answer has at most `AnswerSpec.most_chars` characters, which the tally sees to (O1): only
+    the task says of which kind this one is.
     `belief` is empty, or one bp figure for each option, summing to 10,000. `unseen` lists
     indices of options the model has never met. `confidence` in bp is used where there is no
     belief. `evidence` are cited ids.

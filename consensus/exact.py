@@ -96,6 +96,23 @@ def ln(value: int) -> int:
     return int(_CONTEXT.to_integral_value(product))
 
 
+def log_sum(values: Sequence[int]) -> int:
+    """ln of the sum of e**v over `values`, at least one, all in `LN_UNIT` parts.
+
+    Each e**v is `decimal`'s, correctly rounded at 50 digits relative to the largest, and they
+    are added in the order given. What is more than 100 nats under the largest adds less than
+    the unit and is left out.
+    """
+    top = max(values)
+    total = Decimal(0)
+    for value in values:
+        if value - top > -100 * LN_UNIT:
+            power = _CONTEXT.exp(_CONTEXT.divide(Decimal(value - top), _LN_UNIT))
+            total = _CONTEXT.add(total, power)
+    rest = _CONTEXT.multiply(_CONTEXT.ln(total), _LN_UNIT)
+    return top + int(_CONTEXT.to_integral_value(rest))
+
+
 def entropy(shares: Sequence[int]) -> tuple[int, int]:
     """Shannon entropy in nats of the distribution with these integer shares.
 

@@ -16,6 +16,23 @@ ONE = 10_000
 """One, in basis points."""
 
 
+RULES = (
+    "blend",
+    "bradley_terry",
+    "quadratic",
+    "majority",
+    "borda",
+    "log_odds",
+    "reconcile",
+    "copeland",
+    "kemeny",
+    "model_switch",
+    "self_org",
+    "latent_truth",
+)
+"""Every rule that can name the winner (O7); `consensus.tally.rules` has each by this name."""
+
+
 def _figure(default: int, low: int, high: int, unit: str, doc: str) -> Any:
     return field(default=default, metadata={"low": low, "high": high, "unit": unit, "doc": doc})
 
@@ -32,15 +49,32 @@ class Policy:
     share: str = _choice(
         "all", ("all", "answer"), "what a proposal shows: all, or the answer without rationale"
     )
-    rule: str = _choice(
-        "blend",
-        ("blend", "bradley_terry", "quadratic", "majority", "borda"),
-        "which figure names the winner",
-    )
+    rule: str = _choice("blend", RULES, "which figure names the winner (O7)")
     weights: str = _choice(
         "reputation",
         ("reputation", "equal"),
         "what a member's word weighs: by its reputation, or the same as everybody's (L3)",
+    )
+    mask: str = _choice(
+        "proposal",
+        ("proposal", "class"),
+        "what a voter has no say on: its own proposal (R9), or its own answer, whoever gave it "
+        "(R9b)",
+    )
+    endorsements: str = _choice(
+        "scaled",
+        ("scaled", "credits"),
+        "what an endorsement is: a share of one unit of squared votes (O3), or a number of votes "
+        "that cost their square, out of `credits` (O3a)",
+    )
+    credits: int = _figure(
+        100, 1, 10_000, "credits", "what a ballot may spend if endorsements are votes (O3a)"
+    )
+    ballots: str = _choice(
+        "all",
+        ("all", "trimmed", "median_of_means"),
+        "whose words on a pair or a class are heard: all, all but the f highest and the f lowest, "
+        "or the median of 2f + 1 blocks (O5a)",
     )
     blend_proposals: int = _figure(
         3_000, 0, ONE, "bp", "share of the proposals' own beliefs in the blended belief (O4)"
@@ -50,6 +84,26 @@ class Policy:
     )
     blend_support: int = _figure(
         3_000, 0, ONE, "bp", "share of quadratic support in the blended belief (O4)"
+    )
+    pairs: str = _choice(
+        "all",
+        ("all", "ring", "swiss", "information"),
+        "which pairs a judge compares: all; neighbours and opposites on a ring, in both orders; of "
+        "like strength so far; or those expected to tell most (R5)",
+    )
+    pair_budget: int = _figure(
+        0,
+        0,
+        4_096,
+        "pairs",
+        "most pairs of one judge by swiss and information; 0 for half the answers a round, in as "
+        "many rounds as they can be halved (R5)",
+    )
+    near_duplicates: str = _choice(
+        "none",
+        ("none", "simhash"),
+        "what joins long free texts that fewer than t ballots compared: nothing, or nearly the "
+        "same words (O1)",
     )
     strengths_over: str = _choice(
         "classes",
@@ -63,6 +117,24 @@ class Policy:
         100_000,
         "thousandths",
         "pseudo-comparisons of each of these with a ghost of strength 1, half won (O2)",
+    )
+    ties: str = _choice(
+        "half",
+        ("half", "davidson"),
+        "what Bradley-Terry takes a tie for: half a win and half a loss, or an outcome of its own "
+        "whose frequency is fitted (O2)",
+    )
+    position: str = _choice(
+        "none",
+        ("none", "fitted"),
+        "whether Bradley-Terry fits what being shown first adds; if not, a pair asked in both "
+        "orders is averaged (O2)",
+    )
+    judges: str = _choice(
+        "alike",
+        ("alike", "discerning"),
+        "whether Bradley-Terry takes judges to tell classes apart equally well, or fits a "
+        "discrimination for each (O2)",
     )
     min_confidence: int = _figure(
         0, 0, ONE, "bp", "a verdict whose winner is believed less than this warns first (E3)"

@@ -127,8 +127,7 @@ class Entrance:
         known = (
             await self._store.task(TaskId(opened.id)) is not None
             or await self._store.find_pruned(opened.id.hex()) is not None
-            or opened.id in r.live
-            or r.archive.knows(opened.id)  # its verdict came meanwhile, from another ledger
+            or r.archive.knows(opened.id)  # taken up in the meantime, or its verdict adopted
         )
         full = self._load().followed[account] >= FOLLOWED or not r.archive.room(account)
         if known:

@@ -12,7 +12,9 @@ from consensus.bodies import Acceptance, AnswerKind, Ballot, Opening, Proposal, 
 from consensus.deliberation.points import PointValue
 from consensus.envelope import ZERO, Ctx, Envelope, Kind, MessageId, Stage, length_prefixed
 from consensus.masking import strike
+from consensus.policy import Policy
 from consensus.tally import AnswerClass, Classes, CountedBallot, named, normalise
+from consensus.tally.credits import full
 from consensus.tally.readings import read
 from consensus.verdict import Bundle, BundleError, decode_evidence, evidence_problem
 from reputation.facts import MAX_TEXT as ANSWER_MAX
@@ -205,12 +207,14 @@ def _judged(
     """For each answer the share of comparisons that it won with this judge, and their mass."""
     if at not in decided.figures[0]["ballots"] or len(classes.items) < 2:
         return ()
+    if at in {item["voter"] for item in decided.figures[0]["tally"]["refused"]}:  # O3a
+        return ()
     opening = decided.openings[0].get(decided.spec.committee.members[at])
     if opening is None or opening.ballot is None or opening.ballot.abstain:
         return ()
     ballot, _ = strike(opening.ballot, MessageId(opening.proposal) or None)  # R9
     won, weight, met = [0] * answers, [0] * answers, [0] * answers
-    for first, second, share in _preferences(at, ballot, classes):
+    for first, second, share in _preferences(at, ballot, classes, decided.spec.committee.policy):
         for one, part in ((first, share), (second, ONE - share)):
             counts = OWN_ANSWER if own in (first, second) and _favours(own, one, part) else ONE
             won[one] += counts * part
@@ -229,8 +233,13 @@ def _favours(own: int, one: int, share: int) -> bool:
     return share >= ONE // 2 if one == own else share <= ONE // 2
 
 
-def _preferences(at: int, ballot: Ballot, classes: Classes) -> Iterator[tuple[int, int, int]]:
-    """Pairs of answers with the share of the first, in bp: compared, or else endorsed."""
+def _preferences(
+    at: int, ballot: Ballot, classes: Classes, policy: Policy
+) -> Iterator[tuple[int, int, int]]:
+    """Pairs of answers with the share of the first, in bp: compared, or else endorsed.
+
+    Endorsements that are votes (O3a) are read in parts of what all credits buy.
+    """
     reading = read(CountedBallot(voter=at, ballot=ballot), classes)
     told = {(item.first, item.second): item.won * ONE // item.of for item in reading.comparisons}
     given: dict[int, list[int]] = {}
@@ -241,9 +250,9 @@ def _preferences(at: int, ballot: Ballot, classes: Classes) -> Iterator[tuple[in
     means = {place: sum(marks) * ONE // len(marks) for place, marks in given.items()}
     for first in means:
         for second in means:
-            if first < second and (first, second) not in told:  # from -200 to 200 points
+            if first < second and (first, second) not in told:  # twice what is full apart
                 gap = means[first] - means[second]
-                told[first, second] = ONE // 2 + gap // 400
+                told[first, second] = min(max(ONE // 2 + gap // (4 * full(policy)), 0), ONE)
     for (first, second), share in sorted(told.items()):
         yield first, second, share
 
@@ -368,9 +377,14 @@ def _parts(data: bytes, count: int, limit: int) -> Sequence[bytes]:
 def check_answer(decided: Decided, answer: str) -> None:
     """Raises `BadProof` unless `answer` is spelled as the task's tally spells it (O1).
 
-    A free text is named by what figures call a class of the first round (`answer_named`).
+    A free text is named by what figures call a class of the first round (`answer_named`), JSON by
+    its hash, drafted or not.
     """
     spec = decided.spec
+    if spec.answer.kind is AnswerKind.JSON:
+        if len(answer) != 64 or not set(answer) <= set("0123456789abcdef"):
+            raise BadProof(f"{answer[:80]!r} is no hash of a JSON answer")
+        return
     if spec.answer.kind is AnswerKind.TEXT:
         drafts = _classes(decided, decided.figures[0])
         if all(item.answer != answer for item in drafts.items):
@@ -385,15 +399,16 @@ def check_answer(decided: Decided, answer: str) -> None:
 def answer_named(decided: Decided, answer: str) -> str:
     """What a statement calls the right answer that a client gives. Raises `BadProof`.
 
-    Its canonical spelling. Of a free text only one that was drafted can be told from all others,
-    by its words or by its class's hash: whether another says the same takes a judge.
+    Its canonical spelling, and of JSON the hash of that. Of a free text only one that was drafted
+    can be told from all others, by its words or by its class's hash: whether another says the same
+    takes a judge.
     """
     spec = decided.spec.answer
     canonical, reason = normalise(spec, answer)
     if canonical is None:
         raise BadProof(f"{answer[:80]!r} is no answer to this task: {reason}")
     if spec.kind is not AnswerKind.TEXT:
-        return canonical
+        return named(spec, canonical)
     for item in _classes(decided, decided.figures[0]).items:
         if canonical == item.answer or named(spec, canonical) in item.spellings:
             return item.answer

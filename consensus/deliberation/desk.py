@@ -4,10 +4,11 @@ Everything the model says passes here on its way to becoming a message, and what
 to say becomes an abstention with its reason.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..agreement.instance import value_id
 from ..bodies import (
     COUNT_CAP,
     MAX_REASON,
@@ -24,6 +25,9 @@ from ..bodies import (
 from ..envelope import Kind, MessageId, Stage, tagged_hash
 from ..masking import judging_order
 from ..ports import Message
+from ..tally.answers import normalise
+from ..tally.credits import afford
+from ..tally.design import Design
 from .effects import Draft, Drafted, Judge, Judged
 from .eligible import proposal_problem, same_answer
 from .outcome import Facts
@@ -144,8 +148,9 @@ class Desk:
         bodies = [_proposal(message) for message in others]
         if own is not None and same_answer(task.spec.answer, [_proposal(own), *bodies]):
             held = self._held(state)
+            votes = self._votes({message.id: 100 for message in others})
             marks = tuple(
-                Mark(candidate=held.index(message.id), endorsement=100) for message in others
+                Mark(candidate=held.index(id_), endorsement=given) for id_, given in votes.items()
             )
             self._seal(Ballot(held=held, marks=marks))
             return
@@ -163,8 +168,24 @@ class Desk:
             dials=dials_of(task.rounds[:-1]),
             deadline_ms=deadline_ms,
             task=task_token(task.id),
+            design=self._design([(item, found[item]) for _, item in order]),
         )
         task.out.append(Judge(request=request))
+
+    def _design(self, candidates: Sequence[tuple[MessageId, Proposal]]) -> Design:
+        """R5: which pairs to compare. Equal cases go by a hash of the agreed slate and of this
+        member, so that nobody picks them, and the rings of two judges differ."""
+        task = self._task
+        seed = value_id(task.round.points[Stage.SLATE].value)
+        ranks = [tagged_hash("pair-design", seed, task.me, id_) for id_, _ in candidates]
+        said = [normalise(task.spec.answer, proposal.answer)[0] for _, proposal in candidates]
+        return Design(
+            pairs=task.policy.pairs,
+            budget=task.policy.pair_budget,
+            prior=task.policy.prior,
+            order=tuple(sorted(range(len(ranks)), key=ranks.__getitem__)),
+            alike=tuple(said.index(answer) for answer in said),
+        )
 
     def judged(self, event: Judged) -> None:
         """R6: seal the ballot, or an abstaining one with the reason."""
@@ -198,6 +219,11 @@ class Desk:
                 raise BodyError(f"there is no candidate {letter[:8]!r}")
             return held.index(self._letters[letter])
 
+        for mark in judgment.marks:
+            position(mark.letter)
+        votes = self._votes(
+            {self._letters[mark.letter]: mark.endorsement for mark in judgment.marks}
+        )
         return Ballot(
             held=held,
             pairs=tuple(
@@ -212,7 +238,7 @@ class Desk:
             marks=tuple(
                 Mark(
                     candidate=position(mark.letter),
-                    endorsement=mark.endorsement,
+                    endorsement=votes[self._letters[mark.letter]],
                     evidence=mark.evidence,
                     argument=mark.argument,
                     critique=mark.critique,
@@ -222,6 +248,16 @@ class Desk:
             usage=judgment.usage,
             prompt=judgment.prompt,
         )
+
+    def _votes(self, endorsements: dict[MessageId, int]) -> dict[MessageId, int]:
+        """What a ballot says of candidates: the endorsements, or the votes they buy (O3a)."""
+        task = self._task
+        if task.policy.endorsements == "scaled":
+            return endorsements
+        found = {message.id: _proposal(message) for message in self._table(task.round)}
+        spec = task.spec.answer
+        answers = {id_: normalise(spec, found[id_].answer)[0] for id_ in endorsements}
+        return afford(endorsements, answers, task.policy.credits)
 
     def _abstain_ballot(self, reason: str) -> None:
         task = self._task
@@ -336,6 +372,7 @@ class Desk:
             tokens_out=min(COUNT_CAP, spent.tokens_out + usage.tokens_out),
             micros=min(COUNT_CAP, spent.micros + usage.micros),
             ms=min(COUNT_CAP, spent.ms + usage.ms),
+            calls=min(COUNT_CAP, spent.calls + usage.calls),
         )
 
 

@@ -29,7 +29,8 @@ ENTRY_SHARE = 40
 enough for one digest to bring a lost packet, early enough for the exit's own deadline."""
 
 EXIT_SHARE = 80
-"""Percent of it after which an exit sends what it has, an empty BATCH if that is nothing."""
+"""Percent of it after which an exit without a bundle sends an empty BATCH, if another path brought
+something; else it waits to the end of the deadline."""
 
 
 class Exchange:
@@ -129,8 +130,11 @@ class Exchange:
                     task.out.append(Peel(round=state.number, boxes=boxes))
             if path.exit == task.me and self._owes(Kind.BATCH):
                 bundle = state.passing(Kind.BUNDLE, 0).get(path.entry)
-                # One whose link is down may be on its way back: it gets as long as an entry.
+                # One whose link is down may be on its way back: it gets as long as an entry, and
+                # while nothing came by any path, all the time there is.
                 last = "exit" if path.entry in task.up else "entry"
+                if not state.proposals(self.senders(state)):
+                    last = "close"
                 if bundle is not None or (Stage.EXCHANGE, last) in state.expired:
                     self._asked.add((state.number, Kind.BATCH))
                     sealed = bundle.body.boxes if bundle and isinstance(bundle.body, Bundle) else ()

@@ -123,6 +123,9 @@ def figures(value: PointValue, facts: Facts, *, masked: bool = True) -> dict[str
         seed=value_id(facts.slate_value),
         first_vote=None if before is None else before["tally"]["baselines"]["first_vote"],
     )
+    # O3a: a refused ballot was not cast, so its marks and critiques weigh nothing either.
+    refused = {item.voter for item in result.refused}
+    ballots = [item for item in ballots if item.voter not in refused]
     plateau = assess(
         policy=committee.policy,
         quorum=committee.quorum,
@@ -304,7 +307,7 @@ def _decision(result: Tally, plateau: Plateau, opened: _Opened, facts: Facts) ->
     """R10: continue or finish, and what a verdict says first (E3)."""
     committee = facts.spec.committee
     alone = committee.quorum.n == 1
-    missing = [] if alone else _missing(opened, facts)
+    missing = [] if alone else _missing(opened, facts, result)
     status = str(result.status)
     if result.status in (Status.NO_QUORUM, Status.NO_CANDIDATES):  # R9a
         missing.insert(0, f"no winner: {status.replace('_', ' ')}")
@@ -336,9 +339,10 @@ def _decision(result: Tally, plateau: Plateau, opened: _Opened, facts: Facts) ->
     }
 
 
-def _missing(opened: _Opened, facts: Facts) -> list[str]:
+def _missing(opened: _Opened, facts: Facts, result: Tally) -> list[str]:
     """V6: which candidates and ballots are missing, whose, and why."""
     committee = facts.spec.committee
+    refused = {item.voter: item.reason for item in result.refused}
     lines = []
     for position in range(committee.quorum.n):
         name = committee.members[position].hex()[:8]
@@ -350,6 +354,8 @@ def _missing(opened: _Opened, facts: Facts) -> list[str]:
             lines.append(f"{name} judged nothing: {ballot.abstain}")
         elif ballot is None and not reasons:
             lines.append(f"{name} has no counted ballot")
+        elif position in refused:
+            lines.append(f"{name}'s ballot is refused: {refused[position]}")
         lines += [
             f"{name}: {reason.replace('_', ' ')}" for reason in reasons if reason != "self_vote"
         ]

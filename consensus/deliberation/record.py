@@ -8,6 +8,7 @@ from ..bodies import Opening, Proposal, TaskOpen
 from ..envelope import MessageId, Stage
 from ..masking import record_order, strike
 from ..plateau import Dials
+from ..tally.credits import full
 from .requests import Critique, RecordEntry
 from .round import RoundState
 
@@ -65,10 +66,15 @@ def dials_of(rounds: Sequence[RoundState]) -> Dials:
 
 
 def _critiques(state: RoundState, spec: TaskOpen) -> dict[MessageId, list[Critique]]:
-    """Marks on each proposal from counted ballots, a voter's on its own struck (R8, R9)."""
+    """Marks on each proposal from counted ballots, a voter's on its own struck (R8, R9).
+
+    Endorsements are in points, also where a ballot has votes (O3a).
+    """
     outcome = state.values[Stage.OUTCOME]
     assert outcome.figures is not None
-    counted = {spec.committee.members[at] for at in outcome.figures["ballots"]}
+    refused = {item["voter"] for item in outcome.figures["tally"]["refused"]}  # O3a
+    counted = {spec.committee.members[at] for at in outcome.figures["ballots"] if at not in refused}
+    most = full(spec.committee.policy)
     found: dict[MessageId, list[Critique]] = {}
     for item in outcome.ids:
         message = state.lookup(item)
@@ -81,7 +87,7 @@ def _critiques(state: RoundState, spec: TaskOpen) -> dict[MessageId, list[Critiq
         for mark in ballot.marks:
             found.setdefault(ballot.held[mark.candidate], []).append(
                 Critique(
-                    endorsement=mark.endorsement,
+                    endorsement=max(-100, min(100, mark.endorsement * 100 // most)),
                     evidence=mark.evidence,
                     argument=mark.argument,
                     text=mark.critique[:CRITIQUE_CAP],

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..bodies import AnswerSpec, Content, Preference, Proposal, Usage
 from ..plateau import Dials as Dials  # a word of these requests too
+from ..tally.design import Design
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,8 @@ class JudgeRequest:
 
     `candidates` stand in this voter's shuffled order. `own` is the member's own proposal of
     this round if it made one: a model may weigh others against what it believes itself,
-    but has nothing to judge there. `task` as in a `DraftRequest`.
+    but has nothing to judge there. `design` says which pairs to compare, by position in
+    `candidates`. `task` as in a `DraftRequest`.
     """
 
     case: Case
@@ -83,6 +85,7 @@ class JudgeRequest:
     dials: Dials
     deadline_ms: int
     task: str = ""
+    design: Design = Design()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

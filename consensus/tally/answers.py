@@ -13,18 +13,12 @@ from functools import lru_cache
 from itertools import groupby
 from typing import assert_never
 
-from ..bodies import MAX_LABEL, AnswerKind, AnswerSpec
+from ..bodies import AnswerKind, AnswerSpec
 from ..envelope import MessageId, tagged_hash
 from .ballots import Candidate
+from .numbers import BLANKS, NotNumber, number, spell
+from .structured import NotJson, canonical_json
 
-MAX_EXPONENT = 99
-"""Largest power of ten a number may carry: its canonical form writes the digits out."""
-
-_BLANKS = " \t\r\n\u00a0"
-_NUMBER = re.compile(
-    r"(?P<sign>[+-]?)(?:(?P<over>[0-9]+)/(?P<under>[0-9]+)"
-    r"|(?P<digits>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE](?P<exponent>[+-]?[0-9]{1,3}))?)\Z"
-)
 _FOLDS_BELOW = "\u0530"
 """Letters from here on compare as written: case folding of newer scripts differs between
 the Unicode tables of Python versions, and nodes of mixed versions must agree."""
@@ -49,9 +43,9 @@ class Void:
 class AnswerClass:
     """Candidates with equal answers: ids ascending, authors alike.
 
-    `answer` is what figures call it: the canonical answer, but of a free text the hash of it,
-    since figures name an answer many times. `text` is the answer in full, a free text as its
-    candidate wrote it. `option` is the index of the answer among the task's options, None
+    `answer` is what figures call it: the canonical answer, but of a long one (free text, JSON) the
+    hash of it, since figures name an answer many times. `text` is the answer in full, a free text
+    as its candidate wrote it. `option` is the index of the answer among the task's options, None
     where there are none. `tie` is H(seed, answer): of classes with equal scores the lowest
     wins (O6). `spellings` are the names of all answers in the class, ascending: its one, but
     of free texts every one that judges called the same.
@@ -83,27 +77,26 @@ def normalise(spec: AnswerSpec, answer: str) -> tuple[str | None, str]:
     """The canonical spelling of `answer` and "", or None and why it has none (O1).
 
     `choice`, `label`: the option it equals; else the one option it equals without blanks
-    around and without regard to case, if just one. `number`: integer, decimal (with an
-    exponent of at most `MAX_EXPONENT`) or fraction in ASCII, without blanks around; written
-    as a plain decimal where that ends, else as a reduced fraction. `text`: any but an empty
-    one, each run of white space one blank, and letters composed (NFC) as far as they stand in
-    Unicode 3.2, which every Python knows alike. Case and all else is kept.
+    around and without regard to case, if just one. `number`: what `numbers` reads, written as a
+    plain decimal where that ends, else as a reduced fraction; without the task's unit. `json`: the
+    value in the form of `structured`. `text`: any but an empty one, each run of white space one
+    blank, and letters composed (NFC) as far as they stand in Unicode 3.2, which every Python knows
+    alike. Case and all else is kept.
+
+    What is longer than the task's kind allows is void, also if only its canonical form is: so a
+    canonical spelling is its own canonical spelling.
     """
-    if spec.kind is not AnswerKind.TEXT and len(answer) > MAX_LABEL:
-        return None, f"has {len(answer)} characters, over {MAX_LABEL}"
-    match spec.kind:
-        case AnswerKind.CHOICE | AnswerKind.LABEL:
-            return _option(spec, answer)
-        case AnswerKind.NUMBER:
-            return _number(answer.strip(_BLANKS))
-        case AnswerKind.TEXT:
-            return _free(answer)
-    assert_never(spec.kind)
+    if len(answer) > spec.most_chars and spec.kind is not AnswerKind.TEXT:
+        return None, f"has {len(answer)} characters, over {spec.most_chars}"
+    canonical, reason = _spelled(spec, answer)
+    if canonical is not None and len(canonical) > spec.most_chars:
+        return None, f"has {len(canonical)} characters when written out, over {spec.most_chars}"
+    return canonical, reason
 
 
 def named(spec: AnswerSpec, answer: str) -> str:
-    """What figures call the canonical answer `answer`: itself, but a free text by its hash."""
-    if spec.kind is AnswerKind.TEXT:
+    """What figures call the canonical answer `answer`: itself, but a long one by its hash."""
+    if spec.long:
         return tagged_hash("answer", answer.encode("utf-8")).hex()
     return answer
 
@@ -151,6 +144,19 @@ def _class(spec: AnswerSpec, answer: str, alike: Sequence[Candidate], seed: byte
     )
 
 
+def _spelled(spec: AnswerSpec, answer: str) -> tuple[str | None, str]:
+    match spec.kind:
+        case AnswerKind.CHOICE | AnswerKind.LABEL:
+            return _option(spec, answer)
+        case AnswerKind.NUMBER:
+            return _number(spec, answer)
+        case AnswerKind.TEXT:
+            return _free(answer)
+        case AnswerKind.JSON:
+            return _json(answer)
+    assert_never(spec.kind)
+
+
 @lru_cache(maxsize=256)  # a search for how robust a round is asks hundreds of times over (O5)
 def _free(answer: str) -> tuple[str | None, str]:
     text = _SPACE.sub(" ", answer).strip(" ")
@@ -165,8 +171,8 @@ def _free(answer: str) -> tuple[str | None, str]:
 def _option(spec: AnswerSpec, answer: str) -> tuple[str | None, str]:
     if answer in spec.options:
         return answer, ""
-    folded = _fold(answer.strip(_BLANKS))
-    fitting = [option for option in spec.options if _fold(option) == folded]
+    folded = fold(answer.strip(BLANKS))
+    fitting = [option for option in spec.options if fold(option) == folded]
     if len(fitting) == 1:
         return fitting[0], ""
     if fitting:
@@ -174,41 +180,23 @@ def _option(spec: AnswerSpec, answer: str) -> tuple[str | None, str]:
     return None, "is none of the options"
 
 
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
+    """`text` without regard to case, as far as every Python folds alike."""
     return "".join(letter.casefold() if letter < _FOLDS_BELOW else letter for letter in text)
 
 
-def _number(text: str) -> tuple[str | None, str]:
-    found = _NUMBER.match(text)
-    if found is None:
-        return None, "is not a number: an integer, a decimal or a fraction is needed"
-    if found["under"] is not None:
-        if int(found["under"]) == 0:
-            return None, "is a fraction over zero"
-        value = Fraction(int(found["over"]), int(found["under"]))
-    else:
-        exponent = int(found["exponent"] or "0")
-        if abs(exponent) > MAX_EXPONENT:
-            return None, f"has an exponent beyond {MAX_EXPONENT}"
-        whole, _, part = found["digits"].partition(".")
-        value = Fraction(int(whole + part), 10 ** len(part)) * Fraction(10) ** exponent
-    return _spell(-value if found["sign"] == "-" else value), ""
+def _number(spec: AnswerSpec, answer: str) -> tuple[str | None, str]:
+    try:
+        return spell(number(answer, spec.unit)), ""
+    except NotNumber as fault:
+        return None, str(fault)
 
 
-def _spell(value: Fraction) -> str:
-    twos, fives, rest = 0, 0, value.denominator
-    while rest % 2 == 0:
-        twos, rest = twos + 1, rest // 2
-    while rest % 5 == 0:
-        fives, rest = fives + 1, rest // 5
-    if rest != 1:
-        return f"{value.numerator}/{value.denominator}"
-    places = max(twos, fives)
-    if places == 0:
-        return str(value.numerator)
-    digits = str(abs(value.numerator) * 10**places // value.denominator).rjust(places + 1, "0")
-    sign = "-" if value < 0 else ""
-    return f"{sign}{digits[:-places]}.{digits[-places:]}"
+def _json(answer: str) -> tuple[str | None, str]:
+    try:
+        return canonical_json(answer), ""
+    except NotJson as fault:
+        return None, str(fault)
 
 
 def _place(spec: AnswerSpec, item: AnswerClass) -> tuple[Fraction, bytes]:

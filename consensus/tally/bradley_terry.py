@@ -12,7 +12,9 @@ Sums are `fsum`, so the order of voters cannot show.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import fsum, sqrt
+from math import fsum
+
+from .linear import Matrix, errors, inverse, solve
 
 STEPS = 100
 """Newton steps, a fixed count. Three to eight are needed as a rule; at most 38 were in 2,400
@@ -22,8 +24,6 @@ random graphs of up to 20 classes and 60 judges with priors down to a thousandth
 STILL = 1e-12
 """A step of at most this many nats in every strength is taken as none at all: from there on
 all further steps leave the strengths as they are, so stopping there changes nothing."""
-
-Matrix = Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ def fit(wins: Matrix, prior: float) -> Fit:
     strengths = [1.0] * len(wins)
     for _ in range(STEPS):
         gradient, information = _derivatives(wins, prior, strengths)
-        step = _solve(information, gradient)
+        step = solve(information, gradient)
         largest = max((abs(part) for part in step), default=0.0)
         if largest <= STILL:
             return Fit(strengths=tuple(strengths), converged=True)
@@ -60,23 +60,20 @@ def standard_errors(
     strengths: Sequence[float],
     groups: Sequence[Sequence[int]] | None = None,
 ) -> tuple[float, ...]:
-    """Standard errors, in nats, of the logarithm of each group's strengths added, at the mode.
+    """Standard errors, in nats, of each group's log-strength at the mode (`linear.errors`).
 
-    `groups` are positions in `strengths`, each alone if left out. From the inverse C of the
-    observed information, prior included, by the delta method: with w = s / (the group's sum
-    of s), which is the gradient of the logarithm, the root of w C w. Of one position alone
-    that is the root of C's diagonal.
+    `groups` are positions in `strengths`, each alone if left out.
     """
     _, information = _derivatives(wins, prior, strengths)
-    errors = []
-    for group in groups if groups is not None else [[at] for at in range(len(information))]:
-        whole = fsum(strengths[at] for at in group)
-        gradient = [0.0] * len(information)
-        for at in group:
-            gradient[at] = strengths[at] / whole
-        spread = _solve(information, gradient)
-        errors.append(sqrt(fsum(gradient[at] * spread[at] for at in group)))
-    return tuple(errors)
+    alone = [[at] for at in range(len(information))]
+    return errors(information, strengths, alone if groups is None else groups)
+
+
+def covariance(wins: Matrix, prior: float, strengths: Sequence[float]) -> list[list[float]]:
+    """The covariance of the log-strengths at the mode, in square nats: the inverse of the
+    observed information, prior included."""
+    _, information = _derivatives(wins, prior, strengths)
+    return inverse(information)
 
 
 def _derivatives(
@@ -101,25 +98,3 @@ def _derivatives(
         gradient.append(fsum(slopes))
         information[i][i] = fsum(bends)
     return gradient, information
-
-
-def _solve(matrix: Matrix, right: Sequence[float]) -> list[float]:
-    """x of `matrix` x = `right` by Gaussian elimination in row order.
-
-    The information is symmetric and diagonally dominant (the prior sees to it), so no pivot
-    is looked for.
-    """
-    rows = [[*row, value] for row, value in zip(matrix, right, strict=True)]
-    count = len(rows)
-    for column in range(count):
-        pivot = rows[column]
-        for row in rows[column + 1 :]:
-            if row[column] != 0.0:
-                factor = row[column] / pivot[column]
-                for at in range(column, count + 1):
-                    row[at] -= factor * pivot[at]
-    solution = [0.0] * count
-    for at in range(count - 1, -1, -1):
-        rest = fsum(-rows[at][later] * solution[later] for later in range(at + 1, count))
-        solution[at] = (rows[at][count] + rest) / rows[at][at]
-    return solution

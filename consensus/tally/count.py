@@ -6,6 +6,7 @@ robust a result is (O5); `tally` makes the first one and judges it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from math import fsum
 
@@ -15,9 +16,19 @@ from ..policy import Policy
 from .answers import Classes, classes
 from .ballots import Candidate, CountedBallot
 from .belief import Opinion, blend, opinions, over_classes, pool
-from .bradley_terry import Fit, Matrix, fit, standard_errors
+from .bradley_terry import Fit, fit, standard_errors
+from .contests import contests
+from .davidson import DavidsonFit
+from .discerning import DiscerningFit
+from .heard import Hearing
+from .linear import Matrix, errors
+from .models import fit_contests, is_plain
+from .near import near
 from .readings import Reading, read
+from .rules import RULES
+from .rules.margins import Margins, margins
 from .same import components, join, links
+from .weights import NEUTRAL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,48 +36,92 @@ class Count:
     """Figures per class, in the order of `classes.items`, each computed when asked for.
 
     `weights` are the members' as authors, for what their proposals believe; `judging` their
-    weights as judges, for what their ballots say (L2).
+    weights as judges, for what their ballots say (L2). `standing` are their scores as authors
+    in bp, 5,000 for each where the policy has them weigh the same. `raw` are all ballots as
+    they were read, `readings` what of them is heard (O5a).
     """
 
     spec: AnswerSpec
     policy: Policy
     classes: Classes
     opinions: tuple[Opinion, ...]
+    raw: tuple[Reading, ...]
     readings: tuple[Reading, ...]
     weights: tuple[int, ...]
     judging: tuple[int, ...]
+    standing: tuple[int, ...]
+    seed: bytes
+    f: int
+
+    def hear(self, raw: Sequence[Reading]) -> "Count":
+        """The same count of other readings."""
+        return replace(self, raw=tuple(raw), readings=self._hearing.readings(raw))
+
+    @property
+    def _hearing(self) -> Hearing:
+        return Hearing(ballots=self.policy.ballots, f=self.f, judging=self.judging, seed=self.seed)
+
+    @property
+    def places(self) -> int:
+        """Among how many answers a member chose its own, two or more."""
+        return len(self.spec.options) or max(2, len(self.classes.items))
 
     @cached_property
-    def fit(self) -> Fit:
+    def fit(self) -> Fit | DavidsonFit | DiscerningFit:
         """Bradley-Terry over the classes, or over the candidates, as the policy has it (O2)."""
-        return fit(self._wins, self.policy.prior / 1_000)
+        if is_plain(self.policy):
+            return fit(self._wins, self.policy.prior / 1_000)
+        given = contests(self.readings, self.classes, self.judging, self.policy)
+        return fit_contests(given, sum(map(len, self._groups)), self.policy)
 
     @cached_property
     def errors(self) -> tuple[int, ...]:
         """Standard errors of the classes' log-strengths, 10,000 to a nat."""
-        found = standard_errors(
-            self._wins, self.policy.prior / 1_000, self.fit.strengths, self._groups
-        )
+        if isinstance(self.fit, Fit):
+            found = standard_errors(
+                self._wins, self.policy.prior / 1_000, self.fit.strengths, self._groups
+            )
+        else:
+            found = errors(self.fit.information, self.fit.strengths, self._groups)
         return tuple(scaled(error, ONE_BP) for error in found)
 
     @cached_property
     def strengths(self) -> tuple[int, ...]:
         """Bradley-Terry strengths in bp of their sum."""
-        return apportion(self._parts, ONE_BP, self.classes.order)
+        return apportion(self.parts, ONE_BP, self.classes.order)
 
     @cached_property
     def support(self) -> tuple[int, ...]:
         """Net quadratic support in -10,000..10,000 (O3): mean votes of those who voted."""
-        voting = [reading for reading in self.readings if reading.votes]
-        whole = sum(self.judging[reading.voter] for reading in voting)
         return tuple(
-            scaled(
-                fsum(self.judging[reading.voter] * reading.votes[at] for reading in voting) / whole,
-                ONE_BP,
+            self._mean_votes(at, conviction=False) for at in range(len(self.classes.items))
+        )
+
+    @cached_property
+    def conviction(self) -> tuple[int, ...]:
+        """How strongly those who voted feel about a class, for or against, in 0..10,000.
+
+        The mean size of their votes: at least the size of net support, and more where voters
+        are divided. Ignored and contested classes both have little support; this tells them
+        apart.
+        """
+        return tuple(self._mean_votes(at, conviction=True) for at in range(len(self.classes.items)))
+
+    def _mean_votes(self, at: int, *, conviction: bool) -> int:
+        """The weighted mean of the votes on a class, or of their sizes, of those heard on it."""
+        voting = [reading for reading in self.raw if reading.votes]
+        if self.policy.ballots != "all":
+            kept = self._hearing.kept(
+                [(reading.voter, Fraction(reading.votes[at])) for reading in voting]
             )
-            if whole
-            else 0
-            for at in range(len(self.classes.items))
+            voting = [reading for reading in voting if reading.voter in kept]
+        whole = sum(self.judging[reading.voter] for reading in voting)
+        if not whole:
+            return 0
+        votes = [(self.judging[reading.voter], reading.votes[at]) for reading in voting]
+        return scaled(
+            fsum(weight * (abs(vote) if conviction else vote) for weight, vote in votes) / whole,
+            ONE_BP,
         )
 
     @cached_property
@@ -119,18 +174,8 @@ class Count:
 
     @cached_property
     def scores(self) -> tuple[int, ...]:
-        """The figure that names the winner under the policy's rule."""
-        match self.policy.rule:
-            case "bradley_terry":
-                return self._parts  # in bp to a sum of one, equal strengths can differ by one
-            case "quadratic":
-                return self.support
-            case "majority":
-                return self.votes
-            case "borda":
-                return self.borda
-            case _:
-                return self.belief
+        """The figure that names the winner under the policy's rule (O7)."""
+        return RULES[self.policy.rule](self)
 
     @cached_property
     def ranking(self) -> tuple[int, ...]:
@@ -144,7 +189,7 @@ class Count:
         rank = {position: place for place, position in enumerate(self.classes.order)}
 
         def key(at: int) -> tuple[int, int, int]:
-            return -self._parts[at], -self.support[at], rank[at]
+            return -self.parts[at], -self.support[at], rank[at]
 
         return tuple(sorted(range(len(self.classes.items)), key=key))
 
@@ -154,7 +199,12 @@ class Count:
         return self.ranking[0] if self.ranking else None
 
     @cached_property
-    def _parts(self) -> tuple[int, ...]:
+    def margins(self) -> Margins:
+        """Weighted majorities of every two classes."""
+        return margins(self.readings, self.judging, len(self.classes.items))
+
+    @cached_property
+    def parts(self) -> tuple[int, ...]:
         """Each class's share of all strength, in parts of `GRID`."""
         whole = fsum(self.fit.strengths)
         mine = [fsum(self.fit.strengths[at] for at in group) for group in self._groups]
@@ -177,8 +227,8 @@ class Count:
         count = sum(map(len, self._groups))
         cells: list[list[list[float]]] = [[[] for _ in range(count)] for _ in range(count)]
         for reading in self.readings:
-            weight = self.judging[reading.voter] / ONE_BP
             for item in reading.pairs if self._over_candidates else reading.comparisons:
+                weight = self.judging[reading.voter] * item.scale / (ONE_BP * ONE_BP)
                 share = item.won / item.of
                 cells[item.first][item.second].append(weight * share)
                 cells[item.second][item.first].append(weight * ((item.of - item.won) / item.of))
@@ -195,33 +245,39 @@ def count(
     seed: bytes,
     t: int,
     judging: tuple[int, ...] | None = None,
+    standing: tuple[int, ...] | None = None,
+    f: int | None = None,
 ) -> Count:
     """Group the candidates, read the ballots; figures follow as they are asked for.
 
     `t` ballots at least must call two free texts the same before they are one class (O1).
-    Without `judging` members weigh as judges what they weigh as authors.
+    Without `judging` members weigh as judges what they weigh as authors; without `standing`
+    nobody has a score; f is t - 1 if left out.
     """
+    standing = (NEUTRAL,) * len(weights) if standing is None else standing
     plain = Count(
         spec=spec,
         policy=policy,
         classes=classes(spec, candidates, seed),
         opinions=(),
+        raw=(),
         readings=(),
         weights=weights,
         judging=weights if judging is None else judging,
+        standing=(NEUTRAL,) * len(weights) if policy.weights == "equal" else standing,
+        seed=seed,
+        f=t - 1 if f is None else f,
     )
     grouped = plain.classes
-    if spec.kind is AnswerKind.TEXT and (linked := links(grouped, ballots, t)):
+    hashed = spec.kind is AnswerKind.TEXT and policy.near_duplicates == "simhash"
+    alike = near(spec, grouped) if hashed else ()
+    if spec.kind is AnswerKind.TEXT and (linked := links(grouped, ballots, t, alike)):
         # Each text is weighed against all others by itself, to find who speaks for a class.
-        single = replace(plain, readings=tuple(read(ballot, grouped) for ballot in ballots))
+        single = plain.hear([read(ballot, grouped, policy) for ballot in ballots])
         groups = components(len(grouped.items), linked)
         grouped = join(spec, grouped, groups, single.merit)
-    return replace(
-        plain,
-        classes=grouped,
-        opinions=opinions(spec, grouped, candidates),
-        readings=tuple(read(ballot, grouped) for ballot in ballots),
-    )
+    plain = replace(plain, classes=grouped, opinions=opinions(spec, grouped, candidates))
+    return plain.hear([read(ballot, grouped, policy) for ballot in ballots])
 
 
 def best_first(scores: Sequence[int], order: Sequence[int]) -> tuple[int, ...]:

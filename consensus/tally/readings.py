@@ -11,6 +11,7 @@ from math import lcm, sqrt
 
 from ..bodies import Ballot, Pair, Preference
 from ..exact import ONE_BP
+from ..policy import Policy
 from .answers import Classes
 from .ballots import CountedBallot
 
@@ -21,12 +22,17 @@ HALF = ONE_BP
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """One voter's word on two classes (`first` the lower position), or on a candidate of each:
-    `first` won `won` of `of`."""
+    `first` won `won` of `of`.
+
+    `scale`, in bp, is what the word counts for beside the voter's weight: more than one where
+    it speaks for others who are not heard (O5a).
+    """
 
     first: int
     second: int
     won: int
     of: int
+    scale: int = ONE_BP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,31 +43,50 @@ class Reading:
     their place among the ids of all classes, ascending: where several pairs of one voter
     stand between two classes, what `comparisons` averages.
 
-    `votes` holds the quadratic votes, one a class, whose squares sum to one; it is empty if
-    the ballot endorses nothing and opposes nothing.
+    `votes` holds the quadratic votes, one a class, whose squares sum to one, or to no more than
+    one if they were bought with credits (O3a); it is empty if the ballot endorses nothing and
+    opposes nothing. `ballot` is what was read, masked or not.
     """
 
     voter: int
+    ballot: Ballot
     comparisons: tuple[Comparison, ...]
     pairs: tuple[Comparison, ...]
     votes: tuple[float, ...]
 
 
-def read(counted: CountedBallot, classes: Classes) -> Reading:
-    """Read a ballot by classes. Entries about candidates of no class are passed over."""
+def read(counted: CountedBallot, classes: Classes, policy: Policy | None = None) -> Reading:
+    """Read a ballot by classes, by the default policy if none is given.
+
+    Entries about candidates of no class are passed over; so are those about the voter's own
+    class if the policy's `mask` has it (R9b).
+    """
+    policy = policy or Policy()
     held = counted.ballot.held
-    at = [classes.of.get(id_) for id_ in held]
+    masked = _own(counted.voter, classes) if policy.mask == "class" else None
+    at = [None if (found := classes.of.get(id_)) == masked else found for id_ in held]
     shares = _shares(counted.ballot.pairs, at)
     places = {id_: place for place, id_ in enumerate(sorted(classes.of))}
     return Reading(
         voter=counted.voter,
+        ballot=counted.ballot,
         comparisons=_comparisons(shares, at),
         pairs=tuple(
             Comparison(first=places[held[low]], second=places[held[high]], won=won, of=4 * HALF)
             for (low, high), won in shares.items()
         ),
-        votes=_votes(counted.ballot, at, len(classes.items)),
+        votes=_votes(
+            counted.ballot,
+            at,
+            len(classes.items),
+            policy.credits if policy.endorsements == "credits" else None,
+        ),
     )
+
+
+def _own(voter: int, classes: Classes) -> int | None:
+    """The class that holds the voter's own candidate."""
+    return next((at for at, item in enumerate(classes.items) if voter in item.authors), None)
 
 
 def _shares(pairs: Sequence[Pair], at: Sequence[int | None]) -> dict[tuple[int, int], int]:
@@ -76,9 +101,13 @@ def _shares(pairs: Sequence[Pair], at: Sequence[int | None]) -> dict[tuple[int, 
         if first is None or second is None or first == second:
             continue
         if first < second:
-            asked.setdefault((pair.first, pair.second), []).append(_share(pair))
+            asked.setdefault((pair.first, pair.second), []).append(
+                fraction_won(pair.preference, pair.confidence)
+            )
         else:
-            asked.setdefault((pair.second, pair.first), []).append(2 * HALF - _share(pair))
+            asked.setdefault((pair.second, pair.first), []).append(
+                2 * HALF - fraction_won(pair.preference, pair.confidence)
+            )
     return {both: sum(shares) * 2 // len(shares) for both, shares in asked.items()}
 
 
@@ -97,18 +126,25 @@ def _comparisons(
     )
 
 
-def _share(pair: Pair) -> int:
-    match pair.preference:
+def fraction_won(preference: Preference, confidence: int) -> int:
+    """What the first of a pair won of 2 x `HALF`, by a word with `confidence` in bp (O2)."""
+    match preference:
         case Preference.FIRST:
-            return HALF + pair.confidence
+            return HALF + confidence
         case Preference.SECOND:
-            return HALF - pair.confidence
+            return HALF - confidence
         case Preference.TIE | Preference.SAME:
             return HALF
 
 
-def _votes(ballot: Ballot, at: Sequence[int | None], count: int) -> tuple[float, ...]:
-    """O3: e averaged within each class, then g = e / sum|e|, and sign(g) sqrt|g|."""
+def _votes(
+    ballot: Ballot, at: Sequence[int | None], count: int, budget: int | None
+) -> tuple[float, ...]:
+    """O3: e averaged within each class, then g = e / sum|e|, and sign(g) sqrt|g|.
+
+    With a `budget` of credits (O3a) e are votes already, in parts of what all credits buy of one
+    class.
+    """
     given: list[list[int]] = [[] for _ in range(count)]
     for mark in ballot.marks:
         position = at[mark.candidate]
@@ -119,4 +155,7 @@ def _votes(ballot: Ballot, at: Sequence[int | None], count: int) -> tuple[float,
     whole = sum(abs(mean) for mean in means)
     if whole == 0:
         return ()
+    if budget is not None:
+        most = common * sqrt(budget)
+        return tuple(mean / most for mean in means)
     return tuple(sqrt(mean / whole) if mean >= 0 else -sqrt(-mean / whole) for mean in means)

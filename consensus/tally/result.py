@@ -6,19 +6,20 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from ..bodies import AnswerKind, AnswerSpec
+from ..bodies import AnswerSpec
 from ..committee import Quorum
 from ..policy import Policy
-from .answers import AnswerClass, Void, normalise
+from .answers import AnswerClass, Void, classes, normalise
 from .ballots import Candidate, CountedBallot
 from .baselines import Baselines, baselines
 from .belief import Opinion
 from .count import Count, count
+from .credits import Refused, refused
 from .robust import Robustness, robustness
 from .weights import Weights
 
 EXCERPT = 160
-"""Characters of a free text that stand in the figures for each class: enough to tell them
+"""Characters of a long answer that stand in the figures for each class: enough to tell them
 apart in a table. In full they are in the proposals, and there are as many as members."""
 
 
@@ -36,10 +37,12 @@ class Status(StrEnum):
 class ClassFigures:
     """One class: its answer, its candidates' ids in hex, and its figures.
 
-    `excerpt` is how a free text begins, whose `answer` is a hash; empty for a typed answer.
+    `excerpt` is how a free text or JSON begins, whose `answer` is a hash; empty for the others.
     In bp: `belief` (blended), `proposals` (pool of the proposals' beliefs), `strength`
-    (Bradley-Terry, of the sum), `support` (-10,000..10,000), `borda` (comparisons won), and
-    `error` (standard error of the log-strength, 10,000 to a nat). `votes` counts proposals.
+    (Bradley-Terry, of the sum), `support` (-10,000..10,000), `conviction` (the mean size of
+    votes), `borda` (comparisons won), and `error` (standard error of the log-strength, 10,000
+    to a nat). `votes` counts proposals. `score` is what the policy's rule gives, in the rule's
+    own unit (O7): the highest wins.
     """
 
     answer: str
@@ -49,8 +52,10 @@ class ClassFigures:
     strength: int
     error: int
     support: int
+    conviction: int
     borda: int
     votes: int
+    score: int
     excerpt: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -60,9 +65,11 @@ class ClassFigures:
             "belief": self.belief,
             "borda": self.borda,
             "candidates": list(self.candidates),
+            "conviction": self.conviction,
             "error": self.error,
             "excerpt": self.excerpt,
             "proposals": self.proposals,
+            "score": self.score,
             "strength": self.strength,
             "support": self.support,
             "votes": self.votes,
@@ -76,7 +83,8 @@ class Tally:
     `winner` is the winning answer or None, `runner_up` the one that came second to it;
     `belief` the winner's blended belief in bp (0 without one). `tied` holds all answers that
     share first place if more than one does (H(seed, class) then chose), in the order of the
-    classes. `ballots` counts those that did not abstain.
+    classes. `ballots` counts those that did not abstain and were not refused; `refused` are
+    those that spent more than they had (O3a).
 
     `groups` (the classes in full) and `opinions` are what the plateau reads on; `to_dict`
     leaves them out, as they follow from the proposals. `weights` are the members' as authors,
@@ -91,6 +99,7 @@ class Tally:
     rule: str
     classes: tuple[ClassFigures, ...]
     void: tuple[Void, ...]
+    refused: tuple[Refused, ...]
     ballots: int
     converged: bool
     robustness: Robustness
@@ -119,6 +128,7 @@ class Tally:
                 "least": self.robustness.least,
                 "tried": self.robustness.tried,
             },
+            "refused": [{"reason": item.reason, "voter": item.voter} for item in self.refused],
             "rule": self.rule,
             "runner_up": self.runner_up,
             "scores": list(self.weights.scores),
@@ -158,6 +168,8 @@ def tally(
         if len(given.weights) != quorum.n:
             raise ValueError(f"{len(given.weights)} weights for a committee of {quorum.n}")
     cast = [item for item in ballots if not item.ballot.abstain]
+    over = refused(cast, classes(spec, candidates, seed), policy)
+    cast = [item for item in cast if item.voter not in {one.voter for one in over}]
     recount = partial(
         count,
         spec=spec,
@@ -166,6 +178,8 @@ def tally(
         judging=judging.weights,
         seed=seed,
         t=quorum.t,
+        standing=weights.scores,
+        f=quorum.f,
     )
     first = recount(candidates, cast)
     status = _status(first, len(cast), quorum)
@@ -179,6 +193,7 @@ def tally(
         rule=policy.rule,
         classes=_figures(first),
         void=first.classes.void,
+        refused=over,
         ballots=len(cast),
         converged=first.fit.converged,
         robustness=(
@@ -230,8 +245,10 @@ def _figures(first: Count) -> tuple[ClassFigures, ...]:
             strength=first.strengths[at],
             error=first.errors[at],
             support=first.support[at],
+            conviction=first.conviction[at],
             borda=first.borda[at],
             votes=first.votes[at],
+            score=first.scores[at],
             excerpt=_excerpt(first.spec, item.text),
         )
         for at, item in enumerate(first.classes.items)
@@ -239,7 +256,7 @@ def _figures(first: Count) -> tuple[ClassFigures, ...]:
 
 
 def _excerpt(spec: AnswerSpec, text: str) -> str:
-    if spec.kind is not AnswerKind.TEXT:
+    if not spec.long:
         return ""
     return (normalise(spec, text)[0] or "")[:EXCERPT]
 

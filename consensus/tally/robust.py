@@ -1,16 +1,18 @@
 """How few members could have changed the result (rule O5)."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from itertools import combinations
 
 from ..bodies import AnswerKind, Ballot, Mark, Pair, Preference
 from ..envelope import MessageId
+from ..policy import Policy
 from .answers import AnswerClass, Classes, normalise
 from .ballots import Candidate, CountedBallot
 from .count import Count
+from .credits import afford
 from .readings import read
 
 MOST_READINGS = 600
@@ -104,12 +106,18 @@ def _prefix(way: _Way, order: Sequence[int], low: int, winner: AnswerClass) -> i
 
 
 def turn(
-    voter: int, candidates: Sequence[Candidate], classes: Classes, winner: str, runner_up: str
+    voter: int,
+    candidates: Sequence[Candidate],
+    classes: Classes,
+    winner: str,
+    runner_up: str,
+    policy: Policy | None = None,
 ) -> CountedBallot:
     """The ballot that does all that `voter` can do for `runner_up` and against `winner`.
 
     It prefers the runner-up's candidates to all others with certainty, endorses them fully
-    and opposes the winner's fully; of its own candidate it says nothing (R9).
+    and opposes the winner's fully, as far as the policy's credits go (O3a); of its own candidate
+    it says nothing (R9).
     """
     held = tuple(sorted(candidate.id for candidate in candidates))
     own = {candidate.id for candidate in candidates if candidate.author == voter}
@@ -127,12 +135,25 @@ def turn(
         for bad in held
         if answers[bad] not in (None, runner_up) and bad not in own
     )
-    marks = tuple(
-        Mark(candidate=index[id_], endorsement=endorsement)
+    endorsed = {
+        id_: endorsement
         for answer, endorsement in ((runner_up, 100), (winner, -100))
         for id_ in others(answer)
-    )
+    }
+    marks = _marks(endorsed, index, answers, policy or Policy())
     return CountedBallot(voter=voter, ballot=Ballot(held=held, pairs=pairs, marks=marks))
+
+
+def _marks(
+    endorsed: Mapping[MessageId, int],
+    index: Mapping[MessageId, int],
+    answers: Mapping[MessageId, str | None],
+    policy: Policy,
+) -> tuple[Mark, ...]:
+    """Endorsements as marks, within the policy's credits if it has some (O3a)."""
+    if policy.endorsements == "credits":
+        endorsed = afford(endorsed, answers, policy.credits)
+    return tuple(Mark(candidate=index[id_], endorsement=given) for id_, given in endorsed.items())
 
 
 def sets_up_to(members: int, size: int) -> int:
@@ -170,15 +191,19 @@ def _turns(
             if way is not Turn.WITHIN or len(items[first.ranking[0]].spellings) > 1
         ]
     winner, runner_up = (items[at].answer for at in first.ranking[:2])
-    honest = {reading.voter: reading for reading in first.readings}
+    honest = {reading.voter: reading for reading in first.raw}
     bought = {
-        voter: read(turn(voter, candidates, first.classes, winner, runner_up), first.classes)
+        voter: read(
+            turn(voter, candidates, first.classes, winner, runner_up, first.policy),
+            first.classes,
+            first.policy,
+        )
         for voter in voters
     }
 
     def turned(members: Iterable[int]) -> Count:
         now = honest | {member: bought[member] for member in members}
-        return replace(first, readings=tuple(now.values()))
+        return first.hear(tuple(now.values()))
 
     return [turned]
 
@@ -229,11 +254,9 @@ def turn_texts(
         else:
             word = Preference.FIRST if rank[good] > rank[bad] else Preference.TIE
         pairs.append(Pair(first=good, second=bad, preference=word))
-    marks = tuple(
-        Mark(candidate=at, endorsement=100 if place == 4 else -100)
-        for at, place in rank.items()
-        if place != 2
-    )
+    endorsed = {held[at]: 100 if place == 4 else -100 for at, place in rank.items() if place != 2}
+    index = {id_: at for at, id_ in enumerate(held)}
+    marks = _marks(endorsed, index, said, first.policy)
     return CountedBallot(voter=voter, ballot=Ballot(held=held, pairs=tuple(pairs), marks=marks))
 
 

@@ -17,12 +17,19 @@ Link = tuple[int, int]
 """Positions of two texts, the lower one first."""
 
 
-def links(texts: Classes, ballots: Iterable[CountedBallot], t: int) -> frozenset[Link]:
+def links(
+    texts: Classes,
+    ballots: Iterable[CountedBallot],
+    t: int,
+    near: Iterable[Link] = (),
+) -> frozenset[Link]:
     """The pairs of `texts` (by position) that are linked.
 
     A ballot has one voice on two texts, however many pairs it gives on their candidates and
     in whichever order: `same` if all of them say so. One that contradicts itself has judged
     the two and does not call them the same. A pair that nobody judged is not linked.
+
+    Pairs in `near` are linked too, unless t ballots judged them: then those say.
     """
     judged: Counter[Link] = Counter()
     same: Counter[Link] = Counter()
@@ -37,9 +44,10 @@ def links(texts: Classes, ballots: Iterable[CountedBallot], t: int) -> frozenset
             said[link] = said.get(link, True) and pair.preference is Preference.SAME
         judged.update(said.keys())
         same.update(link for link, alike in said.items() if alike)
-    return frozenset(
+    found = frozenset(
         link for link, voices in judged.items() if same[link] >= t and 2 * same[link] > voices
     )
+    return found | {link for link in near if judged[link] < t}
 
 
 def components(count: int, linked: Iterable[Link]) -> tuple[tuple[int, ...], ...]:

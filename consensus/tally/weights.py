@@ -54,7 +54,7 @@ def weigh(views: Sequence[Sequence[int] | None], quorum: Quorum) -> Weights:
         )
         for member in range(quorum.n)
     )
-    return Weights(scores=scores, weights=_capped(scores, quorum.f))
+    return Weights(scores=scores, weights=capped(scores, quorum.f))
 
 
 def _lower_median(values: list[int]) -> int:
@@ -63,13 +63,14 @@ def _lower_median(values: list[int]) -> int:
     return sorted(values)[(len(values) - 1) // 2]
 
 
-def _capped(scores: Sequence[int], f: int) -> tuple[int, ...]:
-    """Weights in proportion to scores, cut at the highest level that keeps f under half.
+def capped(scores: Sequence[int], f: int, least: int = LEAST) -> tuple[int, ...]:
+    """Weights in proportion to scores, cut at the highest level that keeps f under half (L3).
 
-    Cut and scaled to a mean of one, rounded down. The search is over the level, an integer
-    number of bp; at the lowest score all are equal, and f of N is under half in every mode.
+    Scores under `least` weigh like it. Cut and scaled to a mean of one in bp, rounded down. The
+    search is over the level, an integer in the scores' unit; at the lowest score all are equal,
+    and f of N is under half in every mode.
     """
-    raw = [max(score, LEAST) for score in scores]
+    raw = [max(score, least) for score in scores]
     low, high = min(raw), max(raw)
     while low < high:
         level = (low + high + 1) // 2

@@ -51,6 +51,12 @@ def ask(
         typer.Option(help="A file with the possible answers, one a line.", metavar="FILE"),
     ] = None,
     number: Annotated[bool, typer.Option("--number", help="The answer is a number.")] = False,
+    unit: Annotated[
+        str, typer.Option(help="With --number: its unit, which answers may spell or leave out.")
+    ] = "",
+    structured: Annotated[
+        bool, typer.Option("--structured", help="The answer is a JSON value.")
+    ] = False,
     free: Annotated[
         bool,
         typer.Option("--text", help="The answer is free text; members judge who says the same."),
@@ -103,7 +109,7 @@ def ask(
     config = node_config.load(directory)
     federation = federation_file.load(config.federation)
     if task:
-        if question or case or options or labels or number or free:
+        if question or case or options or labels or number or unit or free or structured:
             raise CliError("--task follows a question that was asked: do not ask another one")
         events = _join(config, task, timeout)
     else:
@@ -113,7 +119,9 @@ def ask(
             options=options,
             labels=labels,
             number=number,
+            unit=unit,
             free=free,
+            structured=structured,
             policy=policy or (),
         )
         keys = tuple(federation.find(name).key for name in member or ())

@@ -124,17 +124,16 @@ def show(
         f"committee, at least {floors.min_rounds} in the rounds a policy allows"
     )
     say(f"  tolerance  {_tolerance(found)}")
-    if not found.members:
-        return
-    from rich.table import Table
+    if found.members:
+        from rich.table import Table
 
-    table = Table(box=None, pad_edge=False)
-    for heading in ("member", "family", "address", "key"):
-        table.add_column(heading, overflow="fold")
-    for member in found.members:
-        table.add_row(member.name, member.family, member.address, member.key.hex())
-    say("")
-    console().print(table)
+        table = Table(box=None, pad_edge=False)
+        for heading in ("member", "family", "address", "key"):
+            table.add_column(heading, overflow="fold")
+        for member in found.members:
+            table.add_row(member.name, member.family, member.address, member.key.hex())
+        say("")
+        console().print(table)
     for client in found.clients:
         say(f"client {client.name}, key {client.key.hex()}")
 

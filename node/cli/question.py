@@ -46,14 +46,16 @@ def compose(
     options: str,
     labels: Path | None,
     number: bool,
+    unit: str = "",
     free: bool = False,
+    structured: bool = False,
     policy: Iterable[str],
 ) -> Question:
     """The question behind the arguments of `ask`. Raises `CliError`."""
     try:
         return Question(
             messages=_messages(text, case),
-            answer=_answer(options, labels, number, free),
+            answer=_answer(options, labels, number, unit, free, structured),
             policy=_policy(policy),
         )
     except BodyError as error:
@@ -81,17 +83,23 @@ def _messages(text: str, case: Path | None) -> tuple[Content, ...]:
     return tuple(parts)
 
 
-def _answer(options: str, labels: Path | None, number: bool, free: bool) -> AnswerSpec:
-    given = [bool(options), labels is not None, number, free]
+def _answer(
+    options: str, labels: Path | None, number: bool, unit: str, free: bool, structured: bool
+) -> AnswerSpec:
+    given = [bool(options), labels is not None, number, free, structured]
     if sum(given) != 1:
         raise CliError(
             "say what an answer may be, in one way: --options a,b,c or --labels FILE or --number "
-            "or --text"
+            "or --text or --structured"
         )
+    if unit and not number:
+        raise CliError("--unit is of a number: say --number too")
     if free:
         return AnswerSpec(kind=AnswerKind.TEXT)
+    if structured:
+        return AnswerSpec(kind=AnswerKind.JSON)
     if number:
-        return AnswerSpec(kind=AnswerKind.NUMBER)
+        return AnswerSpec(kind=AnswerKind.NUMBER, unit=unit)
     if labels is None:
         return AnswerSpec(kind=AnswerKind.CHOICE, options=_stripped(options.split(",")))
     try:

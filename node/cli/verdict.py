@@ -159,6 +159,8 @@ def _show(checked: "Checked", bundle: "Bundle", roll: Roll, federation: "Federat
         out.print(Text(line))
     for number, figures in enumerate(checked.outcomes, 1):
         _show_round(out, RoundView.of(number, figures, roll), _abstained(bundle, number, roll))
+        for line in _calls(bundle, number, roll):
+            out.print(Text(line))
 
 
 def _about(checked: "Checked", roll: Roll, federation: "Federation") -> Iterator[str]:
@@ -203,6 +205,41 @@ def _abstained(bundle: "Bundle", number: int, roll: Roll) -> list[tuple[str, str
     return sorted(found)
 
 
+def _judging(bundle: "Bundle", number: int, roll: Roll) -> list[dict[str, Any]]:
+    """What each member's judgment of a round came to by its own claim: pairs, calls, tokens."""
+    from consensus.bodies import Opening
+    from consensus.envelope import Kind
+
+    from ..wire import codec
+
+    found = []
+    for envelope in bundle.rounds[number - 1].named:
+        if envelope.kind != Kind.OPENING:
+            continue
+        body = codec.decode(Kind.OPENING, envelope.payload)
+        if isinstance(body, Opening) and body.ballot is not None:
+            usage = body.ballot.usage
+            found.append(
+                {
+                    "member": roll.name(envelope.signer.hex()),
+                    "pairs": len(body.ballot.pairs),
+                    "calls": usage.calls,
+                    "tokens": usage.tokens_in + usage.tokens_out,
+                }
+            )
+    return sorted(found, key=lambda item: str(item["member"]))
+
+
+def _calls(bundle: "Bundle", number: int, roll: Roll) -> Iterator[str]:
+    """A line for every member that called a model to judge."""
+    for item in _judging(bundle, number, roll):
+        if item["calls"]:
+            yield (
+                f"{item['member']} judged {item['pairs']} pairs in {item['calls']} calls of its "
+                f"model, {item['tokens']} tokens"
+            )
+
+
 def _plain(checked: "Checked", bundle: "Bundle", roll: Roll) -> dict[str, Any]:
     rounds = []
     for number, figures in enumerate(checked.outcomes, 1):
@@ -210,7 +247,13 @@ def _plain(checked: "Checked", bundle: "Bundle", roll: Roll) -> dict[str, Any]:
             {"member": name, "stage": "draft" if what == "drafted" else "judge", "reason": reason}
             for name, what, reason in _abstained(bundle, number, roll)
         ]
-        rounds.append({**RoundView.of(number, figures, roll).plain(), "abstained": abstained})
+        rounds.append(
+            {
+                **RoundView.of(number, figures, roll).plain(),
+                "abstained": abstained,
+                "judging": _judging(bundle, number, roll),
+            }
+        )
     return {
         **Summary.of(checked.outcomes[-1], len(checked.outcomes), roll).plain(),
         "rounds": rounds,

@@ -107,7 +107,7 @@ class Classifier:
         own = None if request.own is None else of_proposal(request.own, request.case.answer)
         if own is None:
             own = await self._opinion("judge", request.case)
-        return judge_by_belief(own.belief, candidate_options(request, own))
+        return judge_by_belief(own.belief, candidate_options(request, own), request)
 
     def describe(self) -> Description:
         """The kind of estimator is the family: what two nodes share of it, they share wholly."""

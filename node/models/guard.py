@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from consensus.bodies import MAX_LABEL, AnswerKind, BodyError, Preference, Proposal, Usage
+from consensus.bodies import BodyError, Preference, Proposal, Usage
 from consensus.deliberation.requests import (
     Case,
     DraftRequest,
@@ -100,8 +100,8 @@ def proposal_fault(case: Case, proposal: object) -> str:
     if not all(_whole(share) for share in (*proposal.belief, proposal.confidence)):
         return "belief and confidence are whole basis points; a figure is not an integer"
     options = case.answer.options
-    if case.answer.kind is not AnswerKind.TEXT and len(proposal.answer) > MAX_LABEL:
-        return f"a {case.answer.kind} answer has at most {MAX_LABEL} characters"
+    if len(proposal.answer) > case.answer.most_chars:
+        return f"a {case.answer.kind} answer has at most {case.answer.most_chars} characters"
     if not options:
         if proposal.belief or proposal.unseen:
             return f"a {case.answer.kind} has no options, so neither belief nor unseen options"

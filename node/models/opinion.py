@@ -4,9 +4,8 @@ Pure arithmetic on plain floats and integers, shared by every backend whose mode
 distribution over options.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 from consensus.bodies import AnswerSpec, Preference, Proposal
 from consensus.deliberation.requests import (
@@ -19,6 +18,8 @@ from consensus.deliberation.requests import (
 )
 from consensus.policy import ONE
 from consensus.tally.answers import normalise
+from consensus.tally.design import follow
+from consensus.tally.readings import fraction_won
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,16 +175,42 @@ def candidate_options(request: JudgeRequest, own: Opinion) -> dict[str, int]:
     return found
 
 
-def judge_by_belief(belief: Sequence[int], candidates: Mapping[str, int]) -> Judgment:
+def compared(
+    request: JudgeRequest, word: Callable[[str, str], LetteredPair | None]
+) -> tuple[LetteredPair, ...]:
+    """The comparisons that the request's design asks for, of a judge who has its words at once.
+
+    `word` compares two letters, None if it cannot; the design goes on without.
+    """
+    letters = [candidate.letter for candidate in request.candidates]
+    found: list[LetteredPair] = []
+
+    def judge(one: int, other: int) -> int | None:
+        pair = word(letters[one], letters[other])
+        if pair is None:
+            return None
+        found.append(pair)
+        return fraction_won(pair.preference, pair.confidence)
+
+    follow(request.design, len(letters), judge)
+    return tuple(found)
+
+
+def judge_by_belief(
+    belief: Sequence[int], candidates: Mapping[str, int], request: JudgeRequest
+) -> Judgment:
     """Compare candidates by the shares in `belief` (bp) that their answers have, pair by pair.
 
-    `candidates` maps letters to places in `belief`. A pair of two answers goes to the likelier
-    with the difference of the shares as confidence; two equal answers are SAME. Endorsements
-    run linearly from -100 (share 0) to 100 (share 1). A distribution reads no arguments, so
-    the argument points are how plausible it finds the answer, 0 to 100; evidence has none.
+    `candidates` maps letters to places in `belief`; others of the request are left out, and so
+    are pairs that its design does not ask. A pair of two answers goes to the likelier with the
+    difference of the shares as confidence; two equal answers are SAME. Endorsements run linearly
+    from -100 (share 0) to 100 (share 1). A distribution reads no arguments, so the argument
+    points are how plausible it finds the answer, 0 to 100; evidence has none.
     """
-    pairs = []
-    for first, second in combinations(candidates, 2):
+
+    def word(first: str, second: str) -> LetteredPair | None:
+        if first not in candidates or second not in candidates:
+            return None
         share, rival = belief[candidates[first]], belief[candidates[second]]
         confidence = abs(share - rival)
         if candidates[first] == candidates[second]:
@@ -192,9 +219,10 @@ def judge_by_belief(belief: Sequence[int], candidates: Mapping[str, int]) -> Jud
             preference, confidence = Preference.TIE, ONE
         else:
             preference = Preference.FIRST if share > rival else Preference.SECOND
-        pairs.append(
-            LetteredPair(first=first, second=second, preference=preference, confidence=confidence)
+        return LetteredPair(
+            first=first, second=second, preference=preference, confidence=confidence
         )
+
     marks = tuple(
         LetteredMark(
             letter=letter,
@@ -203,4 +231,4 @@ def judge_by_belief(belief: Sequence[int], candidates: Mapping[str, int]) -> Jud
         )
         for letter, option in candidates.items()
     )
-    return Judgment(pairs=tuple(pairs), marks=marks)
+    return Judgment(pairs=compared(request, word), marks=marks)

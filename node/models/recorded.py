@@ -23,7 +23,6 @@ or ballot: the member abstains.
 import re
 from collections.abc import Mapping
 from fractions import Fraction
-from itertools import combinations
 from pathlib import Path
 from typing import NoReturn, Self
 
@@ -35,7 +34,7 @@ from consensus.exact import round_ratio
 from consensus.policy import ONE
 
 from .base import Description, Failure, ModelError, ModelSetupError
-from .opinion import option_of
+from .opinion import compared, option_of
 from .recordings import Recording, RecordingError, Recordings, load
 from .registry import read_options
 
@@ -120,20 +119,21 @@ class Recorded:
             for candidate in request.candidates
             if (option := option_of(request.case.answer, candidate.proposal.answer)) in behind
         }
-        pairs = []
-        for first, second in combinations(known, 2):
+
+        def word(first: str, second: str) -> LetteredPair | None:
+            if first not in known or second not in known:
+                return None
             if known[first] == known[second]:
-                pairs.append(_pair(first, second, None))
-                continue
+                return _pair(first, second, None)
             said = [
                 share
                 for one in behind[known[first]]
                 for other in behind[known[second]]
                 if (share := judged.wins(one, other)) is not None
             ]
-            if said:
-                pairs.append(_pair(first, second, sum(said, Fraction()) / len(said)))
-        return Judgment(pairs=tuple(pairs))
+            return _pair(first, second, sum(said, Fraction()) / len(said)) if said else None
+
+        return Judgment(pairs=compared(request, word))
 
     def describe(self) -> Description:
         """The recorded model's name, and what it is replayed from."""

@@ -201,7 +201,8 @@ class Scripted:
                 places[candidate.letter] = spelled.index(said)
         others = len(spelled) - 1
         belief = [float(ONE - own.confidence) / others] * others if others else []
-        return judge_by_belief(basis_points([own.confidence if others else ONE, *belief]), places)
+        shares = basis_points([own.confidence if others else ONE, *belief])
+        return judge_by_belief(shares, places, request)
 
     def _meaning(self, spec: AnswerSpec, answer: str) -> str | None:
         """The canonical answer; of free texts that say the same the first one's."""
@@ -221,7 +222,7 @@ class Scripted:
         opinion = of_proposal(own, spec)
         if opinion is None:
             _refuse("judge", "its own proposal says nothing about the task's options")
-        return judge_by_belief(opinion.belief, candidate_options(request, opinion))
+        return judge_by_belief(opinion.belief, candidate_options(request, opinion), request)
 
 
 def _refuse(doing: str, cause: str) -> NoReturn:

@@ -14,6 +14,7 @@ class AnswerKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ANSWER_KIND_LABEL: _ClassVar[AnswerKind]
     ANSWER_KIND_NUMBER: _ClassVar[AnswerKind]
     ANSWER_KIND_TEXT: _ClassVar[AnswerKind]
+    ANSWER_KIND_JSON: _ClassVar[AnswerKind]
 
 class Preference(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -27,6 +28,7 @@ ANSWER_KIND_CHOICE: AnswerKind
 ANSWER_KIND_LABEL: AnswerKind
 ANSWER_KIND_NUMBER: AnswerKind
 ANSWER_KIND_TEXT: AnswerKind
+ANSWER_KIND_JSON: AnswerKind
 PREFERENCE_UNSPECIFIED: Preference
 PREFERENCE_FIRST: Preference
 PREFERENCE_SECOND: Preference
@@ -48,12 +50,14 @@ class Envelope(_message.Message):
     def __init__(self, kind: _Optional[int] = ..., ctx: _Optional[bytes] = ..., payload: _Optional[bytes] = ..., signer: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class AnswerSpec(_message.Message):
-    __slots__ = ("kind", "options")
+    __slots__ = ("kind", "options", "unit")
     KIND_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
     kind: AnswerKind
     options: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, kind: _Optional[_Union[AnswerKind, str]] = ..., options: _Optional[_Iterable[str]] = ...) -> None: ...
+    unit: str
+    def __init__(self, kind: _Optional[_Union[AnswerKind, str]] = ..., options: _Optional[_Iterable[str]] = ..., unit: _Optional[str] = ...) -> None: ...
 
 class Content(_message.Message):
     __slots__ = ("role", "text", "vector")
@@ -112,16 +116,18 @@ class Commit(_message.Message):
     def __init__(self, commitment: _Optional[bytes] = ..., abstain: _Optional[str] = ..., author_views: _Optional[_Iterable[int]] = ..., judge_views: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Usage(_message.Message):
-    __slots__ = ("tokens_in", "tokens_out", "micros", "ms")
+    __slots__ = ("tokens_in", "tokens_out", "micros", "ms", "calls")
     TOKENS_IN_FIELD_NUMBER: _ClassVar[int]
     TOKENS_OUT_FIELD_NUMBER: _ClassVar[int]
     MICROS_FIELD_NUMBER: _ClassVar[int]
     MS_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
     tokens_in: int
     tokens_out: int
     micros: int
     ms: int
-    def __init__(self, tokens_in: _Optional[int] = ..., tokens_out: _Optional[int] = ..., micros: _Optional[int] = ..., ms: _Optional[int] = ...) -> None: ...
+    calls: int
+    def __init__(self, tokens_in: _Optional[int] = ..., tokens_out: _Optional[int] = ..., micros: _Optional[int] = ..., ms: _Optional[int] = ..., calls: _Optional[int] = ...) -> None: ...
 
 class Proposal(_message.Message):
     __slots__ = ("answer", "belief", "confidence", "rationale", "evidence", "unseen", "usage", "prompt")

@@ -61,6 +61,7 @@ HABITS = (
     "unopened",
     "mismatch",  # opens what it did not commit to
     "self_vote",
+    "overspent",  # votes for more than the policy's credits buy
     "odd_ballot",  # lists proposals that it does not hold, or none
     "no_answer",  # its proposals answer nothing
     "restless",  # every habit, now and then
@@ -118,6 +119,10 @@ class BentDesk(Desk):
             ghost = MessageId(self._mallory.rng.randbytes(32))
             held = self._mallory.rng.choice(((), (ghost,)))
             return Ballot(held=held)
+        if self._mallory.feels("overspent"):
+            ballot = replace(
+                ballot, marks=tuple(replace(mark, endorsement=100) for mark in ballot.marks)
+            )
         if own is None or own.id not in ballot.held or not self._mallory.feels("self_vote"):
             return ballot
         at = ballot.held.index(own.id)

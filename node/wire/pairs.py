@@ -42,6 +42,7 @@ _ANSWER_KINDS = {
     AnswerKind.LABEL: pb.ANSWER_KIND_LABEL,
     AnswerKind.NUMBER: pb.ANSWER_KIND_NUMBER,
     AnswerKind.TEXT: pb.ANSWER_KIND_TEXT,
+    AnswerKind.JSON: pb.ANSWER_KIND_JSON,
 }
 _ANSWER_KINDS_BACK = {number: kind for kind, number in _ANSWER_KINDS.items()}
 
@@ -92,7 +93,7 @@ def envelope_from_proto(message: pb.Envelope) -> Envelope:
 
 def answer_spec_to_proto(spec: AnswerSpec) -> pb.AnswerSpec:
     """The wire form of an answer's type."""
-    return pb.AnswerSpec(kind=_ANSWER_KINDS[spec.kind], options=spec.options)
+    return pb.AnswerSpec(kind=_ANSWER_KINDS[spec.kind], options=spec.options, unit=spec.unit)
 
 
 def answer_spec_from_proto(message: pb.AnswerSpec) -> AnswerSpec:
@@ -101,7 +102,7 @@ def answer_spec_from_proto(message: pb.AnswerSpec) -> AnswerSpec:
     if kind is None:
         known = ", ".join(AnswerKind)
         raise BodyError(f"answer kind {message.kind} is unknown to version 1; known: {known}")
-    return AnswerSpec(kind=kind, options=tuple(message.options))
+    return AnswerSpec(kind=kind, options=tuple(message.options), unit=message.unit)
 
 
 def content_to_proto(content: Content) -> pb.Content:
@@ -188,7 +189,11 @@ def commit_from_proto(message: pb.Commit) -> Commit:
 def usage_to_proto(usage: Usage) -> pb.Usage:
     """The wire form of a model call's cost."""
     return pb.Usage(
-        tokens_in=usage.tokens_in, tokens_out=usage.tokens_out, micros=usage.micros, ms=usage.ms
+        tokens_in=usage.tokens_in,
+        tokens_out=usage.tokens_out,
+        micros=usage.micros,
+        ms=usage.ms,
+        calls=usage.calls,
     )
 
 
@@ -199,6 +204,7 @@ def usage_from_proto(message: pb.Usage) -> Usage:
         tokens_out=message.tokens_out,
         micros=message.micros,
         ms=message.ms,
+        calls=message.calls,
     )
 
 

@@ -26,8 +26,10 @@ class Table:
             *textwrap.wrap(self.how, WIDTH - 2, initial_indent="  ", subsequent_indent="  "),
             "",
             *(
-                f"  {name:<{first}}"
-                + "".join(f"{cell:>{w + 4}}" for cell, w in zip(cells, widths, strict=True))
+                (
+                    f"  {name:<{first}}"
+                    + "".join(f"{cell:>{w + 4}}" for cell, w in zip(cells, widths, strict=True))
+                ).rstrip()
                 for name, *cells in every
             ),
         ]

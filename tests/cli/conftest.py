@@ -16,6 +16,9 @@ MODELS = {
     "dave": {"faults": [{"how": "draft_raises"}]},
 }
 
+LONG = ("--timeout", "3600")
+"""Tasks that can be played again for longer than a test run takes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Decided:
@@ -51,7 +54,10 @@ def decided(tmp_path_factory: pytest.TempPathFactory) -> Decided:
     home = tmp_path_factory.mktemp("decided")
     with RealSwarm(home, MODELS) as swarm:
         swarm.all_up()
-        where, more = swarm["alice"].home, ("--options", "a,b", "--policy", "rounds=2", "--json")
+        where, more = (
+            swarm["alice"].home,
+            ("--options", "a,b", "--policy", "rounds=2", *LONG, "--json"),
+        )
         first = real_nodes.quorate("ask", where, "Alone?", *more, "--member", "alice").data
         second = real_nodes.quorate("ask", where, "Which of the two?", *more).data
         file = home / "verdict.json"

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,13 +48,31 @@ def test_a_number_needs_no_options() -> None:
     assert (made.answer.kind, made.answer.options) == (AnswerKind.NUMBER, ())
 
 
-def test_a_free_text_takes_no_options_and_is_one_way_of_four() -> None:
+def test_a_free_text_takes_no_options_and_is_one_way_of_five() -> None:
     made = compose(
         text="Why?", case=None, options="", labels=None, number=False, free=True, policy=()
     )
     assert (made.answer.kind, made.answer.options) == (AnswerKind.TEXT, ())
     with pytest.raises(exits.CliError, match=r"in one way: .* or --number or --text"):
         compose(text="Why?", case=None, options="", labels=None, number=True, free=True, policy=())
+
+
+def test_a_number_may_have_a_unit_and_nothing_else_has_one() -> None:
+    asked: dict[str, Any] = {"text": "How far?", "case": None, "labels": None, "policy": ()}
+    made = compose(**asked, options="", number=True, unit="km")
+    assert (made.answer.kind, made.answer.unit) == (AnswerKind.NUMBER, "km")
+    with pytest.raises(exits.CliError, match="--unit is of a number: say --number too"):
+        compose(**asked, options="a,b", number=False, unit="km")
+    with pytest.raises(exits.CliError, match="the unit is padded with space"):
+        compose(**asked, options="", number=True, unit=" km")
+
+
+def test_an_answer_may_be_a_json_value() -> None:
+    asked: dict[str, Any] = {"text": "Which?", "case": None, "labels": None, "policy": ()}
+    made = compose(**asked, options="", number=False, structured=True)
+    assert (made.answer.kind, made.answer.options) == (AnswerKind.JSON, ())
+    with pytest.raises(exits.CliError, match="say what an answer may be, in one way"):
+        compose(**asked, options="a,b", number=False, structured=True)
 
 
 def test_a_case_has_parts_of_text_and_of_numbers_behind_the_question(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from consensus.agreement.instance import value_id
 from consensus.bodies import (
     COUNT_CAP,
     MAX_REASON,
@@ -247,21 +248,27 @@ def test_what_others_hand_to_the_wrong_member_is_not_held() -> None:
         assert seat.task.holds(message.id) == due
 
 
-def test_an_entry_with_one_link_yet_waits_for_the_packets_of_all_authors() -> None:
+def entering(own: str) -> tuple[Seat, list[int]]:
+    """A member with one link yet and a decided slate; the paths that it is the entry of."""
     table = Table()
     seat = table.make().begin(up=[1])
     seat.receive(*(table.accept(who) for who in (1, 2, 3)))
-    members, me = table.committee.members, seat.task.me
-    seat.draft("a")
+    seat.draft(own)
     mine = seat.sent(Kind.COMMIT)
     commits = [table.commit(who, "b") for who in (1, 2, 3)]
     seat.receive(*decide(table, Stage.SLATE, [*mine, *commits]), *commits)
     ways = seat.task.exchange.paths(seat.task.round)
-    view = next(at for at, path in enumerate(ways) if path.entry == me)
+    return seat, [at for at, path in enumerate(ways) if path.entry == seat.task.me]
+
+
+def test_an_entry_with_one_link_yet_waits_for_the_packets_of_all_authors() -> None:
+    # Paths are drawn from the slate, and another draft makes another one.
+    seat, (view,) = next(found for own in "abc" if (found := entering(own))[1])
+    table, ways = seat.table, seat.task.exchange.paths(seat.task.round)
     packets = []
-    for who in (1, 2, 3):
+    for who, member in enumerate(table.committee.members[1:], start=1):
         draft = table.draft(who, 1).envelope
-        box = table.ring.wrap(draft, ways, tagged_hash("mix", members[who]))[view]
+        box = table.ring.wrap(draft, ways, tagged_hash("mix", member))[view]
         packets.append(table.passing(who, Packet(path=view, box=box)))
     seat.receive(packets[0])
     assert seat.handed(Kind.BUNDLE) == []
@@ -287,6 +294,30 @@ def test_model_never_judges_its_own_members_proposal() -> None:
     assert [item.letter for item in shown.candidates] == ["A", "B", "C"]
     assert shown.own is not None
     assert shown.own.answer == "a"
+
+
+def test_the_design_is_the_policys_and_its_order_the_agreed_slates() -> None:
+    policy = Policy(pairs="swiss", pair_budget=5, prior=700)
+    seat = judging("b", "c", "b", policy=policy)
+    shown = request(seat).request
+    design = shown.design
+    assert (design.pairs, design.budget, design.prior, design.most) == ("swiss", 5, 700, 0)
+    answers = [item.proposal.answer for item in shown.candidates]
+    assert [[answers[at] for at in range(3) if design.alike[at] == name] for name in range(3)] in (
+        [["b", "b"], ["c"], []],
+        [["b", "b"], [], ["c"]],
+        [["c"], ["b", "b"], []],
+    )
+    task = seat.task
+    seed = value_id(task.round.points[Stage.SLATE].value)
+    ids = [task.desk._letters[item.letter] for item in shown.candidates]
+    ranks = [tagged_hash("pair-design", seed, task.me, id_) for id_ in ids]
+    assert [ranks[at] for at in design.order] == sorted(ranks)
+
+
+def test_by_default_every_pair_is_asked_for() -> None:
+    shown = request(judging("b", "c", "b")).request
+    assert list(shown.design.ask(3, [])) == [(0, 1), (0, 2), (1, 2)]
 
 
 def test_ballot_lists_the_own_proposal_as_held() -> None:

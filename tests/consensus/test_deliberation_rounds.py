@@ -8,7 +8,7 @@ import pytest
 from consensus.bodies import AnswerKind, AnswerSpec, Proposal
 from consensus.committee import FaultMode
 from consensus.deliberation.requests import DraftRequest, JudgeRequest, Judgment
-from consensus.policy import Policy
+from consensus.policy import RULES, Policy
 from node.sim.mallory import Mallory, shared
 from node.sim.member import Mind, SimNode
 from node.sim.minds import hanging, opinionated
@@ -133,6 +133,38 @@ def test_votes_for_oneself_are_struck_and_cost_a_strike() -> None:
     mine = [item["belief"] for item in honest.outcomes[0]["tally"]["classes"]]
     theirs = [item["belief"] for item in checked.outcomes[0]["tally"]["classes"]]
     assert mine == theirs
+
+
+def test_a_ballot_over_its_credits_is_refused_by_name_and_no_other() -> None:
+    policy = replace(QUICK, endorsements="credits", rule="quadratic")
+    honest = decided(SmallSwarm(policy=policy))
+    assert honest.decision["status"] == "decided"
+    assert honest.outcomes[0]["tally"]["refused"] == []
+    checked = decided(SmallSwarm(policy=policy, habits=frozenset({"overspent"})))
+    (refused,) = checked.outcomes[0]["tally"]["refused"]
+    assert refused["voter"] == 3
+    assert "credits, over the policy's 100" in refused["reason"]
+    said = warnings(checked.decision)["degraded"]
+    assert f"'s ballot is refused: {refused['reason']}" in said
+    assert checked.outcomes[0]["tally"]["ballots"] == 3
+    assert checked.outcomes[0]["strikes"] == []
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"mask": "class"},
+        {"ballots": "trimmed"},
+        {"ballots": "median_of_means"},
+        *({"rule": rule} for rule in RULES),
+    ],
+    ids=str,
+)
+def test_every_rule_and_option_is_recomputed_by_all_and_by_verify(option: dict[str, str]) -> None:
+    swarm = SmallSwarm(policy=replace(QUICK, **option))
+    checked = decided(swarm)
+    assert checked.decision["status"] == "decided"
+    assert checked.outcomes[0]["tally"]["rule"] == swarm.committee.policy.rule
 
 
 def test_two_claims_to_one_alias_void_both() -> None:

@@ -70,8 +70,8 @@ def test_equal_numbers_have_one_spelling(answer: str, spelled: str) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    ["", "seven", "7.", "1,000", "1 000", "7%", "\u0667", "\u22127", "0x10", "1/2/3", "1/-2",
-     "1.5/2", "nan", "inf", "--1", "1e", "1e1000", "336^\\circ", "x=7", "7\n8"],
+    ["", "seven", "7.", "1,5", "1 000", "7%", "\u0667", "0x10", "1/2/3", "1/-2", "1.5/2", "nan",
+     "inf", "--1", "1e", "x=7", "7\n8"],
 )  # fmt: skip
 def test_what_is_no_plain_number_is_void(answer: str) -> None:
     spelled, reason = normalise(NUMBER, answer)
@@ -83,7 +83,9 @@ def test_a_fraction_over_zero_is_void() -> None:
     assert normalise(NUMBER, "1/0") == (None, "is a fraction over zero")
 
 
-@pytest.mark.parametrize(("exponent", "fits"), [("99", True), ("-99", True), ("100", False)])
+@pytest.mark.parametrize(
+    ("exponent", "fits"), [("99", True), ("-99", True), ("100", False), ("9" * 250, False)]
+)
 def test_exponents_end_at_ninety_nine(exponent: str, fits: bool) -> None:
     spelled, reason = normalise(NUMBER, f"2e{exponent}")
     assert (spelled is not None) == fits

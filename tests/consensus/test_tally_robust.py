@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consensus.policy import ONE, Policy
+from consensus.policy import ONE, RULES, Policy
 from consensus.tally import Candidate, CountedBallot, Robustness, Status
 from consensus.tally.robust import MOST_READINGS, sets_up_to, turn
 from tests.harness.tallies import (
@@ -121,9 +121,13 @@ def test_a_turned_ballot_does_all_it_can_and_nothing_about_its_own() -> None:
 
 
 @settings(max_examples=60)
-@given(rounds(least=2, most=4), st.sampled_from(["blend", "bradley_terry", "quadratic", "borda"]))
-def test_the_search_agrees_with_brute_force(of: Round, rule: str) -> None:
-    of = replace(of, policy=Policy(rule=rule))
+@given(
+    rounds(least=2, most=4),
+    st.sampled_from(RULES),
+    st.sampled_from(["all", "trimmed", "median_of_means"]),
+)
+def test_the_search_agrees_with_brute_force(of: Round, rule: str, heard: str) -> None:
+    of = replace(of, policy=Policy(rule=rule, ballots=heard))
     found = of.tally()
     if found.status is not Status.DECIDED:
         assert found.robustness == Robustness(least=None, tried=0, fragile=False)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consensus.bodies import MAX_ANSWER, MAX_LABEL
-from consensus.policy import ONE, Policy
+from consensus.policy import ONE, RULES, Policy
 from consensus.tally import Candidate, CountedBallot, Status, classes, normalise
 from consensus.tally.result import EXCERPT
 from consensus.tally.same import components, links
@@ -340,7 +340,7 @@ def test_f_members_part_only_what_honest_judges_link_by_f_or_less(
 
 
 @settings(max_examples=60)
-@given(FREE, st.sampled_from(["blend", "bradley_terry", "quadratic", "majority", "borda"]))
+@given(FREE, st.sampled_from(RULES))
 def test_a_class_gains_nothing_but_its_members_by_being_said_in_several_ways(
     of: Round, rule: str
 ) -> None:

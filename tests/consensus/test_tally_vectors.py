@@ -2,12 +2,17 @@
 
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from consensus.policy import Policy
 from consensus.tally import Status
 from tests.vectors import check_tally, generate_tally
+
+TALLIED = ("rule", "weights", "mask", "endorsements", "ballots", "strengths_over")
+"""Choices of a policy that change what a tally comes to."""
 
 
 def test_the_core_gives_the_golden_figures() -> None:
@@ -31,6 +36,17 @@ def test_the_golden_tallies_cover_every_end_of_a_round() -> None:
     assert len({round_["plateau"]["reason"] for round_ in rounds}) >= 4
     assert {round_["tally"]["robust"]["fragile"] for round_ in rounds} == {True, False}
     assert any(round_["tally"]["void"] for round_ in rounds)
+    assert any(round_["tally"]["refused"] for round_ in rounds)
+
+
+def test_the_golden_tallies_cover_every_rule_and_option() -> None:
+    tasks = check_tally.load("tally.json")["tasks"].values()
+    policies = [Policy(**task["given"]["policy"]) for task in tasks]
+    for item in fields(Policy):
+        if item.name in TALLIED:
+            assert {getattr(policy, item.name) for policy in policies} == set(
+                item.metadata["choices"]
+            ), item.name
 
 
 def test_a_changed_figure_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,8 +41,9 @@ PURE = frozenset(
 EXACT_MATH = frozenset({"sqrt", "fsum", "gcd", "lcm", "isqrt", "comb"})
 """What of `math` is exact on every machine (V5): correctly rounded, or integers."""
 
-ANALYSIS = "consensus/tally/analysis.py"
-"""The one pure file that may use NumPy: figures that are shown and never signed."""
+ANALYSIS = "consensus/tally/analysis/"
+"""The one pure folder that may use NumPy: figures that are shown and never signed. The rest of the
+core may not import it, not even within a function."""
 
 CORE_ROOMS: Mapping[str, frozenset[str]] = {
     "agreement": frozenset(),
@@ -179,6 +180,7 @@ def violations(tree: Mapping[str, str]) -> list[str]:
     ]
     for path, source in tree.items():
         found.extend(f"{path}:{line}: {said}" for line, said in _ambient(path, source))
+        found.extend(f"{path}:{line}: {said}" for line, said in _inexact(path, source))
     return found + list(_heavy(tree, every))
 
 
@@ -201,7 +203,7 @@ def _broken(
     elif item.module == "math":
         if item.name not in EXACT_MATH:
             yield f"of math only {', '.join(sorted(EXACT_MATH))}, each by name (V5)"
-    elif item.module not in PURE and not (path == ANALYSIS and item.top == "numpy"):
+    elif item.module not in PURE and not (path.startswith(ANALYSIS) and item.top == "numpy"):
         yield f"{item.module} is not on the pure packages' allow-list"
 
 
@@ -224,6 +226,8 @@ def _rooms(
         yield f"{package}/{room} may not know {package}/{other}"
     elif package == "consensus" and not room and other:
         yield f"the core's vocabulary may not know {package}/{other}"
+    elif package == "consensus" and target.startswith(ANALYSIS) and not path.startswith(ANALYSIS):
+        yield "what is signed may not know consensus/tally/analysis (V5)"
     elif package == "node" and not room and other == "pb":
         yield "only node/wire knows the generated code"
     elif package == "node" and room and room not in COMPOSING and not other:
@@ -243,6 +247,28 @@ def _ambient(path: str, source: str) -> Iterator[tuple[int, str]]:
             yield node.lineno, "randomness comes from node/entropy.py"
         elif node.attr in ("now", "utcnow", "today") and of.split(".")[-1] in ("datetime", "date"):
             yield node.lineno, "time comes from node/clock.py"
+
+
+def _inexact(path: str, source: str) -> Iterator[tuple[int, str]]:
+    """Powers in a pure package that may be a C library's: all but those of a whole number or a
+    `Fraction` written out, to what is not written with a sign or a point (V5)."""
+    if not path.startswith(("consensus/", "reputation/")) or path.startswith(ANALYSIS):
+        return
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case (
+                ast.BinOp(left=base, op=ast.Pow(), right=power)
+                | ast.AugAssign(target=base, op=ast.Pow(), value=power)
+            ):
+                match base:
+                    case ast.Constant(value=int()) | ast.Call(func=ast.Name(id="Fraction")):
+                        signed = isinstance(power, ast.UnaryOp) and isinstance(base, ast.Constant)
+                        pointed = isinstance(power, ast.Constant) and isinstance(power.value, float)
+                        if not signed and not pointed:
+                            continue
+                yield node.lineno, "** of doubles is a C library's: multiply (V5)"
+            case ast.Call(func=ast.Name(id="pow"), args=[_, _]):
+                yield node.lineno, "pow of doubles is a C library's: multiply (V5)"
 
 
 def _heavy(tree: Mapping[str, str], every: Mapping[str, list[Import]]) -> Iterator[str]:

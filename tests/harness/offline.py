@@ -88,9 +88,75 @@ async def models_of(dealt: Deal) -> tuple[Model, ...]:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """What a tally is made from, and the judgments behind the ballots, by position."""
+
+    drafts: tuple[Proposal, ...]
+    candidates: tuple[Candidate, ...]
+    ballots: tuple[CountedBallot, ...]
+    judgments: dict[int, Judgment | None]
+
+
+async def hold(
+    cast: Cast,
+    case: Case,
+    seed: bytes,
+    *,
+    number: int = 1,
+    dials: Dials | None = None,
+    records: Sequence[tuple[RecordEntry, ...]] = (),
+) -> Held:
+    """Have everybody draft and judge; `records` are what each has read of rounds before."""
+    models, names, dials = cast.models, cast.names, dials or Dials()
+    drafts = [
+        await model.draft(
+            DraftRequest(
+                case=case,
+                round=number,
+                record=records[place] if records else (),
+                dials=dials,
+                deadline_ms=DEADLINE_MS,
+            ),
+        )
+        for place, model in enumerate(models)
+    ]
+    ids = [hashlib.sha256(seed + bytes([number, k])).digest() for k in range(len(models))]
+    judgments = {
+        place: await _judged(
+            model,
+            JudgeRequest(
+                case=case,
+                round=number,
+                candidates=tuple(
+                    LetteredProposal(letter=names[k], proposal=drafts[k])
+                    for k in range(len(models))
+                    if k != place
+                ),
+                own=drafts[place],
+                dials=dials,
+                deadline_ms=DEADLINE_MS,
+            ),
+        )
+        for place, model in enumerate(models)
+    }
+    return Held(
+        drafts=tuple(drafts),
+        candidates=tuple(
+            Candidate(id=MessageId(ids[k]), author=k, proposal=draft)
+            for k, draft in enumerate(drafts)
+        ),
+        ballots=tuple(
+            CountedBallot(voter=place, ballot=_ballot(judgment, ids, names))
+            for place, judgment in judgments.items()
+        ),
+        judgments=judgments,
+    )
+
+
 async def deliberate(cast: Cast, case: Case, policy: Policy, seed: bytes) -> list[Round]:
     """The rounds that these members would hold on one case. Who cannot judge abstains."""
-    models, names, quorum = cast.models, cast.names, cast.quorum
+    names, quorum = cast.names, cast.quorum
     rounds: list[Round] = []
     ballots: dict[int, Judgment | None] = {}
     while not rounds or rounds[-1].plateau.reason is None:
@@ -99,52 +165,22 @@ async def deliberate(cast: Cast, case: Case, policy: Policy, seed: bytes) -> lis
         if before is not None:
             turned = before.plateau.dials
             dials = Dials(contentiousness=turned.contentiousness, gate=turned.gate)
-        drafts = [
-            await model.draft(
-                DraftRequest(
-                    case=case,
-                    round=number,
-                    record=_record(before, ballots, names, place),
-                    dials=dials,
-                    deadline_ms=DEADLINE_MS,
-                ),
-            )
-            for place, model in enumerate(models)
-        ]
-        ids = [hashlib.sha256(seed + bytes([number, k])).digest() for k in range(len(models))]
-        ballots = {
-            place: await _judged(
-                model,
-                JudgeRequest(
-                    case=case,
-                    round=number,
-                    candidates=tuple(
-                        LetteredProposal(letter=names[k], proposal=drafts[k])
-                        for k in range(len(models))
-                        if k != place
-                    ),
-                    own=drafts[place],
-                    dials=dials,
-                    deadline_ms=DEADLINE_MS,
-                ),
-            )
-            for place, model in enumerate(models)
-        }
-        candidates = [
-            Candidate(id=MessageId(ids[k]), author=k, proposal=draft)
-            for k, draft in enumerate(drafts)
-        ]
-        counted = [
-            CountedBallot(voter=place, ballot=_ballot(judgment, ids, names))
-            for place, judgment in ballots.items()
-        ]
+        held = await hold(
+            cast,
+            case,
+            seed,
+            number=number,
+            dials=dials,
+            records=[_record(before, ballots, names, place) for place in range(quorum.n)],
+        )
+        ballots = held.judgments
         result = tally(
             spec=case.answer,
             policy=policy,
             quorum=quorum,
-            candidates=candidates,
-            ballots=counted,
-            weights=weigh([None] * len(models), quorum),
+            candidates=held.candidates,
+            ballots=held.ballots,
+            weights=weigh([None] * quorum.n, quorum),
             seed=seed,
             first_vote=None if before is None else before.tally.baselines.first_vote,
         )
@@ -154,14 +190,14 @@ async def deliberate(cast: Cast, case: Case, policy: Policy, seed: bytes) -> lis
             spec=case.answer,
             budget=Budget(),
             tally=result,
-            candidates=candidates,
-            ballots=counted,
+            candidates=held.candidates,
+            ballots=held.ballots,
             claims=Claims(),
             families=cast.families,
             previous=None if before is None else before.plateau.to_dict(),
             round_=number,
         )
-        rounds.append(Round(drafts=tuple(drafts), tally=result, plateau=plateau))
+        rounds.append(Round(drafts=held.drafts, tally=result, plateau=plateau))
     return rounds
 
 

@@ -6,6 +6,7 @@ links. Nothing here sleeps, and every wait has an end.
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -101,6 +102,17 @@ class Command:
         for reader in self._readers:
             reader.join(WAIT_S)
         return Ran(code=code, out="\n".join(self.out), err="\n".join(self.err))
+
+    async def died(self) -> None:
+        """Wait for the process to be gone; unlike a thread that waits, this can be called off."""
+        gone, loop = asyncio.Event(), asyncio.get_running_loop()
+        process = os.pidfd_open(self.process.pid)
+        loop.add_reader(process, gone.set)
+        try:
+            await gone.wait()
+        finally:
+            loop.remove_reader(process)
+            os.close(process)
 
     def kill(self) -> None:
         """SIGKILL, frozen or not, and wait for the process to be gone."""

@@ -12,12 +12,14 @@ from consensus.deliberation.requests import (
     LetteredProposal,
     RecordEntry,
 )
+from consensus.tally.design import Design
 
 DEADLINE_MS = 60_000
 """Far beyond what any test waits for."""
 
 NUMBER = AnswerSpec(kind=AnswerKind.NUMBER)
 TEXT = AnswerSpec(kind=AnswerKind.TEXT)
+JSON = AnswerSpec(kind=AnswerKind.JSON)
 
 
 def labels(*options: str) -> AnswerSpec:
@@ -51,6 +53,7 @@ def judge_request(
     own: Proposal | None = None,
     round: int = 1,
     deadline_ms: int = DEADLINE_MS,
+    design: Design | None = None,
 ) -> JudgeRequest:
     """Ask for a judgment of `candidates` by letter; a bare answer stands for a proposal."""
     return JudgeRequest(
@@ -66,6 +69,7 @@ def judge_request(
         own=own,
         dials=Dials(),
         deadline_ms=deadline_ms,
+        design=design or Design(),
     )
 
 

@@ -73,7 +73,9 @@ answer_specs = st.one_of(
     ),
 )
 budgets = st.builds(Budget, tokens=counts, micros=counts)
-usages = st.builds(Usage, tokens_in=counts, tokens_out=counts, micros=counts, ms=counts)
+usages = st.builds(
+    Usage, tokens_in=counts, tokens_out=counts, micros=counts, ms=counts, calls=counts
+)
 
 
 @st.composite

@@ -12,7 +12,7 @@ from consensus.verdict import Bundle
 from node.facts import BadProof, Decided, answer_named, check_answer, verdict_fact
 from node.sim.minds import first_word, opinionated
 from reputation import observe
-from tests.harness.swarms import SmallSwarm, decided
+from tests.harness.swarms import QUICK, SmallSwarm, decided
 
 TEXT = AnswerSpec(kind=AnswerKind.TEXT)
 WORDINGS = ("{}", "{} it is", "{}, of course", "{} and nothing else", "{}, no doubt")
@@ -106,3 +106,17 @@ def test_a_client_names_a_drafted_text_by_its_words_and_no_other() -> None:
         check_answer(PARAPHRASED, WORDINGS[3].format("b"))
     with pytest.raises(BadProof, match="is empty"):
         answer_named(PARAPHRASED, " \n")
+
+
+def test_a_ballot_that_was_refused_shows_nothing_of_its_judge() -> None:
+    policy = replace(QUICK, endorsements="credits")
+    judged = {}
+    for habits in (frozenset[str](), frozenset({"overspent"})):
+        swarm = SmallSwarm(policy=policy, habits=habits)
+        decided(swarm)
+        finish = swarm.nodes[0].finish
+        assert finish is not None
+        fact = verdict_fact(Decided.of(Bundle.of(finish)))
+        judged[bool(habits)] = [bool(item.judged) for item in fact.showings]
+    assert judged[False] == [True] * 4
+    assert sorted(judged[True]) == [False, True, True, True]

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from consensus.bodies import Content, Preference
+from consensus.tally.design import Design, follow
 from node.models import registry
 from node.models.base import Failure, ModelError, ModelSetupError, public_name
 from node.models.guard import Guarded
@@ -170,6 +172,29 @@ async def test_a_server_error_is_tried_again(server: LlmServer, tmp_path: Path) 
     assert server.calls["openai/first500/alice"] == 2
 
 
+async def test_no_more_requests_a_minute_are_sent_than_the_deployment_allows(
+    server: LlmServer, tmp_path: Path
+) -> None:
+    limited = server.deployment("openai", who="limited") | {"rpm": 2}
+    async with model(tmp_path, limited) as toy:
+        drafts = (toy.draft(draft_request(AB)) for _ in range(5))
+        ends = [await asyncio.gather(draft, return_exceptions=True) for draft in drafts]
+    assert any(isinstance(e, ModelError) and e.failure is Failure.RATE for (e,) in ends)
+    # The minutes are the clock's: one may end in between.
+    assert server.calls["openai/good/limited"] in (2, 3, 4)
+
+
+async def test_past_its_limit_a_deployment_is_fallen_back_from(
+    server: LlmServer, tmp_path: Path
+) -> None:
+    limited = server.deployment("openai", who="full") | {"rpm": 1}
+    async with model(tmp_path, limited, server.deployment("vllm", who="free")) as toy:
+        for _ in range(3):
+            assert (await toy.draft(draft_request(AB))).answer == "a"
+    assert server.calls["openai/good/full"] + server.calls["vllm/good/free"] == 3
+    assert server.calls["openai/good/full"] in (1, 2)  # two, where a minute ended in between
+
+
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("how", ["pairwise", "batch"])
 async def test_judging_pair_by_pair_or_in_both_orders_comes_to_the_same_word(
@@ -182,6 +207,92 @@ async def test_judging_pair_by_pair_or_in_both_orders_comes_to_the_same_word(
     assert found.get(("B", "A")) is (Preference.SECOND if both else None)
     assert len(found) == (6 if both else 3)
     assert [mark.endorsement for mark in judgment.marks] == [80, -60, 80]
+
+
+MANY = dict(zip("ABCDEFGH", "cdaefghi", strict=True))
+FIELD = case(labels(*"abcdefghi"))
+
+
+def calls_of(server: LlmServer, since: int) -> list[str]:
+    return [body["messages"][1]["content"] for _, _, body in server.requests[since:]]
+
+
+@pytest.mark.parametrize("how", ["pairwise", "batch"])
+async def test_a_ring_is_asked_in_the_orders_that_it_names_and_no_other_pair_is(
+    server: LlmServer, tmp_path: Path, how: str
+) -> None:
+    ring = Design(pairs="ring", order=(3, 1, 4, 0, 5, 7, 2, 6))
+    asked = [("ABCDEFGH"[one], "ABCDEFGH"[other]) for one, other in ring.ask(8, [])]
+    request = judge_request(FIELD, MANY, design=ring)
+    async with model(tmp_path, server.deployment("openai"), judge=how) as toy:
+        began = len(server.requests)
+        judgment = await toy.judge(request)
+    assert sorted((p.first, p.second) for p in judgment.pairs) == sorted(asked)
+    assert judgment.usage.calls == len(calls_of(server, began)) == (24 if how == "pairwise" else 2)
+    assert {mark.letter for mark in judgment.marks} == set(MANY)
+    wins = [p for p in judgment.pairs if "C" in (p.first, p.second)]
+    assert all(
+        p.preference is (Preference.FIRST if p.first == "C" else Preference.SECOND) for p in wins
+    )
+
+
+@pytest.mark.parametrize("pairs", ["swiss", "information"])
+@pytest.mark.parametrize("how", ["pairwise", "batch"])
+async def test_a_design_of_several_steps_asks_each_by_what_was_said_before(
+    server: LlmServer, tmp_path: Path, how: str, pairs: str
+) -> None:
+    design = Design(pairs=pairs, order=(3, 1, 4, 0, 5, 7, 2, 6))
+    request = judge_request(FIELD, MANY, design=design)
+    async with model(tmp_path, server.deployment("openai"), judge=how) as toy:
+        began = len(server.requests)
+        judgment = await toy.judge(request)
+    answers = list(MANY.values())
+
+    def word(one: int, other: int) -> int:  # the toy is 75 % sure of a, and of nothing else
+        return 17_500 if answers[one] == "a" else 2_500 if answers[other] == "a" else 10_000
+
+    wanted = follow(design, 8, word)
+    assert [("ABCDEFGH".index(p.first), "ABCDEFGH".index(p.second)) for p in judgment.pairs] == [
+        (item.first, item.second) for item in wanted
+    ]
+    assert len(wanted) == 12
+    shown = calls_of(server, began)
+    assert judgment.usage.calls == len(shown) == (12 if how == "pairwise" else 3)
+    if how == "batch":  # only the first step shows them all
+        counts = [len(re.findall(r"^Candidate \w+:$", text, re.MULTILINE)) for text in shown]
+        assert counts[0] == 8
+        assert max(counts) == 8
+    assert {mark.letter for mark in judgment.marks} == set(MANY)
+
+
+async def test_a_members_own_limit_on_pairs_bounds_every_design(
+    server: LlmServer, tmp_path: Path
+) -> None:
+    async with model(tmp_path, server.deployment("openai"), pairs=5) as toy:
+        for pairs in ("all", "ring", "swiss", "information"):
+            request = judge_request(FIELD, MANY, design=Design(pairs=pairs))
+            judgment = await toy.judge(request)
+            assert len({frozenset((p.first, p.second)) for p in judgment.pairs}) == 5
+
+
+async def test_a_design_ends_with_the_step_that_brings_nothing_and_keeps_the_others(
+    tmp_path: Path,
+) -> None:
+    with LlmServer() as server:
+        request = judge_request(FIELD, MANY, design=Design(pairs="swiss"))
+        async with model(tmp_path, server.deployment("openai")) as toy:
+            await toy.draft(draft_request(FIELD))
+            server.gate.clear()
+            judging = asyncio.create_task(toy.judge(request))
+            while len(server.requests) < 2:
+                await asyncio.to_thread(server.asked.wait)
+                await asyncio.sleep(0)
+            server.force["alice"] = "broken"  # from the second step on
+            server.gate.set()
+            judgment = await judging
+    assert len(judgment.pairs) == 4
+    assert judgment.usage.calls == 1
+    assert len(judgment.marks) == 8
 
 
 async def test_a_call_that_fails_among_others_of_a_judgment_is_named(

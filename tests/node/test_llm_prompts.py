@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consensus.bodies import Proposal
+from consensus.bodies import AnswerKind, AnswerSpec, Proposal
 from consensus.deliberation.requests import Critique, RecordEntry
 from node.models.base import ModelSetupError
 from node.models.llm import fence
-from node.models.llm.prompts import FOLDER, TEMPLATES, Prompt, Prompts, asked_pairs
+from node.models.llm.prompts import FOLDER, TEMPLATES, Prompt, Prompts
 from tests.harness import llm_prompts
-from tests.harness.requests import NUMBER, case, draft_request, judge_request, labels
+from tests.harness.requests import JSON, NUMBER, case, draft_request, judge_request, labels
 
 ATTACKS = [
     text
@@ -174,6 +174,20 @@ def test_a_text_at_the_limit_is_whole_and_one_past_it_is_cut_and_says_so() -> No
     assert fence.clean("x" * 51, 50) == "x" * 50 + "\n(cut here: 1 more characters)"
 
 
+def test_a_unit_is_shown_as_data_and_json_is_asked_for_as_itself() -> None:
+    shown = Prompts().draft(draft_request(case(AnswerSpec(kind=AnswerKind.NUMBER, unit="km/h"))))
+    assert llm_prompts.read(shown.system, shown.user).get("unit") == "km/h"
+    assert "of the unit that is named here and without it:" in shown.user
+    bare = Prompts().draft(draft_request(case(NUMBER))).user
+    assert "in digits, without units." in bare
+    open_ = Prompts().draft(draft_request(case(JSON))).user
+    assert "one JSON value of at most 4000 characters" in open_
+    assert "the JSON value itself, not a string that holds it" in open_
+    assert '"answer": {"...": "..."}' in open_
+    judged = Prompts().pairwise(judge_request(case(JSON), {"A": "1", "B": "2"}), ("A", "B")).user
+    assert "however differently they are worded" not in judged
+
+
 def test_own_entry_of_the_record_is_named_as_ones_own_and_the_dial_sets_the_tone() -> None:
     user = drafted({}).user
     assert "proposal B (this one is your own)" in user
@@ -224,12 +238,3 @@ def test_a_folder_of_prompts_that_cannot_be_used_is_named(
 
 def test_every_template_of_the_package_is_known() -> None:
     assert sorted(path.name for path in FOLDER.iterdir()) == list(TEMPLATES)
-
-
-def test_pairs_past_the_limit_are_chosen_so_that_all_hang_together() -> None:
-    letters = list("ABCDEF")
-    assert len(asked_pairs(letters, 15)) == 15
-    few = asked_pairs(letters, 6)
-    assert {letter: sum(letter in pair for pair in few) for letter in letters} == dict.fromkeys(
-        letters, 2
-    )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consensus.bodies import Preference, Proposal
-from consensus.deliberation.requests import Dials
+from consensus.deliberation.requests import Dials, Judgment
 from node.models.opinion import (
     Opinion,
     basis_points,
@@ -29,6 +29,12 @@ def opinion(*shares: float, known: tuple[bool, ...] = ALL) -> Opinion:
 
 def proposal(*belief: int, unseen: tuple[int, ...] = ()) -> Proposal:
     return Proposal(answer=ABC.options[belief.index(max(belief))], belief=belief, unseen=unseen)
+
+
+def judged(belief: tuple[int, ...], options: dict[str, int]) -> Judgment:
+    """The judgment by `belief` of candidates with those options, by letter."""
+    request = judge_request(case(ABC), {letter: ABC.options[at] for letter, at in options.items()})
+    return judge_by_belief(belief, options, request)
 
 
 beliefs = st.lists(st.integers(0, 1_000), min_size=3, max_size=3).filter(any).map(basis_points)
@@ -168,7 +174,7 @@ def test_pooling_never_disperses_beliefs_over_options_that_all_know(
 
 
 def test_the_likelier_answer_is_preferred_by_the_difference_of_the_shares() -> None:
-    judgment = judge_by_belief((7_000, 2_500, 500), {"P": 1, "Q": 0, "R": 1, "S": 2})
+    judgment = judged((7_000, 2_500, 500), {"P": 1, "Q": 0, "R": 1, "S": 2})
     words = {(p.first, p.second): (p.preference, p.confidence) for p in judgment.pairs}
     assert words == {
         ("P", "Q"): (Preference.SECOND, 4_500),
@@ -181,14 +187,14 @@ def test_the_likelier_answer_is_preferred_by_the_difference_of_the_shares() -> N
 
 
 def test_equal_shares_of_different_answers_are_a_tie() -> None:
-    [pair] = judge_by_belief((5_000, 5_000, 0), {"P": 0, "Q": 1}).pairs
+    [pair] = judged((5_000, 5_000, 0), {"P": 0, "Q": 1}).pairs
     assert pair.preference is Preference.TIE
 
 
 def test_endorsements_run_from_full_blame_to_full_praise() -> None:
-    marks = judge_by_belief((10_000, 0), {"P": 0, "Q": 1}).marks
+    marks = judged((10_000, 0), {"P": 0, "Q": 1}).marks
     assert [(mark.endorsement, mark.argument) for mark in marks] == [(100, 100), (-100, 0)]
-    [mark] = judge_by_belief((5_000, 5_000), {"P": 0}).marks
+    [mark] = judged((5_000, 5_000), {"P": 0}).marks
     assert (mark.endorsement, mark.argument) == (0, 50)
 
 

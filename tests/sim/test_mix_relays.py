@@ -76,8 +76,8 @@ class Relay(SimNode):
         kinds = (Kind.PACKET,) if self.swarm.way == "floods" else (Kind.BUNDLE, Kind.BATCH)
         if message.kind in kinds and message.signer == self.member and self._bad():
             self.spoilt += 1
-            if self.swarm.way == "delays":
-                late = PATIENT.exchange_ms * self.rng.choice((1, 2))
+            late = self._late()
+            if late:
                 self._later(late, lambda: SimNode.deliver(self, goal, message))
                 return
             for made in self._bent(goal, message):
@@ -85,12 +85,21 @@ class Relay(SimNode):
         else:
             super().deliver(goal, message)
 
+    def _late(self) -> int:
+        """By how many milliseconds it delays what it passes on."""
+        match self.swarm.way:
+            case "delays":
+                return PATIENT.exchange_ms * self.rng.choice((1, 2))
+            case "drops but one" if self.member != min(self.swarm.faulty):
+                return PATIENT.exchange_ms * 90 // 100
+        return 0
+
     def _bad(self) -> bool:
         return self.member in self.swarm.chosen(self)
 
     def _bent(self, goal: SimNode, message: Message) -> Sequence[Message]:
         match self.swarm.way:
-            case "drops":
+            case "drops" | "drops but one":
                 return ()
             case "repeats":
                 return (message,) * 5
@@ -139,14 +148,22 @@ class Spoilt(Swarm):
     """
 
     def __init__(
-        self, count: int, way: str, end: str, *, seed: int, mode: FaultMode, paths: int | None
+        self,
+        count: int,
+        way: str,
+        end: str,
+        *,
+        seed: int,
+        mode: FaultMode,
+        paths: int | None,
+        weather: Weather,
     ) -> None:
         self.way, self.end, self.paths = way, end, paths
         self.faulty: frozenset[bytes] = frozenset()
         self.most_tabled = 0
         minds = tuple(opinionated(ORDERS[at % 7], delay=5 + 9 * at) for at in range(count))
         super().__init__(
-            minds=minds, answer=SPEC, seed=seed, policy=PATIENT, mode=mode, weather=STORMY
+            minds=minds, answer=SPEC, seed=seed, policy=PATIENT, mode=mode, weather=weather
         )
 
     def make_node(self, position: int, mind: Mind) -> SimNode:
@@ -188,9 +205,10 @@ def played(
     seed: int,
     mode: FaultMode = FaultMode.BYZANTINE,
     paths: int | None = None,
+    weather: Weather = STORMY,
 ) -> tuple[set[int], set[int], Spoilt]:
     """(honest authors of the slate, authors that count), by position."""
-    swarm = Spoilt(count, way, end, seed=seed, mode=mode, paths=paths)
+    swarm = Spoilt(count, way, end, seed=seed, mode=mode, paths=paths, weather=weather)
     figures = decided(swarm).outcomes[0]
     task = swarm.honest()[0].task
     assert task is not None
@@ -233,3 +251,11 @@ def test_one_faulty_member_more_takes_every_path() -> None:
     honest, counted, _ = played(4, "drops", "entry", seed=1, paths=2)
     assert honest
     assert not counted
+
+
+def test_a_path_that_comes_back_late_counts_while_no_other_brought_anything() -> None:
+    """Past 80 % of the deadline, when an exit with another path's proposals waits no more."""
+    weather = Weather(delay=(1, 20))
+    honest, counted, _ = played(4, "drops but one", "entry", seed=1, paths=2, weather=weather)
+    assert honest
+    assert honest <= counted

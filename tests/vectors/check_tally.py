@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from consensus import canonical, exact
+from consensus import canonical, elementary, exact
 from consensus.bodies import (
     AnswerKind,
     AnswerSpec,
@@ -36,6 +36,8 @@ from consensus.masking import (
 from consensus.plateau import assess
 from consensus.policy import Policy
 from consensus.tally import Candidate, Claims, CountedBallot, normalise, tally, weigh
+from consensus.tally.design import Design, follow
+from consensus.tally.near import distance
 
 HERE = Path(__file__).parent
 
@@ -52,7 +54,11 @@ def id_of(author: int) -> MessageId:
 
 def spec_of(given: Any) -> AnswerSpec:
     """The answer's type."""
-    return AnswerSpec(kind=AnswerKind(given["kind"]), options=tuple(given["options"]))
+    return AnswerSpec(
+        kind=AnswerKind(given["kind"]),
+        options=tuple(given["options"]),
+        unit=given.get("unit", ""),
+    )
 
 
 def candidate(given: Any) -> Candidate:
@@ -126,6 +132,8 @@ def figures(given: Any) -> Any:
             seed=bytes.fromhex(round_["seed"]),
             first_vote=None if before is None else before["tally"]["baselines"]["first_vote"],
         )
+        refused = {item.voter for item in result.refused}
+        ballots = [item for item in ballots if item.voter not in refused]
         plateau = assess(
             policy=policy,
             quorum=quorum,
@@ -141,6 +149,33 @@ def figures(given: Any) -> Any:
         )
         found.append({"tally": result.to_dict(), "plateau": plateau.to_dict()})
     return canonical.decode(canonical.encode(found))
+
+
+def exp_of(value: float) -> str | None:
+    """e to a double, to the last bit; nothing where it is refused."""
+    return elementary.exp(value).hex() if value <= elementary.MOST else None
+
+
+def ln_of(value: float) -> str | None:
+    """The logarithm of a double, to the last bit; nothing where it is refused."""
+    return elementary.ln(value).hex() if value >= elementary.TINIEST else None
+
+
+def designed(given: Any) -> Any:
+    """The pairs that a design asks of a judge whose words are drawn from a hash of the pair."""
+
+    def word(one: int, other: int) -> int | None:
+        drawn = hashlib.sha256(b"%d %d" % (min(one, other), max(one, other))).digest()[0]
+        won = (20_000, 13_000, 10_000, 4_000, None)[drawn % 5]
+        return won if won is None or one < other else 20_000 - won
+
+    design = Design(
+        pairs=given["pairs"],
+        budget=given["budget"],
+        order=tuple(given["order"]),
+        alike=tuple(given["alike"]),
+    )
+    return [[item.first, item.second] for item in follow(design, given["count"], word)]
 
 
 def masking(given: Any) -> Any:
@@ -171,8 +206,17 @@ def differences() -> Iterator[str]:
     for row in vectors["answers"]:
         found = list(normalise(spec_of(row["spec"]), row["answer"]))
         yield from _differ(f"answer {row['answer']!r}", found, row["normalised"])
+    for row in vectors["designs"]:
+        yield from _differ(f"design {row['given']}", designed(row["given"]), row["asked"])
+    for row in vectors["distances"]:
+        found = distance(row["one"], row["other"])
+        yield from _differ(f"distance of {row['one'][:40]!r}", found, row["bits"])
     for row in vectors["logarithms"]:
         yield from _differ(f"ln {row['of']}", str(exact.ln(row["of"])), row["ln"])
+    for row in vectors["doubles"]:
+        of = float.fromhex(row["of"])
+        yield from _differ(f"exp {row['of']}", exp_of(of), row["exp"])
+        yield from _differ(f"ln of doubles {row['of']}", ln_of(of), row["ln"])
     for name, vector in load("masking.json").items():
         yield from _differ(name, masking(vector["given"]), vector["found"])
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from consensus import exact
 from consensus.committee import FaultMode
-from consensus.policy import ONE
+from consensus.policy import ONE, RULES
 from consensus.tally import normalise
+from consensus.tally.near import distance
 
 from . import check_tally
 
@@ -21,8 +22,12 @@ DIGITS = {"kind": "label", "options": [str(digit) for digit in range(10)]}
 LETTERS = {"kind": "choice", "options": ["A", "B", "C", "D", "E"]}
 NUMBER: dict[str, Any] = {"kind": "number", "options": []}
 TEXT: dict[str, Any] = {"kind": "text", "options": []}
+JSON: dict[str, Any] = {"kind": "json", "options": []}
+KM: dict[str, Any] = {"kind": "number", "options": [], "unit": "km"}
+PERCENT: dict[str, Any] = {"kind": "number", "options": [], "unit": "%"}
 WIDTH = 98
 TEXTS = ["Lisbon", "It is\nLisbon.", " It is Lisbon. ", "Porto", "Oporto, sim\u00e3o", "Porto simu"]
+JSONS = ['{"a": 1}', '{"a":1.0}', '{"b":[1,2],"a":1}', '{"a":1,"b":[1,2]}', "[]", "{"]
 NUMBERS = ["7", "7.0", "14/2", "8", "1e1", "-0.25", "1/3", "seven"]
 
 
@@ -52,6 +57,11 @@ class Draws:
         return list(exact.apportion(parts, ONE, range(options)))
 
 
+def said_of(spec: Any) -> list[str]:
+    """What answers without options are drawn from."""
+    return {"text": TEXTS, "json": JSONS, "number": NUMBERS}[spec["kind"]]
+
+
 def candidate(draws: Draws, spec: Any, author: int, truth: int) -> Any:
     """A proposal: mostly with a belief, and now and then with options never seen."""
     options = spec["options"]
@@ -59,7 +69,7 @@ def candidate(draws: Draws, spec: Any, author: int, truth: int) -> Any:
     if belief:
         answer = options[belief.index(max(belief))]
     else:
-        answers = options or (TEXTS if spec is TEXT else NUMBERS)
+        answers = options or said_of(spec)
         answer = answers[draws.below(len(answers)) if draws.below(2) else truth]
     return {
         "author": author,
@@ -140,7 +150,7 @@ def task(
         "rounds": [],
     }
     truth = draws.below(len(spec["options"]) or 3)
-    right = (spec["options"] or (TEXTS if spec is TEXT else NUMBERS))[truth]
+    right = (spec["options"] or said_of(spec))[truth]
     for _ in range(rounds):
         candidates = [
             candidate(draws, spec, author, truth) for author in range(n) if draws.below(12)
@@ -166,7 +176,7 @@ def task(
 
 
 def tallies() -> Any:
-    """Rounds of every size and rule, spellings of answers, logarithms."""
+    """Rounds of every size, rule and model, spellings of answers, logarithms."""
     tasks = {
         "alone": task("alone", 1, rounds=1),
         "alone with a number": task("alone with a number", 1, NUMBER, rounds=1),
@@ -185,9 +195,64 @@ def tallies() -> Any:
             rule="bradley_terry",
             strengths_over="candidates",
         ),
+        "five with Davidson's ties": task(
+            "five with Davidson's ties", 5, rule="bradley_terry", ties="davidson", viewed=True
+        ),
+        "five with a position term": task(
+            "five with a position term", 5, rule="bradley_terry", position="fitted", viewed=True
+        ),
+        "five discerning": task(
+            "five discerning", 5, rule="bradley_terry", judges="discerning", viewed=True
+        ),
+        "seven with all three": task(
+            "seven with all three",
+            7,
+            DIGITS,
+            rule="bradley_terry",
+            ties="davidson",
+            position="fitted",
+            judges="discerning",
+            viewed=True,
+        ),
+        "four with all three, over candidates": task(
+            "four with all three, over candidates",
+            4,
+            ties="davidson",
+            position="fitted",
+            judges="discerning",
+            strengths_over="candidates",
+            prior=1,
+        ),
         "four by support": task("four by support", 4, rule="quadratic"),
         "four by majority": task("four by majority", 4, rule="majority"),
         "four by Borda": task("four by Borda", 4, rule="borda", viewed=True),
+        **{
+            f"five by {rule}": task(f"five by {rule}", 5, DIGITS, rule=rule, viewed=True)
+            for rule in RULES
+            if rule not in ("blend", "bradley_terry", "quadratic", "majority", "borda")
+        },
+        "seven texts by latent truth": task(
+            "seven texts by latent truth", 7, TEXT, rule="latent_truth", viewed=True
+        ),
+        "ten numbers by Kemeny": task("ten numbers by Kemeny", 10, NUMBER, rule="kemeny", rounds=1),
+        "five that pass over their own class": task(
+            "five that pass over their own class", 5, mask="class", viewed=True
+        ),
+        "four texts, own class passed over": task(
+            "four texts, own class passed over", 4, TEXT, mask="class", rule="quadratic"
+        ),
+        "four with credits": task(
+            "four with credits", 4, rule="quadratic", endorsements="credits", credits=9_000
+        ),
+        "five with few credits": task("five with few credits", 5, endorsements="credits"),
+        "seven, trimmed": task("seven, trimmed", 7, viewed=True, ballots="trimmed"),
+        "seven candidates, trimmed": task(
+            "seven candidates, trimmed", 7, ballots="trimmed", strengths_over="candidates"
+        ),
+        "seven in blocks": task("seven in blocks", 7, viewed=True, ballots="median_of_means"),
+        "six in blocks by Kemeny": task(
+            "six in blocks by Kemeny", 6, ballots="median_of_means", rule="kemeny", viewed=True
+        ),
         "five digits": task("five digits", 5, DIGITS, rounds=4),
         "five with views": task("five with views", 5, viewed=True, rounds=3),
         "five that weigh the same": task(
@@ -196,6 +261,10 @@ def tallies() -> Any:
         "five with numbers": task("five with numbers", 5, NUMBER, rounds=3),
         "three with texts": task("three with texts", 3, TEXT),
         "five with texts": task("five with texts", 5, TEXT, rounds=3, viewed=True),
+        "five with objects": task("five with objects", 5, JSON, viewed=True),
+        "five with texts that are hashed": task(
+            "five with texts that are hashed", 5, TEXT, near_duplicates="simhash"
+        ),
         "seven": task("seven", 7, DIGITS, viewed=True, prior=250),
         "ten": task("ten", 10, LETTERS, viewed=True, budget=2_000),
         "thirteen": task("thirteen", 13, DIGITS, rounds=1, viewed=True),
@@ -207,6 +276,41 @@ def tallies() -> Any:
             for text in (" a\u3000b\u2029", "e\u0301 E", "e\u1df5\u0301", "\u0344", " ")
         ),
         *((NUMBER, text) for text in (*NUMBERS, ".5", "-0", "2e99", "2e100", "1/0", "1,5", "22/7")),
+        *(
+            (NUMBER, text)
+            for text in (
+                "336^\\circ",
+                "$\\boxed{\\text{336}}$",
+                "-\\frac{1}{3}",
+                "1{,}000",
+                "12,345",
+                "\u22125",
+                "2 \\times 10^{-3}",
+                "2\u00d710\u00b3",
+                "7%",
+                "\u202e7",
+                "5 km",
+                "9" * 158 + "e99",
+            )
+        ),
+        *((KM, text) for text in ("5 km", "5\\text{ km}", "5", "5 m")),
+        *((PERCENT, text) for text in ("7%", "7\\%", "7 percent", "0.07")),
+        *(
+            (JSON, text)
+            for text in (
+                *JSONS,
+                "1.50e1",
+                "[1e99]",
+                "1e100",
+                '{"\U0001f600":1,"\ufb33":2}',
+                '"\\u0041\\n"',
+                '{"a":1,"a":1}',
+                "NaN",
+                "\u0661",
+                '"\\ud800"',
+                "[" * 17 + "]" * 17,
+            )
+        ),
     ]
     return {
         "tasks": tasks,
@@ -218,11 +322,59 @@ def tallies() -> Any:
             }
             for spec, text in answers
         ],
+        "designs": [{"given": given, "asked": check_tally.designed(given)} for given in designs()],
+        "distances": [
+            {"one": one, "other": other, "bits": distance(one, other)} for one, other in texts()
+        ],
         "logarithms": [
             {"of": of, "ln": str(exact.ln(of))}
             for of in (1, 2, 3, 10, 9_999, 10_000, 123_456_789, 2**53 - 1, 10**18)
         ],
+        "doubles": [
+            {"of": of.hex(), "exp": check_tally.exp_of(of), "ln": check_tally.ln_of(of)}
+            for of in (
+                1.0,
+                -1.0,
+                0.1,
+                10.5,
+                -300.25,
+                709.0,
+                -708.0,
+                1e-9,
+                1e300,
+                0.7071067811865476,
+            )
+        ],
     }
+
+
+def designs() -> Iterator[Any]:
+    """Designs of every kind and some sizes, with equal answers and without."""
+    for pairs in ("all", "ring", "swiss", "information"):
+        for count in (2, 5, 8, 13):
+            draws = Draws(f"design {count}")
+            order = sorted(range(count), key=lambda _: draws.below(1_000_000))
+            for alike in (list(range(count)), [at % 4 for at in range(count)]):
+                for budget in (0, count):
+                    yield {
+                        "pairs": pairs,
+                        "count": count,
+                        "budget": budget,
+                        "order": order,
+                        "alike": alike,
+                    }
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Long texts that differ by a word, by a figure, by case, by half, and a short one."""
+    words = [hashlib.sha256(b"%d" % at).hexdigest()[:6] for at in range(120)]
+    words = [word.translate(str.maketrans("0123456789", "ghijklmnop")) for word in words]
+    text = " ".join(words[:90])
+    yield text, text.replace(words[40], "\u00c9t\u00e9")
+    yield text, text.replace(words[40], "12")
+    yield text, text.upper()
+    yield text, " ".join(words[30:])
+    yield text, " ".join(words[:49])
 
 
 def maskings() -> Any:

@@ -64,7 +64,13 @@ def fullest_ballot(members: int) -> Ballot:
             )
             for number in range(members)
         ),
-        usage=Usage(tokens_in=COUNT_CAP, tokens_out=COUNT_CAP, micros=COUNT_CAP, ms=COUNT_CAP),
+        usage=Usage(
+            tokens_in=COUNT_CAP,
+            tokens_out=COUNT_CAP,
+            micros=COUNT_CAP,
+            ms=COUNT_CAP,
+            calls=COUNT_CAP,
+        ),
         prompt=WIDE * MAX_LABEL,
     )
 

@@ -124,7 +124,7 @@ def test_a_malformed_task_is_refused_by_what_is_wrong(changes: dict[str, Any], s
 
 def test_an_unknown_answer_kind_is_refused_with_the_known_ones() -> None:
     text = refusal(Kind.TASK_OPEN, task_open(answer=pb.AnswerSpec(kind=9)))
-    assert text == "answer kind 9 is unknown to version 1; known: choice, label, number, text"
+    assert text == "answer kind 9 is unknown to version 1; known: choice, label, number, text, json"
 
 
 def test_a_field_that_version_1_does_not_name_is_refused() -> None:

@@ -1,14 +1,16 @@
 """The `litellm` backend: a language model of any provider as a member's model.
 
-A draft is one call. A judgment is one call for all candidates (`batch`) or one for each pair
-(`pairwise`), and as many again the other way round with `both_orders`. A reply that cannot be
-read is answered once with what was wrong with it; a second one is an abstention. So is every
-other failure: no answer is ever made up.
+A draft is one call. A judgment follows the request's design, which gives its pairs in one step or
+in several, each chosen by what was said before. A step is one call for all of its candidates
+(`batch`) or one for each pair (`pairwise`); pairs the other way round (the design's, or all with
+`both_orders`) are calls of their own. A reply that cannot be read is answered once with what was
+wrong with it; a second one is an abstention, and so is every other failure: no answer is ever made
+up. A design of several steps ends with the first step that brings nothing.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -20,12 +22,13 @@ from consensus.deliberation.requests import (
     LetteredMark,
     LetteredPair,
 )
+from consensus.tally.design import Asked, Said
 
 from ...clock import Clock, SystemClock, monotonic_ms
 from ...log import get_logger
 from ..base import Description, Failure, ModelError
 from .options import NAME, Options, read
-from .prompts import ANSWER_CHARS, Prompt, Prompts, asked_pairs
+from .prompts import ANSWER_CHARS, Prompt, Prompts
 from .provider import CallError, Provider
 from .reply import ReplyError, merged, read_batch, read_draft, read_pairwise
 from .spending import Purse
@@ -48,11 +51,16 @@ class _Bill:
     tokens_out: int = 0
     micros: int = 0
     ms: int = 0
+    calls: int = 0
 
     @property
     def usage(self) -> Usage:
         return Usage(
-            tokens_in=self.tokens_in, tokens_out=self.tokens_out, micros=self.micros, ms=self.ms
+            tokens_in=self.tokens_in,
+            tokens_out=self.tokens_out,
+            micros=self.micros,
+            ms=self.ms,
+            calls=self.calls,
         )
 
 
@@ -89,6 +97,7 @@ class LanguageModel:
             "draft",
             request,
             lambda: self._prompts.draft(request),
+            self._until(request),
             bill,
             lambda reply: read_draft(reply, spec, ANSWER_CHARS),
         )
@@ -105,38 +114,72 @@ class LanguageModel:
     async def judge(self, request: JudgeRequest) -> Judgment:
         """Ask for comparisons and marks (R5). Raises `ModelError` if not one call succeeds."""
         letters = [candidate.letter for candidate in request.candidates]
-        pairs = asked_pairs(letters, self._options.pairs)
-        bill = _Bill()
-        work: list[Coroutine[Any, Any, _Judged]]
-        if self._options.judge == "pairwise" and pairs:
-            name = "pairwise"
-            orders = [*pairs, *map(_turned, pairs)] if self._options.both_orders else pairs
-            work = [self._compare(request, pair, bill) for pair in orders]
-        else:
-            name = "batch"
-            work = [self._batch(request, letters, pairs, bill)]
-            if self._options.both_orders and pairs:
-                turned = [_turned(pair) for pair in reversed(pairs)]
-                work.append(self._batch(request, letters[::-1], turned, bill))
-        found = await _all(work)
-        judged = [item for item in found if not isinstance(item, ModelError)]
-        failed = [item for item in found if isinstance(item, ModelError)]
-        if not judged:
-            raise failed[0]
-        for error in failed:  # the ballot goes out without it, and nobody else would tell
-            log.warning(
-                "a part of a judgment failed",
-                task=request.task,
-                round=request.round,
-                model=error.model,
-                cause=error.cause,
-            )
+        place = {letter: at for at, letter in enumerate(letters)}
+        design = replace(request.design, most=self._options.pairs)
+        until, bill = self._until(request), _Bill()
+        judged: list[_Judged] = []
+        said: list[Said] = []
+        shown = letters  # all of them in the first step, whose marks are wanted of all
+        while asked := await asyncio.to_thread(design.ask, len(letters), tuple(said)):
+            if judged:
+                shown = [letter for letter in letters if any(place[letter] in p for p in asked)]
+            ways = _ways(asked, self._options.both_orders)
+            found = await _all(self._step(request, shown, letters, ways, until, bill))
+            brought = [item for item in found if not isinstance(item, ModelError)]
+            failed = [item for item in found if isinstance(item, ModelError)]
+            if not brought and not judged:
+                raise failed[0]
+            for error in failed:  # the ballot goes out without it, and nobody else would tell
+                log.warning(
+                    "a part of a judgment failed",
+                    task=request.task,
+                    round=request.round,
+                    model=error.model,
+                    cause=error.cause,
+                )
+            if not brought:
+                break
+            judged += brought
+            words = {(p.first, p.second): p for compared, _ in brought for p in compared}
+            for one, other in (pair for way in ways for pair in way):
+                word = words.get((letters[one], letters[other]))
+                said.append(
+                    Said(first=one, second=other, won=None)
+                    if word is None
+                    else Said.of(one, other, word.preference, word.confidence)
+                )
+        if not judged:  # one candidate, or all of one answer: there are marks to give
+            judged = [await self._batch(request, letters, [], until, bill)]
+        name = "pairwise" if said and self._options.judge == "pairwise" else "batch"
         return Judgment(
             pairs=tuple(pair for compared, _ in judged for pair in compared),
             marks=tuple(merged([marks for _, marks in judged], letters)),
             usage=bill.usage,
             prompt=self._prompts.version(name),
         )
+
+    def _step(
+        self,
+        request: JudgeRequest,
+        shown: Sequence[str],
+        letters: Sequence[str],
+        ways: Sequence[Sequence[Asked]],
+        until: int,
+        bill: _Bill,
+    ) -> list[Coroutine[Any, Any, _Judged]]:
+        """The calls that ask for one step of a design."""
+        lettered = [[(letters[one], letters[other]) for one, other in way] for way in ways]
+        if self._options.judge == "pairwise":
+            return [self._compare(request, p, until, bill) for way in lettered for p in way]
+        first, second = lettered
+        work = [self._batch(request, shown, first, until, bill)]
+        if second:  # everything the other way round, the candidates too
+            work.append(self._batch(request, shown[::-1], second[::-1], until, bill))
+        return work
+
+    def _until(self, request: DraftRequest | JudgeRequest) -> int:
+        """When the calls of a request are given up, on the monotonic clock."""
+        return monotonic_ms(self._clock) + int(request.deadline_ms * DEADLINE_SHARE)
 
     def describe(self) -> Description:
         """The deployments, how they judge, and which prompts; nothing that is secret."""
@@ -164,23 +207,27 @@ class LanguageModel:
         request: JudgeRequest,
         letters: Sequence[str],
         pairs: Sequence[tuple[str, str]],
+        until: int,
         bill: _Bill,
     ) -> _Judged:
         return await self._asked(
             "judge",
             request,
             lambda: self._prompts.batch(request, letters, pairs),
+            until,
             bill,
             lambda reply: read_batch(reply, letters, pairs),
         )
 
-    async def _compare(self, request: JudgeRequest, pair: tuple[str, str], bill: _Bill) -> _Judged:
+    async def _compare(
+        self, request: JudgeRequest, pair: tuple[str, str], until: int, bill: _Bill
+    ) -> _Judged:
         def reading(reply: str) -> _Judged:
             compared, marks = read_pairwise(reply, pair)
             return (compared,), marks
 
         return await self._asked(
-            "judge", request, lambda: self._prompts.pairwise(request, pair), bill, reading
+            "judge", request, lambda: self._prompts.pairwise(request, pair), until, bill, reading
         )
 
     async def _asked(
@@ -188,12 +235,12 @@ class LanguageModel:
         doing: str,
         request: DraftRequest | JudgeRequest,
         rendering: Callable[[], Prompt],
+        until: int,
         bill: _Bill,
         reading: Callable[[str], _Read],
     ) -> _Read:
         """What `reading` makes of the reply, asked a second time if it cannot read the first."""
         began = monotonic_ms(self._clock)
-        until = began + int(request.deadline_ms * DEADLINE_SHARE)
         # A case may have megabytes, which take seconds to fence: not on the loop that the links
         # live on, and one at a time (T3).
         async with self._rendering:
@@ -202,6 +249,7 @@ class LanguageModel:
         try:
             for _ in range(2):
                 reply = await self._provider.ask(messages, task=request.task, until_ms=until)
+                bill.calls += 1
                 served = reply.served
                 bill.tokens_in += reply.tokens_in
                 bill.tokens_out += reply.tokens_out
@@ -249,5 +297,16 @@ async def _all(work: Sequence[Coroutine[Any, Any, _Judged]]) -> list[_Judged | M
     return [task.result() for task in tasks]
 
 
-def _turned(pair: tuple[str, str]) -> tuple[str, str]:
+def _ways(asked: Sequence[Asked], both_orders: bool) -> tuple[list[Asked], list[Asked]]:
+    """The pairs of a step as they stand, and those that come the other way round besides."""
+    first: dict[Asked, None] = {}
+    second: dict[Asked, None] = {}
+    for pair in asked:
+        (second if _turned(pair) in first else first)[pair] = None
+    if both_orders:
+        second |= {_turned(pair): None for pair in first if _turned(pair) not in second}
+    return list(first), list(second)
+
+
+def _turned(pair: Asked) -> Asked:
     return pair[1], pair[0]

@@ -29,10 +29,11 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     `model` is litellm's name for it, the provider first (`openai/gpt-5`, `ollama_chat/llama3.1`,
     `hosted_vllm/...`). `api_base` is its address, if it is not the provider's usual one. The key
     is in the environment variable `key_env` or in the file `key_file`, or, if neither is set,
-    where litellm looks for it. `rpm` and `tpm` are requests and tokens a minute, past which this
-    node sends none. `temperature` is left to the provider if unset; `max_tokens` bounds a reply,
-    reasoning included. Prices are US dollars for a million tokens; without them they are those
-    that litellm knows.
+    where litellm looks for it. `rpm` and `tpm` are requests and tokens in a minute of the clock,
+    past which this node sends none until the next; tokens count once a reply is there, so
+    requests side by side can pass `tpm`. `temperature` is left to the provider if unset;
+    `max_tokens` bounds a reply, reasoning included. Prices are US dollars for a million tokens;
+    without them they are those that litellm knows.
     """
 
     model: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
@@ -67,10 +68,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     `deployments` in the order in which they are fallen back on. `family` is the model family
     that the federation file names. `timeout_s` bounds one try, `retries` the further tries of
-    one deployment, `calls` the requests at a time. `judge` asks for pairs one by one or for all
-    in one `batch`; `both_orders` asks each again the other way round; `pairs` is the most
-    comparisons of one judgment. `prompts` is a folder whose templates replace the package's.
-    `spending` is the file that keeps the day's spending.
+    one deployment, `calls` the requests at a time. Which pairs are compared is the task's to say.
+    `judge` asks for them one by one or for all of a step in one `batch`; `both_orders` asks each
+    again the other way round, if the task's design does not; `pairs` is the most pairs of one
+    judgment, whatever the task would have. `prompts` is a folder whose templates replace the
+    package's. `spending` is the file that keeps the day's spending.
     """
 
     deployments: Annotated[tuple[Deployment, ...], msgspec.Meta(min_length=1, max_length=16)]

@@ -10,13 +10,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
 import jinja2
 
-from consensus.bodies import MAX_TEXT, Proposal
+from consensus.bodies import MAX_TEXT, MAX_UNIT, AnswerKind, Proposal
 from consensus.deliberation.requests import Case, DraftRequest, JudgeRequest
 
 from ..base import ModelSetupError
@@ -184,6 +183,7 @@ class Prompts:
             fences=fences,
             kind=str(case.answer.kind),
             domain=case.domain and fences.put("domain", case.domain, 256),
+            unit=case.answer.unit and fences.put("unit", case.answer.unit, MAX_UNIT),
             parts=[
                 fences.put(f"question, part {number}", _part(part.text, part.vector), MAX_TEXT)
                 for number, part in enumerate(case.messages, 1)
@@ -204,21 +204,6 @@ class Prompts:
         return Prompt(system=system.strip(), user=user.strip(), version=self.version(name))
 
 
-def asked_pairs(letters: Sequence[str], most: int) -> list[tuple[str, str]]:
-    """Which pairs to compare: all, or the `most` nearest on the circle of `letters`.
-
-    Neighbours come first, so that what is compared hangs together and every candidate is
-    compared about as often as any other.
-    """
-    size = len(letters)
-
-    def apart(pair: tuple[int, int]) -> tuple[int, tuple[int, int]]:
-        return min(pair[1] - pair[0], size - pair[1] + pair[0]), pair
-
-    places = sorted(combinations(range(size), 2), key=apart)[:most]
-    return [(letters[one], letters[two]) for one, two in sorted(places)]
-
-
 def _shown(fences: Fences, label: str, proposal: Proposal) -> list[str]:
     """A proposal's texts in their fences: answer, rationale, cited ids."""
     texts = [fences.put(f"{label}: answer", proposal.answer, SHOWN_ANSWER)]
@@ -234,7 +219,8 @@ def _shown(fences: Fences, label: str, proposal: Proposal) -> list[str]:
 
 def _example(case: Case) -> str:
     """What a verdict looks like for this kind of answer, with figures that mean nothing."""
-    shown: dict[str, object] = {"answer": "..."}
+    json_ = case.answer.kind is AnswerKind.JSON
+    shown: dict[str, object] = {"answer": {"...": "..."} if json_ else "..."}
     if case.answer.options:
         count = len(case.answer.options)
         belief = [100 // count] * count
@@ -252,6 +238,7 @@ def _case_texts(case: Case) -> Iterator[str]:
     for part in case.messages:
         yield _part(part.text, part.vector)
     yield case.domain
+    yield case.answer.unit
     yield from case.answer.options
 
 

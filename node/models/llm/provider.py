@@ -126,6 +126,8 @@ class Provider:
             max_fallbacks=len(groups),
             fallbacks=[{groups[0]: groups[1:]}] if groups[1:] else [],
             timeout=options.timeout_s,
+            # Without it `rpm` and `tpm` only steer the choice among deployments of one group.
+            optional_pre_call_checks=["enforce_model_rate_limits"],
             set_verbose=False,
         )
         secrets = [

@@ -15,10 +15,18 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
-from consensus.bodies import MAX_CITATIONS, MAX_CRITIQUE, MAX_LABEL, AnswerSpec, Preference
+from consensus.bodies import (
+    MAX_CITATIONS,
+    MAX_CRITIQUE,
+    MAX_LABEL,
+    AnswerKind,
+    AnswerSpec,
+    Preference,
+)
 from consensus.deliberation.requests import LetteredMark, LetteredPair
 from consensus.policy import ONE
 from consensus.tally.answers import normalise
+from consensus.tally.structured import NotJson, canonical_json, spelled
 
 VERDICT_MAX = 131_072
 """Most characters of a verdict: 64 critiques of 1,000 characters, with room."""
@@ -61,6 +69,10 @@ class _Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     evidence: Annotated[tuple[str, ...], msgspec.Meta(max_length=MAX_CITATIONS)] = ()
 
 
+class _JsonDraft(_Draft, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    answer: Any  # whatever JSON value; `structured.spelled` takes it from there
+
+
 class _Mark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     endorsement: Fraction
     evidence: Fraction
@@ -88,16 +100,19 @@ class _Single(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 def read_draft(reply: str, spec: AnswerSpec, answer_chars: int) -> DraftVerdict:
     """The draft that ends `reply`. Raises `ReplyError`."""
-    said = _read(reply, _Draft)
     options = spec.options
-    if options or str(spec.kind) == "number":
-        answer, fault = normalise(spec, said.answer)
-        if answer is None:
-            raise ReplyError(f"`answer` {said.answer[:60]!r} {fault}")
-    else:
+    said: _Draft
+    if spec.kind is AnswerKind.JSON:
+        said = _read(reply, _JsonDraft)
+        answer = _json_answer(spec, said.answer)
+    elif spec.kind is AnswerKind.TEXT:
+        said = _read(reply, _Draft)
         answer = said.answer.strip()
         if not answer or len(answer) > answer_chars:
             raise ReplyError(f"`answer` has {len(answer)} characters, not 1 to {answer_chars}")
+    else:
+        said = _read(reply, _Draft)
+        answer = _typed_answer(spec, said.answer)
     if said.belief and len(said.belief) != len(options):
         raise ReplyError(f"`belief` has {len(said.belief)} entries for {len(options)} options")
     if options and not said.belief:
@@ -112,6 +127,29 @@ def read_draft(reply: str, spec: AnswerSpec, answer_chars: int) -> DraftVerdict:
         rationale=said.rationale,
         evidence=said.evidence,
     )
+
+
+def _typed_answer(spec: AnswerSpec, said: str) -> str:
+    answer, fault = normalise(spec, said)
+    if answer is None:
+        raise ReplyError(f"`answer` {said[:60]!r} {fault}")
+    return answer
+
+
+def _json_answer(spec: AnswerSpec, said: Any) -> str:
+    """The value itself; one that was put into a string by mistake is not taken out of it."""
+    try:
+        written = spelled(said)
+    except NotJson as fault:
+        raise ReplyError(f"`answer` {fault}") from None
+    if isinstance(said, str):
+        try:
+            canonical_json(said)
+        except NotJson:
+            pass
+        else:
+            raise ReplyError("`answer` is JSON in a string: write the value itself, unquoted")
+    return _typed_answer(spec, written)
 
 
 def read_pairwise(

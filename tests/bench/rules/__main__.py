@@ -1,0 +1,77 @@
+"""What the rules are worth on recorded ballots: `make bench-tally`, under three minutes.
+
+Prints tables, and writes all figures as JSON. Nothing is drawn but from stated seeds, so two runs
+of one version print the same.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from . import accuracy, breakdown, digits
+from .preference import preference
+from .report import Report
+from .sets import RecordedSet, recorded_sets
+from .variants import DEFAULT, OVER_CLASSES, Variant, choices
+
+JSON: Final = Path(__file__).parents[3] / "build" / "bench-tally.json"
+
+SIMULATED: Final = {4: 200, 7: 100, 10: 60, 13: 40, 16: 40}
+"""How many simulated committees of each size: those that bear one bad voter more than the last."""
+
+
+async def measure() -> Report:
+    """Everything."""
+    sets = recorded_sets()
+    pools: dict[str, RecordedSet] = {}
+    for of in sets:
+        pools.setdefault(of.pool, of)  # the contested one, which comes first
+    ways = [Variant(rule=rule) for rule in choices()["rule"]]
+    ways += [
+        Variant(rule=rule, option=("ballots", heard))
+        for rule in (DEFAULT.rule, OVER_CLASSES.rule)
+        for heard in choices()["ballots"][1:]
+    ]
+    rules = {way.name: way.policy for way in ways}
+    found = accuracy.rows(sets)
+    cases = {
+        **{
+            f"recorded {pool}": breakdown.recorded(of.judged)
+            for pool, of in pools.items()
+            if pool != "with_fable"  # mostly the questions and members of the other pool
+        },
+        **{f"simulated {n}": breakdown.simulated(n, number) for n, number in SIMULATED.items()},
+    }
+    return Report(
+        sets=sets,
+        rows=found,
+        compared=[accuracy.compare(found, of) for of in sets],
+        preferences={of.title: preference(of.judged) for of in pools.values()},
+        digits=await digits.measure(),
+        flips={name: list(breakdown.breakdown(of, rules)) for name, of in cases.items()},
+    )
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.rules", description=__doc__)
+    parser.add_argument("--json", type=Path, default=JSON, help=f"where figures go ({JSON.name})")
+    asked = parser.parse_args()
+    began = time.perf_counter()
+    report = asyncio.run(measure())
+    for table in report.tables():
+        sys.stdout.write("\n".join(table.lines()) + "\n\n")
+    asked.json.parent.mkdir(parents=True, exist_ok=True)
+    asked.json.write_text(json.dumps(report.to_dict(), indent=1) + "\n", "utf-8")
+    spent = time.perf_counter() - began
+    sys.stdout.write(
+        f"{len(report.rows)} ways of counting in {spent:.0f} s; figures: {asked.json}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -248,21 +248,27 @@ def test_what_others_hand_to_the_wrong_member_is_not_held() -> None:
         assert seat.task.holds(message.id) == due
 
 
-def test_an_entry_with_one_link_yet_waits_for_the_packets_of_all_authors() -> None:
+def entering(own: str) -> tuple[Seat, list[int]]:
+    """A member with one link yet and a decided slate; the paths that it is the entry of."""
     table = Table()
     seat = table.make().begin(up=[1])
     seat.receive(*(table.accept(who) for who in (1, 2, 3)))
-    members, me = table.committee.members, seat.task.me
-    seat.draft("a")
+    seat.draft(own)
     mine = seat.sent(Kind.COMMIT)
     commits = [table.commit(who, "b") for who in (1, 2, 3)]
     seat.receive(*decide(table, Stage.SLATE, [*mine, *commits]), *commits)
     ways = seat.task.exchange.paths(seat.task.round)
-    view = next(at for at, path in enumerate(ways) if path.entry == me)
+    return seat, [at for at, path in enumerate(ways) if path.entry == seat.task.me]
+
+
+def test_an_entry_with_one_link_yet_waits_for_the_packets_of_all_authors() -> None:
+    # Paths are drawn from the slate, and another draft makes another one.
+    seat, (view,) = next(found for own in "abc" if (found := entering(own))[1])
+    table, ways = seat.table, seat.task.exchange.paths(seat.task.round)
     packets = []
-    for who in (1, 2, 3):
+    for who, member in enumerate(table.committee.members[1:], start=1):
         draft = table.draft(who, 1).envelope
-        box = table.ring.wrap(draft, ways, tagged_hash("mix", members[who]))[view]
+        box = table.ring.wrap(draft, ways, tagged_hash("mix", member))[view]
         packets.append(table.passing(who, Packet(path=view, box=box)))
     seat.receive(packets[0])
     assert seat.handed(Kind.BUNDLE) == []

@@ -5,6 +5,7 @@ The whole table, with intervals, is `make bench-tally`.
 
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.bench.rules.variants import (
     DEFAULT,
     ELSEWHERE,
     MAJORITY,
+    OVER_CLASSES,
     PLAIN,
     Variant,
     choices,
@@ -22,7 +24,7 @@ from tests.bench.rules.variants import (
     rules,
 )
 
-CLASSES = Variant(rule="bradley_terry")
+PAGE = Path(__file__).parents[2] / "consensus" / "README.md"
 
 
 @cache
@@ -79,8 +81,8 @@ def test_plain_bradley_terry_of_the_ballots_as_recorded_is_the_datas_own_figure(
 
 def test_bradley_terry_over_classes_is_within_the_accounts_range_on_votes() -> None:
     of = sets()["six_nodes"]
-    assert row(CLASSES).right(of) == Fraction(499, 6)
-    assert abs(of.percent(row(CLASSES).right(of)) - 23.0) <= 0.3
+    assert row(OVER_CLASSES).right(of) == Fraction(499, 6)
+    assert abs(of.percent(row(OVER_CLASSES).right(of)) - 23.0) <= 0.3
 
 
 @pytest.mark.parametrize(
@@ -97,6 +99,26 @@ def test_bradley_terry_over_classes_is_within_the_accounts_range_on_votes() -> N
 def test_the_default_is_nowhere_more_than_a_point_under_majority(name: str, marks: bool) -> None:
     of, default = sets()[name], Variant(rule=DEFAULT.rule, marks=marks)
     assert of.percent(row(default).right(of)) >= of.percent(row(MAJORITY).right(of)) - 1
+
+
+def test_the_figures_of_every_rule_are_those_on_the_rooms_page() -> None:
+    lines = [
+        [cell.strip(" `") for cell in line.strip("|").split("|")]
+        for line in PAGE.read_text("utf-8").splitlines()
+        if line.startswith("| `")
+    ]
+    shown = {
+        rule: figures
+        for rule, *figures in lines
+        if len(figures) == len(sets()) and all("," not in figure for figure in figures)
+    }
+    found = measured(list(sets().values()), [one for one in rules() if not one.marks])
+    named = {one.variant.rule: one for one in found if not one.mute}
+    assert {one.variant.rule for one in found if one.mute} == {"quadratic"}
+    assert {rule: shown.get(rule) for rule in named} == {
+        rule: [f"{of.percent(one.right(of)):.1f}" for of in sets().values()]
+        for rule, one in named.items()
+    }
 
 
 def test_every_rule_and_every_choice_of_the_policy_is_in_the_table() -> None:

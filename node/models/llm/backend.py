@@ -117,7 +117,7 @@ class LanguageModel:
         judged: list[_Judged] = []
         said: list[Said] = []
         shown = letters  # all of them in the first step, whose marks are wanted of all
-        while asked := design.ask(len(letters), said):
+        while asked := await asyncio.to_thread(design.ask, len(letters), tuple(said)):
             if judged:
                 shown = [letter for letter in letters if any(place[letter] in p for p in asked)]
             ways = _ways(asked, self._options.both_orders)

@@ -12,17 +12,15 @@ import time
 from pathlib import Path
 from typing import Final
 
-from consensus.policy import Policy
-
 from . import accuracy, breakdown, digits
 from .preference import preference
 from .report import Report
 from .sets import RecordedSet, recorded_sets
-from .variants import choices
+from .variants import DEFAULT, OVER_CLASSES, Variant, choices
 
 JSON: Final = Path(__file__).parents[3] / "build" / "bench-tally.json"
 
-SIMULATED: Final = {4: 200, 7: 200, 10: 100, 13: 60, 16: 40}
+SIMULATED: Final = {4: 200, 7: 100, 10: 60, 13: 40, 16: 40}
 """How many simulated committees of each size: those that bear one bad voter more than the last."""
 
 
@@ -32,7 +30,13 @@ async def measure() -> Report:
     pools: dict[str, RecordedSet] = {}
     for of in sets:
         pools.setdefault(of.pool, of)  # the contested one, which comes first
-    rules = {rule: Policy(rule=rule) for rule in choices()["rule"]}
+    ways = [Variant(rule=rule) for rule in choices()["rule"]]
+    ways += [
+        Variant(rule=rule, option=("ballots", heard))
+        for rule in (DEFAULT.rule, OVER_CLASSES.rule)
+        for heard in choices()["ballots"][1:]
+    ]
+    rules = {way.name: way.policy for way in ways}
     found = accuracy.rows(sets)
     cases = {
         **{

@@ -1,12 +1,25 @@
-"""Every variant on every recorded set, beside majority, plain Bradley-Terry and the default."""
+"""Every variant on every recorded set, beside majority, the data's own baseline and the default."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from node.demo.hle import POOLS
+
 from .bootstrap import Paired, draws, paired
 from .sets import RecordedSet
-from .variants import DEFAULT, MAJORITY, PLAIN, Outcome, Variant, choices, optional, outcomes, rules
+from .variants import (
+    DEFAULT,
+    MAJORITY,
+    OVER_CLASSES,
+    PLAIN,
+    Outcome,
+    Variant,
+    choices,
+    optional,
+    outcomes,
+    rules,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +48,7 @@ class Compared:
     """All rows on one set, in their order, against each base."""
 
     majority: Paired
-    plain: Paired
+    baseline: Paired
     default: Paired
 
 
@@ -69,6 +82,11 @@ def twins(found: Sequence[Row]) -> dict[Variant, Variant]:
     }
 
 
+def baseline(of: RecordedSet) -> Variant:
+    """The way of counting behind the data's own Bradley-Terry figure of that set."""
+    return PLAIN if of.pool in POOLS else OVER_CLASSES
+
+
 def compare(found: Sequence[Row], of: RecordedSet) -> Compared:
     """Paired bootstrap of each row against each base, on the same draws."""
     shares = [row.shares(of) for row in found]
@@ -76,6 +94,6 @@ def compare(found: Sequence[Row], of: RecordedSet) -> Compared:
     drawn = draws(of.size)
     return Compared(
         majority=paired(by[MAJORITY], shares, drawn),
-        plain=paired(by[PLAIN], shares, drawn),
+        baseline=paired(by[baseline(of)], shares, drawn),
         default=paired(by[DEFAULT], shares, drawn),
     )

@@ -88,17 +88,25 @@ def _attacked(
     of: Round, honest: Mapping[str, Count], attack: Attack, members: frozenset[int], number: int
 ) -> Iterator[tuple[str, str]]:
     """Who wins under each rule. Rules under which colluders want the same share the work."""
-    done: dict[Plot | None, Count] = {}
+    done: dict[Plot | None, tuple[Round, Count]] = {}
     for rule, count in honest.items():
         key = Plot.against(count) if attack.informed else None
         if key not in done:
-            done[key] = attack.change(of, count, members, Random(number)).count()
-        yield rule, _winner(replace(done[key], policy=count.policy))
+            changed = attack.change(of, count, members, Random(number))
+            done[key] = changed, changed.count()
+        yield rule, _winner(_under(*done[key], count.policy))
 
 
 def _counts(of: Round, rules: Mapping[str, Policy]) -> Mapping[str, Count]:
     first = of.count()
-    return {rule: replace(first, policy=policy) for rule, policy in rules.items()}
+    return {rule: _under(of, first, policy) for rule, policy in rules.items()}
+
+
+def _under(of: Round, first: Count, policy: Policy) -> Count:
+    """The round under `policy`; `first` is its count by default, whose readings rules share."""
+    if policy == Policy(rule=policy.rule):
+        return replace(first, policy=policy)
+    return of.count(policy=policy)
 
 
 def _winner(count: Count) -> str:

@@ -49,7 +49,9 @@ class Variant:
 
 MAJORITY: Final = Variant(rule="majority")
 PLAIN: Final = Variant(rule="bradley_terry", option=("strengths_over", "candidates"))
-"""Bradley-Terry as the data's README has it."""
+"""Bradley-Terry as the data's account has it of rankings: 50.0 and 51.9."""
+OVER_CLASSES: Final = Variant(rule="bradley_terry")
+"""Bradley-Terry as it comes closest to the account's figure of votes: 23.3 beside 23.0."""
 DEFAULT: Final = Variant(rule=Policy().rule)
 
 

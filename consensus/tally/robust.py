@@ -18,7 +18,7 @@ from .readings import read
 MOST_READINGS = 600
 """Most ballots that are read again in trying sets of members in full: enough for every set of
 up to f + 1 members in committees of up to seven, of up to f in committees of up to nine, and
-for each member alone up to twenty-four. Free texts are tried in more than twice as many ways, so
+for each member alone up to twenty-four. Free texts are tried in three times as many ways, so
 fewer sets are: up to f + 1 members of up to six, up to f of up to seven. Every node tallies
 several times a round."""
 
@@ -56,7 +56,7 @@ def robustness(
     withdraw together in the order in which each, turned alone, hurts the winner most.
 
     Of free texts the ballots make the classes too, so every count makes them anew, and members
-    turn in four ways (`turn_texts`). The winner has changed if the new winning class speaks by
+    turn in five ways (`turn_texts`). The winner has changed if the new winning class speaks by
     a text that was not in the old one, or no longer holds the old one's answer though that still
     stands. Another wording of the same class is no change.
     """
@@ -175,6 +175,8 @@ def _turns(
     """The ways in which members can turn their ballots, each a count by who turns."""
     items = first.classes.items
     if first.spec.kind is AnswerKind.TEXT:
+        # These ways set texts of one class against each other.
+        several = {Turn.WITHIN: items[first.ranking[0]], Turn.ALONE: items[first.ranking[:2][-1]]}
 
         def rewritten(bought: dict[int, CountedBallot], members: Iterable[int]) -> Count:
             now = {item.voter: item for item in ballots}
@@ -188,7 +190,7 @@ def _turns(
                 {voter: turn_texts(voter, candidates, first, way) for voter in voters},
             )
             for way in Turn
-            if way is not Turn.WITHIN or len(items[first.ranking[0]].spellings) > 1
+            if way not in several or len(several[way].spellings) > 1
         ]
     winner, runner_up = (items[at].answer for at in first.ranking[:2])
     honest = {reading.voter: reading for reading in first.raw}
@@ -212,6 +214,7 @@ class Turn(Enum):
     """What a turned ballot of free texts is for, and which texts it calls the same."""
 
     RUNNER_UP = "the runner-up, whose texts are the same"
+    ALONE = "the runner-up's own answer, which is the same as no other text"
     RIVALS = "the runner-up, and all but the winner's are the same"
     ALL = "the runner-up, and all are the same"
     WITHIN = "the winner's other texts, which are the same, but not as its answer"
@@ -234,6 +237,9 @@ def turn_texts(
     within = way is Turn.WITHIN or rival is None
     said = {item.id: normalise(first.spec, item.proposal.answer)[0] for item in candidates}
     answer = normalise(first.spec, winner.text)[0]
+    alone = None
+    if way is Turn.ALONE and rival is not None:
+        alone = normalise(first.spec, classes.items[rival].text)[0]
     own = {candidate.id for candidate in candidates if candidate.author == voter}
     held = tuple(sorted(said))
     # 4: what it is for, 2: other answers, 1: the winner's other texts, 0: the very answer
@@ -244,7 +250,8 @@ def turn_texts(
         if classes.items[classes.of[id_]] == winner:
             rank[at] = 0 if said[id_] == answer else 4 if within else 1
         else:
-            rank[at] = 2 if within or classes.of[id_] != rival else 4
+            besides = within or classes.of[id_] != rival or alone not in (None, said[id_])
+            rank[at] = 2 if besides else 4
     least = {Turn.RIVALS: 2, Turn.ALL: 0}.get(way, 4)
     pairs = []
     for one, other in combinations(rank, 2):

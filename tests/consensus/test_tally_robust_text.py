@@ -119,12 +119,25 @@ def test_another_wording_of_the_same_class_is_no_other_winner() -> None:
 
 @pytest.mark.parametrize(
     ("n", "size", "fits"),
-    [(5, 2, True), (6, 2, True), (7, 2, True), (7, 3, False), (8, 2, False), (15, 1, True)],
+    [(5, 2, True), (6, 2, True), (7, 2, True), (7, 3, False), (8, 2, False), (14, 1, True)],
 )
 def test_sets_of_free_texts_authors_are_tried_as_far_as_stated(
     n: int, size: int, fits: bool
 ) -> None:
-    assert (5 * sets_up_to(n, size) * n <= 2 * MOST_READINGS) == fits
+    assert ((1 + len(Turn)) * sets_up_to(n, size) * n <= 2 * MOST_READINGS) == fits
+
+
+def test_a_winner_of_two_equal_texts_falls_if_one_voter_parts_the_runner_ups() -> None:
+    """Both of the runner-up's texts lose by the pairs of the two; one of them alone would win."""
+    of = meant(["A3", "B2", "B1", "A3"], ["CAB"] * 4, confidence=6_000)
+    of = Round(
+        spec=TEXT,
+        n=4,
+        candidates=of.candidates,
+        ballots=of.ballots,
+        policy=Policy(rule="bradley_terry"),
+    )
+    assert of.tally().robustness.least == 1
 
 
 @pytest.mark.parametrize("way", list(Turn))
@@ -145,7 +158,7 @@ def test_a_turned_ballot_says_nothing_of_its_own_and_denies_what_the_winner_is(w
         winners = {of.candidates[at].id for at in range(3)}
         if way is Turn.ALL:
             assert len(same) == 6
-        elif way is Turn.RUNNER_UP:
+        elif way in (Turn.RUNNER_UP, Turn.ALONE):
             assert same == set()
         elif way is Turn.RIVALS:
             assert all(not pair & winners for pair in same)

@@ -236,14 +236,15 @@ class Sharing:
         except VerdictError as error:
             raise BadProof(f"the verdict is invalid: {error}") from None
         noted = r.archive.knows(task)
-        pruned = await self._store.find_pruned(task.hex())
         known = await self._store.task(TaskId(task))
-        # Where it was taken up in the meantime it is live, or over with a row of its own.
+        gone = await self._store.find_pruned(task.hex()) if known is None else None
+        # From here to the end nothing waits. A task that has come in by itself meanwhile is live,
+        # or over, and has a row of its own with the secret of what this node signed (A13).
         if task in r.live or r.archive.knows(task) > noted:
             return
         if self._ledger.book.verdict(task) is not None:
             return
-        if known is None and pruned is not None:
+        if gone is not None:
             # Pruned before there was a ledger: the fact is learnt, the verdict stays pruned.
             self.append(self._ledger.decided(bundle, ()))
             return

@@ -34,8 +34,14 @@ def step(at_ms: int) -> int:
 
 
 def factor(steps: int) -> int:
-    """What is left of one after so many steps, in parts of `UNIT`. Steps below zero count as
-    none: clocks differ, and what was opened a moment later than the task is as good as now."""
+    """What is left of one after so many steps, in parts of `UNIT`.
+
+    What was opened up to a step later than the task counts in full, since clocks differ. What was
+    opened later still counts for nothing yet: members of a committee that are a quorum by
+    themselves can date a task as they like, and it would fade for nobody until that day (L2).
+    """
+    if steps < -1:
+        return 0
     if steps <= 0:
         return UNIT
     if steps >= FORGOTTEN:

@@ -62,6 +62,19 @@ class Exchange:
             return self._task.desk.authors(state)
         return frozenset(path.exit for path in self.paths(state))
 
+    def awaits(self, message: Message) -> bool:
+        """T3: whether a packet or bundle is for this member; unknown while no path is drawn.
+
+        Whatever else somebody hands it would only fill its memory.
+        """
+        ways, me = self.paths(self._task.round), self._task.me
+        if isinstance(message.body, Packet):
+            count = path_count(self._task.quorum)
+            at = message.body.path
+            return at < count and (not ways or ways[at].entry == me)
+        given = (path.exit == me and path.entry == message.signer for path in ways)
+        return not ways or any(given)
+
     # -- duties -----------------------------------------------------------------------
 
     def enter(self, own: Message | None, deadline_ms: int) -> None:
@@ -73,6 +86,7 @@ class Exchange:
                     Stage.EXCHANGE, Kind.BATCH, Batch(entries=(own.envelope,)), parts=(own,)
                 )
             return
+        task.round.let_pass(self.awaits)  # what came before the paths were drawn
         task.set_timer(Stage.EXCHANGE, "entry", deadline_ms * ENTRY_SHARE // 100)
         task.set_timer(Stage.EXCHANGE, "exit", deadline_ms * EXIT_SHARE // 100)
         number, ways = task.round.number, self.paths(task.round)
@@ -108,8 +122,9 @@ class Exchange:
             if path.entry == task.me and self._owes(Kind.BUNDLE):
                 there = state.passing(Kind.PACKET, view)
                 authors = task.desk.authors(state)
-                awaited = authors & (task.up | {task.me})  # R0
-                if awaited <= there.keys() or (Stage.EXCHANGE, "entry") in state.expired:
+                # Not only of those whose link is up: one that has just come back and has a
+                # single link yet would pass on that member's packet and lose all others' (R3).
+                if authors <= there.keys() or (Stage.EXCHANGE, "entry") in state.expired:
                     self._asked.add((state.number, Kind.BUNDLE))
                     boxes = _boxes(there, authors)
                     task.out.append(Peel(round=state.number, boxes=boxes))

@@ -4,7 +4,7 @@ Only verified messages of this round come in. Everything here is bounded: two en
 slot (the second makes the evidence), and the instances bound their own votes (A9, A12).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ..agreement.instance import Instance
 from ..bodies import Report
@@ -72,6 +72,12 @@ class RoundState:
         slot = (message.kind, getattr(message.body, "view", 0))
         there = self._passing.setdefault(slot, {})
         return there.setdefault(message.signer, message) is message
+
+    def let_pass(self, which: Callable[[Message], bool]) -> None:
+        """Hold no packets and bundles but those that `which` is true of."""
+        for there in self._passing.values():
+            for signer in [signer for signer, held in there.items() if not which(held)]:
+                del there[signer]
 
     def passing(self, kind: Kind, view: int) -> Mapping[bytes, Message]:
         """Signer to the packet or bundle held of it."""

@@ -20,7 +20,6 @@ from ..agreement.effects import (
 from ..agreement.timing import Timing
 from ..bodies import Acceptance, Batch, Body, Commit, TaskOpen, Views
 from ..envelope import POINTS, VOTES, Kind, MessageId, Stage
-from ..masking import path_count
 from ..ports import Message, Reader, Writer
 from .deciding import Deciding
 from .desk import Desk
@@ -249,7 +248,7 @@ class Task:
             self.deciding.absorb(state.instances[stage].receive(message))
             return
         if message.kind in PRIVATE:
-            if getattr(message.body, "path", 0) < path_count(self.quorum):  # T3
+            if self.exchange.awaits(message):  # T3
                 state.pass_on(message)
             return
         if message.kind is Kind.PROPOSAL:
@@ -373,6 +372,8 @@ class Task:
 
     def enter_round(self, number: int) -> None:
         """Begin round `number` with its three instances, restored where there were votes."""
+        if self.rounds:
+            self.round.let_pass(lambda _: False)  # T3: of no use once its round is over
         state = RoundState(number)
         self.rounds.append(state)
         for stage in POINTS:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
 
-from .linear import Matrix, errors, solve
+from .linear import Matrix, errors, inverse, solve
 
 STEPS = 100
 """Newton steps, a fixed count. Three to eight are needed as a rule; at most 38 were in 2,400
@@ -71,22 +71,9 @@ def standard_errors(
 
 def covariance(wins: Matrix, prior: float, strengths: Sequence[float]) -> list[list[float]]:
     """The covariance of the log-strengths at the mode, in square nats: the inverse of the
-    observed information, prior included, by Gauss and Jordan (no pivot is looked for: `_solve`).
-    """
-    _, rows = _derivatives(wins, prior, strengths)
-    count = len(rows)
-    for at in range(count):
-        rows[at] += [1.0 if at == to else 0.0 for to in range(count)]
-    for column in range(count):
-        pivot = rows[column][column]
-        rows[column] = [value / pivot for value in rows[column]]
-        for at in range(count):
-            factor = rows[at][column]
-            if at != column and factor != 0.0:
-                rows[at] = [
-                    value - factor * own for value, own in zip(rows[at], rows[column], strict=True)
-                ]
-    return [row[count:] for row in rows]
+    observed information, prior included."""
+    _, information = _derivatives(wins, prior, strengths)
+    return inverse(information)
 
 
 def _derivatives(

@@ -44,6 +44,24 @@ def solve_if_definite(matrix: Matrix, right: Sequence[float]) -> tuple[list[floa
     return solution, definite
 
 
+def inverse(matrix: Matrix) -> list[list[float]]:
+    """The inverse of a symmetric, positive definite `matrix`, by Gauss and Jordan in row order."""
+    count = len(matrix)
+    rows = [
+        [*row, *(1.0 if at == to else 0.0 for to in range(count))] for at, row in enumerate(matrix)
+    ]
+    for column in range(count):
+        pivot = rows[column][column]
+        rows[column] = [value / pivot for value in rows[column]]
+        for at in range(count):
+            factor = rows[at][column]
+            if at != column and factor != 0.0:
+                rows[at] = [
+                    value - factor * own for value, own in zip(rows[at], rows[column], strict=True)
+                ]
+    return [row[count:] for row in rows]
+
+
 def errors(
     information: Matrix, strengths: Sequence[float], groups: Sequence[Sequence[int]]
 ) -> tuple[float, ...]:

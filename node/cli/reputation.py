@@ -52,13 +52,14 @@ def show(
 ) -> None:
     """Show every member's scores as an author and as a judge, by domain, with strikes."""
     from .. import federation_file
+    from ..clock import SystemClock
 
     config = node_config.load(directory)
     federation = federation_file.load(config.federation)
     book = asyncio.run(_book(config, federation))
     about = [bytes(federation.find(member).key)] if member else book.members()
     domains = book.domains() if domain is None else [domain]
-    at_ms = book.latest_ms()
+    at_ms = min(book.latest_ms(), SystemClock().wall_ms())  # a task may be dated ahead
     found = [
         _Line(book, federation, key, name, at_ms, explain) for name in domains for key in about
     ]

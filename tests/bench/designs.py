@@ -11,7 +11,7 @@ are less independent than that.
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import exp, sqrt
 from random import Random
@@ -47,22 +47,32 @@ class Field:
 
 
 def heard(field: Field, pairs: str, budget: int, seed: int) -> list[list[Said]]:
-    """What each judge says, asked by that design with its own order."""
+    """What each judge says of the candidates, shown under letters of its own and asked by that
+    design in an order of its own."""
     count, found = len(field.true), []
     for number, seen in enumerate(field.seen):
         random = Random(f"{seed} {number}")
-        order = tuple(random.sample(range(count), count))
-        design = Design(pairs=pairs, order=order, most=budget if pairs == "all" else 0)
-        if pairs in ("swiss", "information"):
-            design = Design(pairs=pairs, order=order, budget=budget)
+        shown = random.sample(range(count), count)
+        design = Design(
+            pairs=pairs,
+            order=tuple(random.sample(range(count), count)),
+            budget=budget if pairs in ("swiss", "information") else 0,
+            most=budget if pairs == "all" else 0,
+        )
+        worth = [seen[at] for at in shown]
 
         def word(
-            one: int, other: int, seen: Sequence[float] = seen, random: Random = random
+            one: int, other: int, worth: Sequence[float] = worth, random: Random = random
         ) -> int:
-            odds = exp(seen[one] - seen[other] + FIRST)
+            odds = exp(worth[one] - worth[other] + FIRST)
             return WON if random.random() < odds / (1 + odds) else 0
 
-        found.append(follow(design, count, word))
+        found.append(
+            [
+                replace(item, first=shown[item.first], second=shown[item.second])
+                for item in follow(design, count, word)
+            ]
+        )
     return found
 
 

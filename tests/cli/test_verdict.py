@@ -2,11 +2,17 @@
 
 import stat
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from consensus.bodies import Ballot, Opening, Pair, Preference, Usage
+from consensus.envelope import Kind, MessageId
 from consensus.verdict import Bundle
-from node.cli import exits
+from node.cli import exits, verdict
+from node.cli.tables import Roll
+from node.wire import codec
 from tests.cli.conftest import Decided
 from tests.harness.command import Command
 
@@ -65,10 +71,33 @@ def test_programs_get_each_round_with_who_abstained(quorate: Command, decided: D
             {"member": "dave", "stage": "draft", "reason": "the model failed"}
         ]
         assert [item["answer"] for item in round_["standings"]] == ["a", "b"]
+        assert [item["member"] for item in round_["judging"]] == ["alice", "bob", "carol", "dave"]
+        assert {item["calls"] for item in round_["judging"]} == {0}
     assert (shown["opener"], sorted(shown["members"])) == (
         "alice",
         ["alice", "bob", "carol", "dave"],
     )
+
+
+def test_who_called_a_model_to_judge_is_shown_with_what_it_took() -> None:
+    keys = [bytes([at]) * 32 for at in range(3)]
+    roll = Roll(keys=tuple(key.hex() for key in keys), names=("alice", "bob", "carol"))
+    held = tuple(MessageId(bytes([at]) * 32) for at in range(3))
+    pairs = (Pair(first=0, second=1, preference=Preference.TIE),)
+    ballots = [
+        Ballot(held=held, pairs=pairs, usage=Usage(tokens_in=400, tokens_out=21, calls=2)),
+        Ballot(held=held, pairs=pairs),
+    ]
+    named = []
+    for key, ballot in zip(keys, ballots, strict=False):
+        body = Opening(ballot=ballot, ballot_bytes=codec.encode(ballot), salt=bytes(32))
+        payload = codec.encode(body)
+        named.append(SimpleNamespace(kind=Kind.OPENING, payload=payload, signer=key))
+    bundle: Any = SimpleNamespace(rounds=[SimpleNamespace(named=named)])
+    assert list(verdict._calls(bundle, 1, roll)) == [
+        "alice judged 1 pairs in 2 calls of its model, 421 tokens"
+    ]
+    assert [item["pairs"] for item in verdict._judging(bundle, 1, roll)] == [1, 1]
 
 
 def test_one_member_alone_is_said_to_be_unjudged(quorate: Command, decided: Decided) -> None:

@@ -8,8 +8,10 @@ from consensus.bodies import (
     MAX_REASON,
     MAX_REPORT_IDS,
     Ballot,
+    Bundle,
     Commit,
     Opening,
+    Packet,
     Preference,
     Proposal,
     Report,
@@ -217,6 +219,63 @@ def test_member_that_abstained_hands_no_packet_in() -> None:
     seat.exchange(1, 2, 3)
     answers = [item.proposal.answer for item in request(seat).request.candidates]
     assert answers == ["b"] * 3
+
+
+def test_what_others_hand_to_the_wrong_member_is_not_held() -> None:
+    """T3: else each member could fill everybody's memory, one packet a path and one bundle."""
+    seat = drafting()
+    table, me = seat.table, seat.task.me
+    seat.draft("a")
+    commits = [table.commit(who, "b") for who in (1, 2, 3)]
+    box = bytes(40)
+    handed = [
+        table.passing(who, body)
+        for who in (1, 2, 3)
+        for body in (Packet(path=0, box=box), Packet(path=1, box=box), Bundle(boxes=(box,)))
+    ]
+    early, late = handed[:3], handed[3:]
+    mine = seat.sent(Kind.COMMIT)
+    seat.receive(*early)  # no path is drawn yet: whom it is for nobody can tell
+    assert all(seat.task.holds(message.id) for message in early)
+    seat.receive(*decide(table, Stage.SLATE, [*mine, *commits]), *commits)
+    seat.receive(*late)
+    ways = seat.task.exchange.paths(seat.task.round)
+    for message in handed:
+        if isinstance(message.body, Packet):
+            due = ways[message.body.path].entry == me
+        else:
+            due = any((path.entry, path.exit) == (message.signer, me) for path in ways)
+        assert seat.task.holds(message.id) == due
+
+
+def entering(own: str) -> tuple[Seat, list[int]]:
+    """A member with one link yet and a decided slate; the paths that it is the entry of."""
+    table = Table()
+    seat = table.make().begin(up=[1])
+    seat.receive(*(table.accept(who) for who in (1, 2, 3)))
+    seat.draft(own)
+    mine = seat.sent(Kind.COMMIT)
+    commits = [table.commit(who, "b") for who in (1, 2, 3)]
+    seat.receive(*decide(table, Stage.SLATE, [*mine, *commits]), *commits)
+    ways = seat.task.exchange.paths(seat.task.round)
+    return seat, [at for at, path in enumerate(ways) if path.entry == seat.task.me]
+
+
+def test_an_entry_with_one_link_yet_waits_for_the_packets_of_all_authors() -> None:
+    # Paths are drawn from the slate, and another draft makes another one.
+    seat, (view,) = next(found for own in "abc" if (found := entering(own))[1])
+    table, ways = seat.table, seat.task.exchange.paths(seat.task.round)
+    packets = []
+    for who, member in enumerate(table.committee.members[1:], start=1):
+        draft = table.draft(who, 1).envelope
+        box = table.ring.wrap(draft, ways, tagged_hash("mix", member))[view]
+        packets.append(table.passing(who, Packet(path=view, box=box)))
+    seat.receive(packets[0])
+    assert seat.handed(Kind.BUNDLE) == []
+    seat.receive(*packets[1:])
+    ((_, bundle),) = seat.handed(Kind.BUNDLE)
+    assert isinstance(bundle.body, Bundle)
+    assert len(bundle.body.boxes) == 4
 
 
 # -- judge and seal -----------------------------------------------------------------------

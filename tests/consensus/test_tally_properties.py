@@ -37,6 +37,9 @@ WAYS = st.builds(
     credits=st.sampled_from([100, 10_000]),
     ballots=st.sampled_from(["all", "all", "trimmed", "median_of_means"]),
     strengths_over=st.sampled_from(["classes", "classes", "candidates"]),
+    ties=st.sampled_from(["half", "half", "davidson"]),
+    position=st.sampled_from(["none", "none", "fitted"]),
+    judges=st.sampled_from(["alike", "alike", "discerning"]),
 )
 """Policies with every rule and option."""
 

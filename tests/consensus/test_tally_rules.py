@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consensus import policy
+from consensus.bodies import Ballot
 from consensus.exact import GRID, LN_UNIT, log_sum
 from consensus.policy import ONE, Policy
 from consensus.tally import Weights
@@ -67,6 +68,7 @@ def word(voter: int, *pairs: tuple[int, int, float]) -> Reading:
     """A reading by `voter`: class, class, and the share that the first wins."""
     return Reading(
         voter=voter,
+        ballot=Ballot(held=()),
         comparisons=tuple(
             Comparison(first=first, second=second, won=round(ONE * share), of=ONE)
             for first, second, share in pairs

@@ -22,6 +22,7 @@ from node.models import registry
 from node.models.base import Failure, ModelError, ModelSetupError, public_name
 from node.models.guard import Guarded
 from tests.harness.llm_server import SHAPES, LlmServer
+from tests.harness.loglines import captured
 from tests.harness.requests import TEXT, case, draft_request, judge_request, labels
 
 AB = case(labels("a", "b"))
@@ -294,6 +295,18 @@ async def test_a_design_ends_with_the_step_that_brings_nothing_and_keeps_the_oth
     assert len(judgment.marks) == 8
 
 
+async def test_a_call_that_fails_among_others_of_a_judgment_is_named(
+    server: LlmServer, tmp_path: Path
+) -> None:
+    deployment = server.deployment("openai", "first500", "parts")
+    with captured() as lines:
+        async with model(tmp_path, deployment, judge="pairwise") as toy:
+            judgment = await toy.judge(JUDGE)
+    assert len(judgment.pairs) == 2
+    (line,) = [line for line in lines if line["event"] == "a part of a judgment failed"]
+    assert line["cause"].startswith("openai toy-1: InternalServerError")
+
+
 async def test_no_more_calls_run_at_a_time_than_the_option_says(tmp_path: Path) -> None:
     with LlmServer() as server:
         deployment = server.deployment("openai")
@@ -472,7 +485,8 @@ async def main():
     options = {"family": "x", "deployments": [{"model": "ollama_chat/x", "api_base": "http://h"}]}
     await (await registry.load("litellm", options, Path())).close()
     import litellm
-    assert litellm.callbacks == [] and litellm.success_callback == []
+    own = {type(one).__name__ for one in litellm.callbacks}
+    assert own == {"ModelRateLimitingCheck"} and litellm.success_callback == []
 asyncio.run(main())
 """
 

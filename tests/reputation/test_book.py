@@ -181,7 +181,14 @@ def test_half_is_left_after_a_half_life_and_all_at_once() -> None:
     assert factor(HALF_LIFE_MS // STEP_MS) == UNIT // 2
     assert factor(2 * (HALF_LIFE_MS // STEP_MS)) == UNIT // 4
     assert factor(-1) == UNIT
+    assert factor(-2) == 0
     assert factor(FORGOTTEN - 1) > 0 == factor(FORGOTTEN)
+
+
+def test_a_task_that_is_dated_ahead_counts_from_that_day_on_alone() -> None:
+    book = Book([verdict(day=400)])
+    assert book.score(ALICE, "law", START_MS).author == NEUTRAL
+    assert book.score(ALICE, "law", START_MS + 400 * DAY_MS).author > NEUTRAL
 
 
 @given(st.integers(0, FORGOTTEN))
@@ -192,7 +199,7 @@ def test_decay_is_monotone(steps: int) -> None:
     )
 
 
-@given(verdicts(0), st.integers(0, 2_000), st.integers(0, 2_000))
+@given(verdicts(0), st.integers(400, 2_000), st.integers(0, 2_000))
 def test_a_lone_score_comes_back_to_neutral_as_time_goes(
     fact: VerdictFact, day: int, more: int
 ) -> None:
@@ -343,6 +350,6 @@ def test_an_explanation_has_every_task_with_what_it_weighs() -> None:
 
 def test_views_depend_on_the_time_of_the_task_and_on_no_clock() -> None:
     book = Book([verdict(drafts="aaabb")])
-    earlier = book.score(ALICE, "law", START_MS - 90 * DAY_MS)
+    earlier = book.score(ALICE, "law", START_MS - STEP_MS)  # clocks differ
     assert earlier == book.score(ALICE, "law", START_MS)
     assert book.score(ALICE, "law", START_MS + HALF_LIFE_MS).author < earlier.author

@@ -165,15 +165,15 @@ class Matrix:
 
     def reached(self, forward: bool) -> npt.NDArray[np.bool_]:
         """See `Wins`."""
-        beat = self.w > 0.0
-        if not forward:
-            beat = beat.T
+        beat = (self.w if forward else self.w.T) > 0.0
+        new: npt.NDArray[np.bool_] = beat[0].copy()
+        new[0] = True
+        if new.all():
+            return new
         found = np.zeros(self.items, dtype=bool)
-        new = found.copy()
-        new[:1] = True
         while new.any():
             found |= new
-            new = beat[new].any(0) & ~found
+            new = np.asarray(beat[new].any(0) & ~found)
         return found
 
 

@@ -24,7 +24,7 @@ DEPTH = 5
 SWEEPS = 60
 """Sweeps before Newton's method takes over; seven to twelve do on graphs without bottlenecks."""
 
-FEW = 24
+FEW = 72
 """Items up to which Newton's method is faster from the start."""
 
 STEPS = 100
@@ -33,8 +33,11 @@ STEPS = 100
 STILL = 1e-12
 """Default tolerance: largest step that is taken for rest, in nats, and still made."""
 
+WARM = 4
+"""Plain sweeps before Newton's steps, each of which costs two to four as much."""
+
 QUADRATIC = 1e-6
-"""A step of Newton's is taken for rest from here on: what it leaves is about its square."""
+"""A step of Newton's that is small enough to be the last at that tolerance: its square is."""
 
 FAR = 300.0
 """Strengths are kept within e^300 of one another, far from overflow."""
@@ -95,7 +98,7 @@ def _moved(given: Wins, prior: float, logs: Floats) -> Floats:
         lean = np.tanh(0.5 * (logs + step))
         step -= np.clip(2.0 * lean.sum() / (1.0 - lean * lean).sum(), -1.0, 1.0)
     else:
-        step -= step.mean()
+        step -= step.sum() / step.size
     return step
 
 
@@ -108,7 +111,7 @@ def _sweep(given: Wins, prior: float, tolerance: float) -> tuple[Floats, int, bo
     logs, best, at_best = np.zeros(given.items), np.inf, np.zeros(given.items)
     past: list[tuple[Floats, Floats]] = []
     moves, changes = np.empty((2, DEPTH, given.items))
-    kept = 0
+    kept, travelled = 0, 0.0
     for sweep in range(1, SWEEPS + 1):
         step = _moved(given, prior, logs)
         largest = _largest(step)
@@ -120,19 +123,27 @@ def _sweep(given: Wins, prior: float, tolerance: float) -> tuple[Floats, int, bo
             best, at_best = largest, logs
         if past:
             place = kept % DEPTH
+            change = np.subtract(step, past[-1][1], out=changes[place])
             np.subtract(logs, past[-1][0], out=moves[place])
-            np.subtract(step, past[-1][1], out=changes[place])
+            moves[place] += change
             kept += 1
         past[:] = [(logs, step)]
         move = _extrapolated(step, moves[: min(kept, DEPTH)], changes[: min(kept, DEPTH)])
-        logs = np.clip(logs + move, -FAR, FAR)
-        if kept and max(largest, _largest(move)) <= tolerance:
+        logs = logs + move
+        moved = _largest(move)
+        if kept and max(largest, moved) <= tolerance:
             return logs, sweep, True
+        travelled += moved
+        if not travelled <= FAR:  # rarely, so that most sweeps need not look
+            logs, travelled = np.clip(logs, -FAR, FAR), 0.0
     return at_best, SWEEPS, False
 
 
 def _extrapolated(step: Floats, moves: Floats, changes: Floats) -> Floats:
-    """Anderson's move: the step, less what the last moves say that it leaves or overshoots."""
+    """Anderson's move: the step, less what the last ones say that it leaves or overshoots.
+
+    `changes` are those of the step between sweeps, `moves` those of where the step leads.
+    """
     if not len(changes):
         return step
     gram = changes.dot(changes.T)
@@ -141,14 +152,15 @@ def _extrapolated(step: Floats, moves: Floats, changes: Floats) -> Floats:
         shares = np.linalg.solve(gram, changes.dot(step))
     except np.linalg.LinAlgError:
         return step
-    found: Floats = step - shares.dot(moves + changes)
+    found: Floats = step - shares.dot(moves)
     return found
 
 
 def _newton(given: Wins, prior: float, tolerance: float, logs: Floats) -> tuple[Floats, int, bool]:
     """Newton's steps, of at most one nat; logarithms, steps, whether they came to rest."""
     if not logs.any():
-        logs = np.clip(_moved(given, prior, logs), -FAR, FAR)
+        for _ in range(WARM):
+            logs = np.clip(logs + _moved(given, prior, logs), -FAR, FAR)
     for steps in range(1, STEPS + 1):
         p = np.exp(logs)
         if prior:
@@ -157,13 +169,15 @@ def _newton(given: Wins, prior: float, tolerance: float, logs: Floats) -> tuple[
         else:
             step = given.newton(p, 0.0, 0.0)
         largest = _largest(step)
-        if not np.isfinite(largest):
+        if not largest < np.inf:
             return logs, steps, False
-        logs = np.clip(logs + step / max(1.0, largest), -FAR, FAR)
-        if largest <= max(tolerance, QUADRATIC):
+        if largest > 1.0:
+            step /= largest
+        logs = logs + step
+        if largest * largest <= tolerance:  # what it leaves is about its square
             return logs, steps, True
     return logs, STEPS, False
 
 
 def _largest(step: Floats) -> float:
-    return max(float(step.max()), -float(step.min()))
+    return float(np.maximum.reduce(np.abs(step)))

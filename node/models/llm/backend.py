@@ -25,12 +25,15 @@ from consensus.deliberation.requests import (
 from consensus.tally.design import Asked, Said
 
 from ...clock import Clock, SystemClock, monotonic_ms
+from ...log import get_logger
 from ..base import Description, Failure, ModelError
 from .options import NAME, Options, read
 from .prompts import ANSWER_CHARS, Prompt, Prompts
 from .provider import CallError, Provider
 from .reply import ReplyError, merged, read_batch, read_draft, read_pairwise
 from .spending import Purse
+
+log = get_logger("model")
 
 DEADLINE_SHARE = 0.9
 """The part of a deadline after which a call is given up here, where provider and model can
@@ -117,16 +120,25 @@ class LanguageModel:
         judged: list[_Judged] = []
         said: list[Said] = []
         shown = letters  # all of them in the first step, whose marks are wanted of all
-        while asked := design.ask(len(letters), said):
+        while asked := await asyncio.to_thread(design.ask, len(letters), tuple(said)):
             if judged:
                 shown = [letter for letter in letters if any(place[letter] in p for p in asked)]
             ways = _ways(asked, self._options.both_orders)
             found = await _all(self._step(request, shown, letters, ways, until, bill))
             brought = [item for item in found if not isinstance(item, ModelError)]
+            failed = [item for item in found if isinstance(item, ModelError)]
+            if not brought and not judged:
+                raise failed[0]
+            for error in failed:  # the ballot goes out without it, and nobody else would tell
+                log.warning(
+                    "a part of a judgment failed",
+                    task=request.task,
+                    round=request.round,
+                    model=error.model,
+                    cause=error.cause,
+                )
             if not brought:
-                if judged:
-                    break
-                raise next(item for item in found if isinstance(item, ModelError))
+                break
             judged += brought
             words = {(p.first, p.second): p for compared, _ in brought for p in compared}
             for one, other in (pair for way in ways for pair in way):

@@ -32,6 +32,7 @@ from typing import Final
 
 from ..bodies import Preference
 from ..exact import GRID, scaled
+from .asked import most_pairs
 from .bradley_terry import covariance, fit
 from .readings import HALF, fraction_won
 
@@ -118,7 +119,7 @@ class Design:
         number = {answer: at for at, answer in enumerate(answers)}
         size = len(answers)
         met = {_pair(number[alike[item.first]], number[alike[item.second]]) for item in said}
-        budget = self.budget or (size // 2) * (size - 1).bit_length()
+        budget = most_pairs(self.pairs, self.budget, count, size)
         left = min(budget, self.most or budget) - len(met)
         if left <= 0 or size < 2:
             return ()

@@ -73,7 +73,9 @@ class Hearing:
             scale = round_ratio(whole * ONE_BP, heard)
             for voter, item in said:
                 if voter in kept:
-                    found[voter].append(replace(item, scale=scale))
+                    found[voter].append(
+                        replace(item, scale=round_ratio(item.scale * scale, ONE_BP))
+                    )
         return found
 
     def _trimmed(self, said: Sequence[tuple[int, Fraction]]) -> frozenset[int]:

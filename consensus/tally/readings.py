@@ -6,13 +6,14 @@ Clones of a proposal gain its class nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import lcm, sqrt
 
 from ..bodies import Ballot, Pair, Preference
 from ..exact import ONE_BP
 from ..policy import Policy
 from .answers import Classes
+from .asked import most_pairs
 from .ballots import CountedBallot
 
 HALF = ONE_BP
@@ -25,7 +26,8 @@ class Comparison:
     `first` won `won` of `of`.
 
     `scale`, in bp, is what the word counts for beside the voter's weight: more than one where
-    it speaks for others who are not heard (O5a).
+    it speaks for others who are not heard (O5a), less where it is one of more than were asked
+    for (O2a).
     """
 
     first: int
@@ -59,7 +61,8 @@ def read(counted: CountedBallot, classes: Classes, policy: Policy | None = None)
     """Read a ballot by classes, by the default policy if none is given.
 
     Entries about candidates of no class are passed over; so are those about the voter's own
-    class if the policy's `mask` has it (R9b).
+    class if the policy's `mask` has it (R9b). Where a design asks for fewer pairs than all, what
+    is said of more of them weighs no more together than what it asks for (O2a).
     """
     policy = policy or Policy()
     held = counted.ballot.held
@@ -67,14 +70,16 @@ def read(counted: CountedBallot, classes: Classes, policy: Policy | None = None)
     at = [None if (found := classes.of.get(id_)) == masked else found for id_ in held]
     shares = _shares(counted.ballot.pairs, at)
     places = {id_: place for place, id_ in enumerate(sorted(classes.of))}
+    pairs = tuple(
+        Comparison(first=places[held[low]], second=places[held[high]], won=won, of=4 * HALF)
+        for (low, high), won in shares.items()
+    )
+    most = _most(counted, classes, policy)
     return Reading(
         voter=counted.voter,
         ballot=counted.ballot,
-        comparisons=_comparisons(shares, at),
-        pairs=tuple(
-            Comparison(first=places[held[low]], second=places[held[high]], won=won, of=4 * HALF)
-            for (low, high), won in shares.items()
-        ),
+        comparisons=_capped(_comparisons(shares, at), most),
+        pairs=_capped(pairs, most),
         votes=_votes(
             counted.ballot,
             at,
@@ -87,6 +92,29 @@ def read(counted: CountedBallot, classes: Classes, policy: Policy | None = None)
 def _own(voter: int, classes: Classes) -> int | None:
     """The class that holds the voter's own candidate."""
     return next((at for at, item in enumerate(classes.items) if voter in item.authors), None)
+
+
+def _most(counted: CountedBallot, classes: Classes, policy: Policy) -> int | None:
+    """How many pairs of others' candidates the policy's design asks of this voter; None: all."""
+    if policy.pairs == "all":
+        return None
+    own = {
+        id_
+        for item in classes.items
+        for id_, author in zip(item.candidates, item.authors, strict=True)
+        if author == counted.voter
+    }
+    others = [id_ for id_ in counted.ballot.held if id_ in classes.of and id_ not in own]
+    answers = len({classes.of[id_] for id_ in others})
+    return most_pairs(policy.pairs, policy.pair_budget, len(others), answers)
+
+
+def _capped(said: tuple[Comparison, ...], most: int | None) -> tuple[Comparison, ...]:
+    """At most as much weight as `most` comparisons have, shared out evenly."""
+    if most is None or len(said) <= most:
+        return said
+    scale = ONE_BP * most // len(said)
+    return tuple(replace(item, scale=scale) for item in said)
 
 
 def _shares(pairs: Sequence[Pair], at: Sequence[int | None]) -> dict[tuple[int, int], int]:

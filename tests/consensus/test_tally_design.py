@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consensus.bodies import Preference
-from consensus.policy import Policy
+from consensus.bodies import AnswerKind, AnswerSpec, Preference
+from consensus.policy import ONE, Policy
+from consensus.tally import classes
+from consensus.tally.asked import most_pairs
 from consensus.tally.bradley_terry import covariance, fit, standard_errors
 from consensus.tally.design import SEARCH, Asked, Design, Said, _matched, follow
-from consensus.tally.readings import HALF
+from consensus.tally.readings import HALF, read
+from tests.harness.tallies import FIRST, SEED, ballot, candidate
 
 DESIGNS = ("all", "ring", "swiss", "information")
 ADAPTIVE = ("swiss", "information")
@@ -312,3 +315,29 @@ def test_covariances_are_the_squares_of_the_standard_errors_and_symmetric() -> N
         assert found[at][at] == pytest.approx(errors[at] ** 2, rel=1e-12)
         for to in range(3):
             assert found[at][to] == pytest.approx(found[to][at], rel=1e-12)
+
+
+@pytest.mark.parametrize("count", range(2, 22))
+def test_what_a_design_asks_at_most_is_what_its_words_may_weigh(count: int) -> None:
+    plain = Design(pairs="ring")
+    ring = {frozenset(pair) for pair in plain.ask(count, ())}
+    assert len(ring) == most_pairs("ring", 0, count, count)
+    for pairs in ADAPTIVE:
+        for budget in (0, 1, 7):
+            said = follow(Design(pairs=pairs, budget=budget), count, stronger)
+            assert len(met(said)) <= most_pairs(pairs, budget, count, count)
+    assert most_pairs("all", 3, count, count) == count * (count - 1) // 2
+
+
+def test_a_judge_that_gives_all_pairs_is_heard_no_louder_than_one_that_keeps_to_the_ring() -> None:
+    """O2a: among nine there are 28 pairs of eight others, and the ring asks for twelve."""
+    texts = [candidate(author, f"{author}") for author in range(9)]
+    grouped = classes(AnswerSpec(kind=AnswerKind.NUMBER), texts, SEED)
+    everything = [(one, other, FIRST, ONE) for one, other in combinations(range(1, 9), 2)]
+    for pairs, weight in (("all", 28), ("ring", 12)):
+        found = read(ballot(0, texts, everything), grouped, Policy(pairs=pairs))
+        for said in (found.comparisons, found.pairs):
+            assert len(said) == 28
+            assert weight - 1 < sum(item.scale for item in said) / ONE <= weight
+    kept = read(ballot(0, texts, everything[:12]), grouped, Policy(pairs="ring"))
+    assert {item.scale for item in kept.comparisons} == {ONE}

@@ -1,0 +1,481 @@
+"""Telling a scene: what each member does, a sentence a line, with the rule that has it done so.
+
+A line says when, who, what and to whom. Things that a member hears and that change nothing are
+left out, and so are its digests, timers that are set, and boxes that are opened: what follows
+from them is told. Whatever is sent as one's own is durable before (A13).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from consensus.agreement.effects import Convict, Persist, Send, SetTimer, TimerKey, Want
+from consensus.agreement.instance import point_seed, proposer_order, value_id
+from consensus.agreement.validity import Invalid
+from consensus.bodies import (
+    Acceptance,
+    Batch,
+    Bundle,
+    Commit,
+    Opening,
+    Packet,
+    Propose,
+    Report,
+    Seal,
+    Vote,
+)
+from consensus.deliberation.effects import (
+    Behind,
+    Draft,
+    Effect,
+    Event,
+    Expire,
+    Finish,
+    GiveUp,
+    Judge,
+    Progress,
+    Reply,
+    Wrap,
+)
+from consensus.deliberation.points import POINT_NAME, PointValue
+from consensus.deliberation.task import Task
+from consensus.envelope import POINTS, ZERO, Kind, MessageId, Stage
+from consensus.ports import Message
+
+from .member import SimNode
+from .names import WORDS, Names, listed
+from .swarm import Swarm
+
+DEADLINES = {
+    Stage.SLATE: "the draft",
+    Stage.EXCHANGE: "the exchange",
+    Stage.FREEZE: "judging",
+    Stage.OUTCOME: "opening",
+}
+"""What a stage's own deadline is of."""
+
+
+class Scene(Swarm):
+    """A swarm whose members tell what they do. `listen` before it runs."""
+
+    def listen(self, write: Callable[[str], None]) -> None:
+        """Have `write` called with each line."""
+        self.write = write
+        self.known = Names({node.member: node.name for node in self.nodes})
+        self.under_way: set[tuple[int, MessageId]] = set()
+        """What was sent to whom and will arrive: nobody is told that it is sent once more."""
+        self.read: set[int] = set()
+        """Rounds whose outcome was told: it is the same for all."""
+
+    def lost(self, origin: SimNode, goal: SimNode, message: Message) -> bool:  # noqa: ARG002
+        """Whether the network swallows `message` now; a scene may have it so."""
+        return False
+
+    def say(self, node: SimNode, sentence: str) -> None:
+        """Add a line."""
+        self.write(f"{self.clock.now:>6} ms  {node.name:<7}  {sentence}")
+
+    def tell(self, node: SimNode, what: str) -> None:
+        """A member starts or dies."""
+        words = {"starts": "starts", "crashes": "is dead, and has lost all but its disk"}
+        self.say(node, words[what])
+        if self.clock.now > 0:
+            self.under_way = {(at, item) for at, item in self.under_way if at != node.position}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """One message on its way to one member, or lost on it."""
+
+    goal: SimNode
+    message: Message
+    lost: bool
+
+
+class Telling(SimNode):
+    """A member that tells what it does. To be mixed into a `SimNode` of a `Scene`."""
+
+    swarm: Scene
+    _event: Event | None = None
+    _sent: list[Sent] | None = None
+    _stored: frozenset[MessageId] = frozenset()
+    """Own messages that were stored in this life."""
+    _said: frozenset[MessageId] = frozenset()
+    """Own messages that were sent in any life."""
+
+    def say(self, sentence: str) -> None:
+        """Tell something."""
+        self.swarm.say(self, sentence)
+
+    # -- what happens to it -----------------------------------------------------------
+
+    def boot(self) -> None:
+        """Begin a life."""
+        self._stored = frozenset()
+        super().boot()
+
+    def step(self, event: Event) -> None:
+        """Remember what the effects are effects of."""
+        outer, self._event = self._event, event
+        super().step(event)
+        self._event = outer
+
+    def perform(self, effects: Iterable[Effect]) -> None:
+        """Tell of a timer that ran out, if anything comes of it."""
+        found = tuple(effects)
+        event = self._event
+        if isinstance(event, Expire) and any(not isinstance(one, SetTimer) for one in found):
+            self.say(_expired(event))
+        super().perform(found)
+
+    def _perform(self, effect: Effect) -> None:
+        names = self.swarm.known
+        match effect:
+            case Persist():
+                self._stored |= {effect.message.id}
+                if isinstance(effect.message.body, Propose):
+                    self._tell_value(effect.message)
+                names.learn(effect.message)
+                super()._perform(effect)
+                if not self.up:
+                    self.say(f"had stored {names.of([effect.message.id])}, and not sent it (A13)")
+                return
+            case Send():
+                names.learn(effect.message)
+                self._gather(lambda: super(Telling, self)._perform(effect), self._own)
+                return
+            case Reply():
+                for message in effect.messages:
+                    names.learn(message)
+                tell = self._own if effect.messages[0].kind in _PRIVATE else self._certificate
+                self._gather(lambda: super(Telling, self)._perform(effect), tell)
+                return
+            case Wrap():
+                names.wrote(self.name, effect.proposal)
+            case _:
+                sentence = self._sentence(effect)
+                if sentence:
+                    self.say(sentence)
+        super()._perform(effect)
+
+    def _sentence(self, effect: Effect) -> str:
+        """What is told of an effect that sends nothing, or ""."""
+        names = self.swarm.known
+        match effect:
+            case SetTimer(key=key) if key.name == "propose" and key.view == 0:
+                return f"begins on the {POINT_NAME[key.stage]}: {self._proposer(key)} (A1)"
+            case Draft(request=request):
+                record = len(request.record)
+                read = f", which is shown {record} proposals of before" if record else ""
+                return f"enters round {request.round} and asks its model for a draft{read} (R1)"
+            case Judge(request=request):
+                shown = listed(f'{item.letter} "{item.proposal.answer}"' for item in request.candidates)
+                return f"asks its model to judge, under letters of its own, {shown} (R5)"
+            case Want(ids=ids):
+                return f"lacks {names.of(ids)} (A11)"
+            case Behind(member=member):
+                return f"hears of a later round from {names.member(member)} (S2)"
+            case Convict(first=first, second=second) if self.honest:
+                names.learn(second)
+                pair = f"{names.of([first.id])} and {names.of([second.id])}"
+                return f"holds evidence against {names.member(first.signer)}: {pair} (S4)"
+            case Finish():
+                return "has its verdict (E1)"
+            case GiveUp(reason=reason):
+                return f"gives up: {reason}"
+            case Progress():
+                return self._progress(effect)
+            case _:
+                return ""
+
+    def _progress(self, effect: Progress) -> str:
+        task = self._here()
+        detail = effect.detail
+        match effect.what:
+            case "decided":
+                stage = _stage(detail["point"])
+                point = task.rounds[effect.round - 1].points[stage]
+                named = self.swarm.known.value(effect.round, stage, value_id(point.value))
+                voters = self.swarm.known.members(vote.signer for vote in point.precommits)
+                return f"decides {named} by the precommits of {voters} in view {detail['view']} (A8)"
+            case "outcome" if effect.round not in self.swarm.read:
+                self.swarm.read.add(effect.round)
+                return _outcome(detail["figures"], self.swarm)
+            case "view":
+                stage = _stage(detail["point"])
+                key = TimerKey(
+                    round=effect.round, stage=stage, name="propose", view=detail["view"]
+                )
+                by = "A7" if isinstance(self._event, Expire) else "A9"
+                whose = self._proposer(key)
+                return f"goes to view {key.view} of the {detail['point']}: {whose} ({by})"
+            case "model_failed":
+                return f"has no {detail['stage']}: {detail['reason']} (R0)"
+            case _:
+                return ""
+
+    # -- what it sends ----------------------------------------------------------------
+
+    def deliver(self, goal: SimNode, message: Message) -> None:
+        """Send one message, unless the scene has it lost."""
+        self.swarm.known.learn(message)
+        arrives = not self.swarm.lost(self, goal, message)
+        if self._sent is not None:
+            self._sent.append(Sent(goal=goal, message=message, lost=not arrives))
+        if arrives:
+            super().deliver(goal, message)
+
+    def digested(self, origin: SimNode, round_: int, prefixes: frozenset[bytes]) -> None:
+        """Push what a digest lacks, and tell what."""
+        self._gather(
+            lambda: super(Telling, self).digested(origin, round_, prefixes),
+            lambda sent: self._pushed(origin, sent),
+        )
+
+    def asked(self, origin: SimNode, ids: Iterable[MessageId]) -> None:
+        """Answer a want, and tell with what."""
+        self._gather(
+            lambda: super(Telling, self).asked(origin, ids),
+            lambda sent: self._handed(origin, sent),
+        )
+
+    def ask(self) -> None:
+        """Ask for what is missing, and tell whom."""
+        task = self.running
+        ids = task.wanted() if task is not None else ()
+        if ids:
+            others = self.others()
+            goal = others[self._asked % len(others)]
+            self.say(f"asks {goal.name} for {self.swarm.known.of(ids)} (A11)")
+        super().ask()
+
+    def _gather(
+        self, act: Callable[[], None], tell: Callable[[Sequence[Sent]], None]
+    ) -> None:
+        """Have `act` send, and tell all of it at once."""
+        outer, self._sent = self._sent, []
+        act()
+        sent, self._sent = self._sent, outer
+        if sent:
+            tell(sent)
+        under_way = self.swarm.under_way
+        under_way |= {(one.goal.position, one.message.id) for one in sent if not one.lost}
+
+    def _own(self, sent: Sequence[Sent]) -> None:
+        """Tell of own messages, in the forms that it has for its goals."""
+        forms: dict[MessageId, list[Sent]] = {}
+        for one in sent:
+            forms.setdefault(one.message.id, []).append(one)
+        for same in forms.values():
+            message = same[0].message
+            everybody = len(same) == len(self.others())
+            to = "all" if everybody else _people(one.goal for one in same)
+            said, rule = self._sentence_of(message)
+            again = "again " if message.id in self._said else ""
+            self._said |= {message.id}
+            gone = [one.goal for one in same if one.lost]
+            loss = f"; it does not reach {_people(gone)}" if gone else ""
+            why = f" ({rule})" if rule else ""
+            self.say(f"sends {to} {again}{said}{loss}{why}")
+
+    def _pushed(self, origin: SimNode, sent: Sequence[Sent]) -> None:
+        """Tell of what is pushed and is not on its way anyhow."""
+        new = [
+            one.message.id
+            for one in sent
+            if not one.lost and (origin.position, one.message.id) not in self.swarm.under_way
+        ]
+        if new:
+            lacks = self.swarm.known.of(new)
+            rule = "T2" if self.running is not None else "A14"
+            self.say(f"pushes to {origin.name} what its digest lacks: {lacks} ({rule})")
+
+    def _handed(self, origin: SimNode, sent: Sequence[Sent]) -> None:
+        given = self.swarm.known.of(one.message.id for one in sent)
+        self.say(f"hands {origin.name}, who asked, {given} (A11)")
+
+    def _certificate(self, sent: Sequence[Sent]) -> None:
+        goal, stage = sent[0].goal.name, sent[0].message.ctx.stage
+        self.say(f"answers {goal} with the certificate of the {POINT_NAME[stage]} (A14)")
+
+    def _sentence_of(self, message: Message) -> tuple[str, str]:
+        """What an own message says, and the rule that has it said."""
+        names, body, stage = self.swarm.known, message.body, message.ctx.stage
+        match body:
+            case Acceptance(refusal=""):
+                return "its ACCEPT", "S7"
+            case Acceptance(refusal=refusal):
+                return f"its refusal: {refusal}", "S7"
+            case Commit(abstain=""):
+                return f"its {_nth(names, message)}, which hides what is committed to", "R2"
+            case Commit(abstain=abstain):
+                return f"that it abstains from drafting: {abstain}", "R0"
+            case Packet(path=path):
+                return f"its proposal, sealed, as the entry of path {path + 1}", "R3"
+            case Bundle(boxes=boxes):
+                return f"one shuffled bundle of {len(boxes)} sealed boxes", "R3"
+            case Batch():
+                if not message.parts:
+                    return "an empty batch", "R3"
+                return f"a batch of {names.of(part.id for part in message.parts)}", "R3"
+            case Seal():
+                return f"its {_nth(names, message)}, which hides a ballot", "R6"
+            case Opening():
+                return _opened(body, names), "R8"
+            case Report(ids=ids):
+                return f"its REPORT: at the {POINT_NAME[stage]} it holds {names.of(ids)}", "V1"
+            case Propose():
+                named = names.value(message.ctx.round, stage, value_id(body.value))
+                first = body.valid_view < 0
+                since = "" if first else f", valid since view {body.valid_view}"
+                return f"its PROPOSE of {named} in view {body.view}{since}", "A2"
+            case Vote():
+                return self._vote(message, body)
+            case _:
+                return WORDS[message.kind][0], "T2"
+
+    def _vote(self, message: Message, vote: Vote) -> tuple[str, str]:
+        """A vote with why it is this one, as far as this member's instance shows it."""
+        names, stage, view = self.swarm.known, message.ctx.stage, vote.view
+        what = f"its {message.kind.name} for {names.value(message.ctx.round, stage, vote.value)}"
+        what = f"{what} in view {view}"
+        if not self.honest:
+            return what, "S4" if names.doubled(message) else ""
+        if message.id not in self._stored:
+            return what, "A13"
+        expired = isinstance(self._event, Expire) and self._event.key.stage is stage
+        instance = self._here().rounds[message.ctx.round - 1].instances[stage]
+        held = instance.messages()
+        if message.kind is Kind.PRECOMMIT:
+            support = names.members(
+                other.signer
+                for other in held
+                if other.kind is Kind.PREVOTE and other.body == vote
+            )
+            if vote.value != ZERO:
+                return f"{what}, which {support} prevoted, and is locked on it", "A5"
+            return (what, "A7") if expired else (f"{what}, which {support} prevoted", "A6")
+        offered = [
+            other.body
+            for other in held
+            if isinstance(other.body, Propose) and other.body.view == view
+        ]
+        if not offered:
+            return what, "A7" if expired else "A11"
+        rule = "A3" if offered[0].valid_view < 0 else "A4"
+        if vote.value != ZERO:
+            return what, rule
+        validity = instance.validity(offered[0].value)
+        if isinstance(validity, Invalid):
+            return f"{what}: {validity.text}", f"{rule}, {validity.rule}"
+        if instance.locked is None:
+            return what, "A7"
+        on = names.value(message.ctx.round, stage, instance.locked[1])
+        return f"{what}, being locked on {on} since view {instance.locked[0]}", rule
+
+    def _tell_value(self, message: Message) -> None:
+        """What a value names, when it is first put forward."""
+        body, names = message.body, self.swarm.known
+        stage, round_ = message.ctx.stage, message.ctx.round
+        assert isinstance(body, Propose)
+        value = PointValue.decode(body.value, stage=stage, round_=round_)
+        what = f"{names.value(round_, stage, value_id(body.value))} of {names.of(value.ids)}"
+        pairs = [f"{names.of(pair[:1])} and {names.of(pair[1:])}" for pair in value.evidence]
+        void = f", void by evidence {'; '.join(pairs)} (V3)" if pairs else ""
+        because = "by " + names.of(value.reports) if value.reports else "a slot for every member"
+        how = "puts together" if body.valid_view < 0 else "takes up again"
+        self.say(f"{how} {what}{void}; {because} (V1, V2)")
+
+    # -- small things -----------------------------------------------------------------
+
+    def _here(self) -> Task:
+        assert self.task is not None
+        return self.task
+
+    def _proposer(self, key: TimerKey) -> str:
+        """Whose turn it is to propose while a timer waits for it."""
+        order = turns(self._here(), key.round, key.stage)
+        proposer = order[key.view % len(order)]
+        who = "it" if proposer == self.member else self.swarm.known.member(proposer)
+        return f"{who} is to propose"
+
+
+def turns(task: Task, round_: int, stage: Stage) -> tuple[bytes, ...]:
+    """The members in the order in which they propose at a point that has begun (A1)."""
+    state = task.rounds[round_ - 1]
+    earlier = [point for point in POINTS if point < stage]
+    previous = value_id(state.points[earlier[-1]].value) if earlier else ZERO
+    if not earlier and round_ > 1:
+        previous = value_id(task.rounds[round_ - 2].points[Stage.OUTCOME].value)
+    return proposer_order(task.committee, point_seed(task.id, round_, stage, previous))
+
+
+_PRIVATE = (Kind.PACKET, Kind.BUNDLE)
+
+
+def _stage(point: str) -> Stage:
+    return next(stage for stage, name in POINT_NAME.items() if name == point)
+
+
+def _people(nodes: Iterable[SimNode]) -> str:
+    return listed(node.name for node in nodes)
+
+
+def _nth(names: Names, message: Message) -> str:
+    return names.of([message.id]).split("'s ", 1)[1]
+
+
+def _expired(event: Expire) -> str:
+    """A timer that ran out, and what of it."""
+    key = event.key
+    match key.name:
+        case "propose":
+            return f"has waited long enough for a PROPOSE of the {POINT_NAME[key.stage]} (A7)"
+        case "prevote" | "precommit":
+            return (
+                f"has waited long enough for more {key.name}s of the {POINT_NAME[key.stage]} in "
+                f"view {key.view} (A7)"
+            )
+        case "entry":
+            return "waits no longer for packets, as an entry (R3)"
+        case "exit":
+            return "waits no longer for a bundle, as an exit (R3)"
+        case "abstain":
+            return f"waits no longer for its model: four fifths of {DEADLINES[key.stage]} (R0)"
+        case _:
+            return f"is at the deadline of {DEADLINES.get(key.stage, 'accepting')} (R0)"
+
+
+def _opened(body: Opening, names: Names) -> str:
+    """What an opening shows."""
+    whose = f"is the author of {names.of([body.proposal])}" if body.proposal else "wrote nothing"
+    ballot = body.ballot
+    if ballot is None:
+        return f"its opening: it {whose}, and shows no ballot"
+    if ballot.abstain:
+        return f"its opening: it {whose}, and its ballot abstains: {ballot.abstain}"
+    marks = (
+        f"{mark.endorsement:+d} for {names.of([ballot.held[mark.candidate]])}"
+        for mark in ballot.marks
+    )
+    return f"its opening: it {whose}, and its ballot says {listed(marks)}"
+
+
+def _outcome(figures: dict[str, object], swarm: Scene) -> str:
+    """The decision of an outcome in a few words."""
+    decision, tally = figures["decision"], figures["tally"]
+    assert isinstance(decision, dict) and isinstance(tally, dict)
+    strikes = figures["strikes"]
+    assert isinstance(strikes, list)
+    struck = listed(f"{swarm.names[at]} ({what})" for at, what in strikes) if strikes else "nobody"
+    proposals = figures["proposals"]
+    assert isinstance(proposals, list)
+    warnings = "".join(f", {kind}: {text}" for kind, text in decision["warnings"])
+    for node in swarm.nodes:
+        warnings = warnings.replace(node.member.hex()[:8], node.name)
+    answer = f'answer "{decision["answer"]}"' if decision["answer"] else "no answer"
+    ends = "finish" if decision["kind"] == "finish" else "another round"
+    return (
+        f"reads in it: {len(proposals)} proposals and {tally['ballots']} ballots count, {answer}, "
+        f"{decision['status']}, {ends} ({decision['reason'] or 'no reason to stop'}), "
+        f"struck: {struck}{warnings} (R9, R10)"
+    )

@@ -226,7 +226,7 @@ def view_change_with_a_lock() -> Cast:
 class Late(Honest):
     """Dave, who comes while the others are in their second round."""
 
-    STARTS_MS = 1_700
+    STARTS_MS = 2_000
 
     def boot(self) -> None:
         if self.swarm.clock.now < self.STARTS_MS:

@@ -8,6 +8,7 @@
 #   make bench-tally  what each rule is worth on recorded ballots, with intervals
 #   make kills    a node killed at every durable write of every member: eight minutes
 #   make night    the tests with far more examples
+#   make transcripts  the committees' transcripts anew; read what changed
 #   make proto    node/pb from proto/
 
 PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11; do \
@@ -26,7 +27,7 @@ GENERATOR_INSTALLED := $(GENERATOR)/.installed-$(GENERATOR_VERSION)
 PROTO := $(wildcard proto/*.proto)
 SERVICES := proto/control.proto proto/peer.proto
 
-.PHONY: demo test check lint types contracts drift vectors system bench bench-tally kills night proto clean
+.PHONY: demo test check lint types contracts drift vectors system bench bench-tally kills night transcripts proto clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -68,6 +69,9 @@ kills: $(INSTALLED)
 
 night: $(INSTALLED)
 	HYPOTHESIS_PROFILE=night KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS)
+
+transcripts: $(INSTALLED)
+	$(BIN)/python -m tests.transcripts
 
 proto: $(GENERATOR_INSTALLED)
 	$(call generate,.)

@@ -4,12 +4,13 @@ Ids are hashes of everything, so one changed byte would change every line of a t
 says whose word it is, of what kind and in which slot, and stays when bytes change.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from consensus.agreement.instance import value_id
 from consensus.bodies import Packet, Propose, Vote
 from consensus.deliberation.points import POINT_NAME
-from consensus.envelope import POINTS, ZERO, Envelope, Kind, Stage
+from consensus.envelope import ZERO, Envelope, Kind, Stage
 from consensus.ports import Message
 
 WORDS = {
@@ -27,6 +28,9 @@ WORDS = {
     Kind.BUNDLE: ("bundle", "bundles"),
 }
 """One, and many."""
+
+LISTED = 12
+"""Most messages that `Names.summed` names one by one."""
 
 ORDINALS = ("", "second ", "third ", "fourth ")
 """Of one slot; the first is the one that everybody has."""
@@ -125,7 +129,9 @@ class Names:
             said.append(f"{strangers} that nobody has sent")
         return "; ".join(said) or "nothing"
 
-
-def point_of(stage: Stage) -> str:
-    """The name of a point, or of whatever else a stage holds."""
-    return POINT_NAME[stage] if stage in POINTS else stage.name.lower()
+    def summed(self, ids: Sequence[bytes]) -> str:
+        """As `of`, but so many of each kind where there are more than a line has room for."""
+        if len(ids) <= LISTED:
+            return self.of(ids)
+        kinds = Counter(self._known[item][1] for item in ids)
+        return listed(f"{many} {WORDS[kind][many > 1]}" for kind, many in sorted(kinds.items()))

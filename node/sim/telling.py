@@ -168,7 +168,9 @@ class Telling(SimNode):
                 read = f", which is shown {record} proposals of before" if record else ""
                 return f"enters round {request.round} and asks its model for a draft{read} (R1)"
             case Judge(request=request):
-                shown = listed(f'{item.letter} "{item.proposal.answer}"' for item in request.candidates)
+                shown = listed(
+                    f'{item.letter} "{item.proposal.answer}"' for item in request.candidates
+                )
                 return f"asks its model to judge, under letters of its own, {shown} (R5)"
             case Want(ids=ids):
                 return f"lacks {names.of(ids)} (A11)"
@@ -196,15 +198,15 @@ class Telling(SimNode):
                 point = task.rounds[effect.round - 1].points[stage]
                 named = self.swarm.known.value(effect.round, stage, value_id(point.value))
                 voters = self.swarm.known.members(vote.signer for vote in point.precommits)
-                return f"decides {named} by the precommits of {voters} in view {detail['view']} (A8)"
+                return (
+                    f"decides {named} by the precommits of {voters} in view {detail['view']} (A8)"
+                )
             case "outcome" if effect.round not in self.swarm.read:
                 self.swarm.read.add(effect.round)
                 return _outcome(detail["figures"], self.swarm)
             case "view":
                 stage = _stage(detail["point"])
-                key = TimerKey(
-                    round=effect.round, stage=stage, name="propose", view=detail["view"]
-                )
+                key = TimerKey(round=effect.round, stage=stage, name="propose", view=detail["view"])
                 by = "A7" if isinstance(self._event, Expire) else "A9"
                 whose = self._proposer(key)
                 return f"goes to view {key.view} of the {detail['point']}: {whose} ({by})"
@@ -248,9 +250,7 @@ class Telling(SimNode):
             self.say(f"asks {goal.name} for {self.swarm.known.of(ids)} (A11)")
         super().ask()
 
-    def _gather(
-        self, act: Callable[[], None], tell: Callable[[Sequence[Sent]], None]
-    ) -> None:
+    def _gather(self, act: Callable[[], None], tell: Callable[[Sequence[Sent]], None]) -> None:
         """Have `act` send, and tell all of it at once."""
         outer, self._sent = self._sent, []
         act()
@@ -270,12 +270,12 @@ class Telling(SimNode):
             everybody = len(same) == len(self.others())
             to = "all" if everybody else _people(one.goal for one in same)
             said, rule = self._sentence_of(message)
-            again = "again " if message.id in self._said else ""
+            how = f"repeats to {to}" if message.id in self._said else f"sends {to}"
             self._said |= {message.id}
             gone = [one.goal for one in same if one.lost]
             loss = f"; it does not reach {_people(gone)}" if gone else ""
             why = f" ({rule})" if rule else ""
-            self.say(f"sends {to} {again}{said}{loss}{why}")
+            self.say(f"{how} {said}{loss}{why}")
 
     def _pushed(self, origin: SimNode, sent: Sequence[Sent]) -> None:
         """Tell of what is pushed and is not on its way anyhow."""
@@ -285,7 +285,7 @@ class Telling(SimNode):
             if not one.lost and (origin.position, one.message.id) not in self.swarm.under_way
         ]
         if new:
-            lacks = self.swarm.known.of(new)
+            lacks = self.swarm.known.summed(new)
             rule = "T2" if self.running is not None else "A14"
             self.say(f"pushes to {origin.name} what its digest lacks: {lacks} ({rule})")
 
@@ -347,9 +347,7 @@ class Telling(SimNode):
         held = instance.messages()
         if message.kind is Kind.PRECOMMIT:
             support = names.members(
-                other.signer
-                for other in held
-                if other.kind is Kind.PREVOTE and other.body == vote
+                other.signer for other in held if other.kind is Kind.PREVOTE and other.body == vote
             )
             if vote.value != ZERO:
                 return f"{what}, which {support} prevoted, and is locked on it", "A5"

@@ -1,14 +1,16 @@
 """The scenes that are told: a committee of four, each with its own trouble.
 
-Every message takes ten milliseconds and none is lost but where a scene says so, so what somebody
-does at a time follows from what was sent ten milliseconds before. Each scene looks for a seed under which those
-who matter to it stand where it needs them (who proposes first, who is an entry).
+Every message takes ten milliseconds and none is lost but where a scene says so: what somebody
+does at a time follows from what was sent ten milliseconds before. Each scene looks for a seed
+under which those who matter to it stand where it needs them (first to propose, an entry).
 """
 
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count
+from typing import Final
 
 from consensus.agreement.effects import Persist
 from consensus.agreement.instance import point_seed, proposer_order
@@ -83,9 +85,7 @@ class Cast(Scene):
 
     def first(self) -> str:
         """Who proposes the slate of round 1 first."""
-        order = proposer_order(
-            self.committee, point_seed(self.opened.id, 1, Stage.SLATE, ZERO)
-        )
+        order = proposer_order(self.committee, point_seed(self.opened.id, 1, Stage.SLATE, ZERO))
         return self.node(order[0]).name
 
     def play(self) -> list[str]:
@@ -112,11 +112,19 @@ def found(make: Callable[[int], Cast], fits: Callable[[Cast], bool]) -> Cast:
 
 
 def fault_free() -> Cast:
+    """Four honest members decide in one round.
+
+    They disagree, their models take different times, and nothing goes wrong.
+    """
     return Cast(seed=1)
 
 
 def silent_member() -> Cast:
-    """Its link is up and it proposes the slate first, so others wait for it as long as can be."""
+    """Mallory's link is up, and mallory says nothing.
+
+    It is the first to propose the slate and stands on a path, so the others wait for it as long
+    as ever: to the deadline of each stage, and for its turn to propose.
+    """
     return found(
         lambda seed: Cast(seed=seed, last=Silent, honest=False),
         lambda cast: cast.first() == "mallory",
@@ -124,6 +132,11 @@ def silent_member() -> Cast:
 
 
 def equivocator() -> Cast:
+    """Mallory says two things in one slot.
+
+    It sends one commit to alice and bob and another to carol, which nobody can know when the
+    slate is put together; it sends both of two seals and of two votes on the slate to everybody.
+    """
     second: dict[Kind, Message] = {}
 
     def bend(puppet: Puppet, message: Message, goal: SimNode) -> Sequence[Message]:
@@ -161,6 +174,12 @@ def _is_opening(message: Message) -> bool:
 
 
 def unopened_proposal() -> Cast:
+    """Mallory commits, is judged, and does not open.
+
+    It reports its own opening all the same and shows it to nobody, so its REPORT waits in
+    everybody's pen, and it is the first to propose.
+    """
+
     def bend(puppet: Puppet, message: Message, goal: SimNode) -> Sequence[Message]:
         return () if _is_opening(message) else (message,)
 
@@ -179,6 +198,11 @@ class Thief(Bent):
 
 
 def faulty_entry() -> Cast:
+    """Mallory is the entry of a path, and passes on noise in place of what it was handed.
+
+    The other path brings every proposal, so nothing is lost.
+    """
+
     def make(seed: int) -> Cast:
         return Cast(seed=seed, last=partial(bent, honestly, Thief), honest=False)
 
@@ -220,6 +244,12 @@ class Locked(Cast):
 
 
 def view_change_with_a_lock() -> Cast:
+    """Two views of the outcome go by, and what one member is locked on is decided in the third.
+
+    In view 0 the network loses what carol prevotes, so carol alone sees a quorum and is locked.
+    Alice hears no PROPOSE in either view. Bob, who knows of no lock, puts another value forward in
+    view 1. Then the network heals.
+    """
     return Locked(seed=1)
 
 
@@ -236,6 +266,10 @@ class Late(Honest):
 
 
 def late_joiner() -> Cast:
+    """Dave comes when the others are in their second round.
+
+    They have struck him for his absence. Certificates lead him through the first round.
+    """
     return Cast(seed=1, last=Late, policy=replace(QUICK, rounds=2))
 
 
@@ -254,5 +288,28 @@ class Mortal(Cast):
 
 
 def restart_in_the_freeze() -> Cast:
-    """With mallory silent, the other two cannot decide without bob."""
+    """Bob dies between storing his prevote of the freeze and sending it, and comes back.
+
+    Mallory is silent, so the other two cannot decide without him.
+    """
     return Mortal(seed=1, last=Silent, honest=False)
+
+
+SCENES: Final[tuple[Callable[[], Cast], ...]] = (
+    fault_free,
+    silent_member,
+    equivocator,
+    unopened_proposal,
+    faulty_entry,
+    view_change_with_a_lock,
+    late_joiner,
+    restart_in_the_freeze,
+)
+
+
+def transcript(scene: Callable[[], Cast]) -> str:
+    """What is told of a scene, under what it is about."""
+    about = inspect.getdoc(scene)
+    assert about is not None
+    lines = (*about.splitlines(), "", *scene().play())
+    return "".join(f"{line}\n" for line in lines)

@@ -359,6 +359,7 @@ class Daemon:
             "port": self.mesh.port,
             "uptime_ms": self._clock.wall_ms() - self._began_ms,
             "database_matches": self._remembers_all(),
+            "signed_by_another": self.runner.twin.seen,
             "disk": {"used": self.house.used(), "limit": self.house.quota.limit},
             "decided": self.runner.decided,
             "undecided": [
@@ -382,6 +383,7 @@ class Daemon:
                     "skew_ms": self._skew_ms.get(peer.member.key),
                     "federation_differs": peer.federation_differs,
                     "last_end": None if peer.last_end is None else str(peer.last_end),
+                    "second_calls": peer.traffic.second_calls,
                 }
                 for peer in self.mesh.status()
             ],

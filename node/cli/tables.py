@@ -78,8 +78,9 @@ class Roll:
 class Standing:
     """One answer in one round: who proposed it, and its figures in bp.
 
-    `error` is the standard error of the logarithm of its strength, 10,000 to a nat. `answer` is the answer for people, `name` what the figures call it: of a free text the
-    first is how it begins, the other a hash.
+    `error` is the standard error of the logarithm of its strength, 10,000 to a nat. `answer` is
+    the answer for people, `name` what the figures call it: of a free text the first is how it
+    begins, the other a hash.
     """
 
     name: str

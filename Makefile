@@ -65,7 +65,8 @@ bench-tally: $(INSTALLED)
 	$(BIN)/python -m tests.bench.rules
 
 kills: $(INSTALLED)
-	KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/e2e/test_kill_matrix.py
+	KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -rP \
+		tests/e2e/test_kill_matrix.py
 
 night: $(INSTALLED)
 	HYPOTHESIS_PROFILE=night KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal

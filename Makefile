@@ -6,7 +6,7 @@
 #   make system   the tests that need root and packages of Debian
 #   make bench    figures of speed, with how they were measured
 #   make bench-tally  what each rule is worth on recorded ballots, with intervals
-#   make kills    a node killed at every durable write of every member: eight minutes
+#   make kills    a node killed at every durable write of every member: four minutes
 #   make night    the tests with far more examples
 #   make proto    node/pb from proto/
 

@@ -26,8 +26,8 @@ EVENT: Final = "another process signs with this key"
 """What the log line is called."""
 
 WAY_OUT: Final = (
-    "stop the other process, or one of them; if there is none that you know of, the key is stolen: "
-    "have the federation take this member off, and make a new identity"
+    "stop the other process, and never put an old copy of a node's directory back; if it was "
+    "neither, the key is stolen: have the federation take this member off, and make a new identity"
 )
 
 

@@ -194,6 +194,7 @@ class Thief(Bent):
         if isinstance(body, Bundle) and message.signer == self.member:
             noise = tuple(bytes([at]) * 32 for at in range(len(body.boxes)))
             message = self.resign(message, Bundle(boxes=noise))
+            self.say("keeps the boxes that it was handed, and puts noise in their place")
         super().deliver(goal, message)
 
 

@@ -9,20 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from consensus.agreement.effects import Convict, Persist, Send, SetTimer, TimerKey, Want
-from consensus.agreement.instance import point_seed, proposer_order, value_id
-from consensus.agreement.validity import Invalid
-from consensus.bodies import (
-    Acceptance,
-    Batch,
-    Bundle,
-    Commit,
-    Opening,
-    Packet,
-    Propose,
-    Report,
-    Seal,
-    Vote,
-)
+from consensus.agreement.instance import value_id
+from consensus.bodies import Propose
 from consensus.deliberation.effects import (
     Behind,
     Draft,
@@ -36,22 +24,15 @@ from consensus.deliberation.effects import (
     Reply,
     Wrap,
 )
-from consensus.deliberation.points import POINT_NAME, PointValue
+from consensus.deliberation.points import POINT_NAME
 from consensus.deliberation.task import Task
-from consensus.envelope import POINTS, ZERO, Kind, MessageId, Stage
+from consensus.envelope import VOTES, Kind, MessageId, Stage
 from consensus.ports import Message
 
 from .member import SimNode
-from .names import WORDS, Names, listed
+from .names import Names, listed
+from .sentences import cast, expired, outcome, put_forward, said, turns, voted
 from .swarm import Swarm
-
-DEADLINES = {
-    Stage.SLATE: "the draft",
-    Stage.EXCHANGE: "the exchange",
-    Stage.FREEZE: "judging",
-    Stage.OUTCOME: "opening",
-}
-"""What a stage's own deadline is of."""
 
 
 class Scene(Swarm):
@@ -124,7 +105,7 @@ class Telling(SimNode):
         found = tuple(effects)
         event = self._event
         if isinstance(event, Expire) and any(not isinstance(one, SetTimer) for one in found):
-            self.say(_expired(event))
+            self.say(expired(event))
         super().perform(found)
 
     def _perform(self, effect: Effect) -> None:
@@ -133,7 +114,7 @@ class Telling(SimNode):
             case Persist():
                 self._stored |= {effect.message.id}
                 if isinstance(effect.message.body, Propose):
-                    self._tell_value(effect.message)
+                    self.say(put_forward(effect.message, names))
                 names.learn(effect.message)
                 super()._perform(effect)
                 if not self.up:
@@ -203,7 +184,7 @@ class Telling(SimNode):
                 )
             case "outcome" if effect.round not in self.swarm.read:
                 self.swarm.read.add(effect.round)
-                return _outcome(detail["figures"], self.swarm)
+                return outcome(detail["figures"], self.swarm)
             case "view":
                 stage = _stage(detail["point"])
                 key = TimerKey(round=effect.round, stage=stage, name="propose", view=detail["view"])
@@ -269,13 +250,13 @@ class Telling(SimNode):
             message = same[0].message
             everybody = len(same) == len(self.others())
             to = "all" if everybody else _people(one.goal for one in same)
-            said, rule = self._sentence_of(message)
+            words, rule = self._sentence_of(message)
             how = f"repeats to {to}" if message.id in self._said else f"sends {to}"
             self._said |= {message.id}
             gone = [one.goal for one in same if one.lost]
             loss = f"; it does not reach {_people(gone)}" if gone else ""
             why = f" ({rule})" if rule else ""
-            self.say(f"{how} {said}{loss}{why}")
+            self.say(f"{how} {words}{loss}{why}")
 
     def _pushed(self, origin: SimNode, sent: Sequence[Sent]) -> None:
         """Tell of what is pushed and is not on its way anyhow."""
@@ -299,89 +280,16 @@ class Telling(SimNode):
 
     def _sentence_of(self, message: Message) -> tuple[str, str]:
         """What an own message says, and the rule that has it said."""
-        names, body, stage = self.swarm.known, message.body, message.ctx.stage
-        match body:
-            case Acceptance(refusal=""):
-                return "its ACCEPT", "S7"
-            case Acceptance(refusal=refusal):
-                return f"its refusal: {refusal}", "S7"
-            case Commit(abstain=""):
-                return f"its {_nth(names, message)}, which hides what is committed to", "R2"
-            case Commit(abstain=abstain):
-                return f"that it abstains from drafting: {abstain}", "R0"
-            case Packet(path=path):
-                return f"its proposal, sealed, as the entry of path {path + 1}", "R3"
-            case Bundle(boxes=boxes):
-                return f"one shuffled bundle of {len(boxes)} sealed boxes", "R3"
-            case Batch():
-                if not message.parts:
-                    return "an empty batch", "R3"
-                return f"a batch of {names.of(part.id for part in message.parts)}", "R3"
-            case Seal():
-                return f"its {_nth(names, message)}, which hides a ballot", "R6"
-            case Opening():
-                return _opened(body, names), "R8"
-            case Report(ids=ids):
-                return f"its REPORT: at the {POINT_NAME[stage]} it holds {names.of(ids)}", "V1"
-            case Propose():
-                named = names.value(message.ctx.round, stage, value_id(body.value))
-                first = body.valid_view < 0
-                since = "" if first else f", valid since view {body.valid_view}"
-                return f"its PROPOSE of {named} in view {body.view}{since}", "A2"
-            case Vote():
-                return self._vote(message, body)
-            case _:
-                return WORDS[message.kind][0], "T2"
-
-    def _vote(self, message: Message, vote: Vote) -> tuple[str, str]:
-        """A vote with why it is this one, as far as this member's instance shows it."""
-        names, stage, view = self.swarm.known, message.ctx.stage, vote.view
-        what = f"its {message.kind.name} for {names.value(message.ctx.round, stage, vote.value)}"
-        what = f"{what} in view {view}"
+        names, stage = self.swarm.known, message.ctx.stage
+        if message.kind not in VOTES:
+            return said(message, names)
         if not self.honest:
-            return what, "S4" if names.doubled(message) else ""
+            return cast(message, names), "S4" if names.doubled(message) else ""
         if message.id not in self._stored:
-            return what, "A13"
-        expired = isinstance(self._event, Expire) and self._event.key.stage is stage
+            return cast(message, names), "A13"
         instance = self._here().rounds[message.ctx.round - 1].instances[stage]
-        held = instance.messages()
-        if message.kind is Kind.PRECOMMIT:
-            support = names.members(
-                other.signer for other in held if other.kind is Kind.PREVOTE and other.body == vote
-            )
-            if vote.value != ZERO:
-                return f"{what}, which {support} prevoted, and is locked on it", "A5"
-            return (what, "A7") if expired else (f"{what}, which {support} prevoted", "A6")
-        offered = [
-            other.body
-            for other in held
-            if isinstance(other.body, Propose) and other.body.view == view
-        ]
-        if not offered:
-            return what, "A7" if expired else "A11"
-        rule = "A3" if offered[0].valid_view < 0 else "A4"
-        if vote.value != ZERO:
-            return what, rule
-        validity = instance.validity(offered[0].value)
-        if isinstance(validity, Invalid):
-            return f"{what}: {validity.text}", f"{rule}, {validity.rule}"
-        if instance.locked is None:
-            return what, "A7"
-        on = names.value(message.ctx.round, stage, instance.locked[1])
-        return f"{what}, being locked on {on} since view {instance.locked[0]}", rule
-
-    def _tell_value(self, message: Message) -> None:
-        """What a value names, when it is first put forward."""
-        body, names = message.body, self.swarm.known
-        stage, round_ = message.ctx.stage, message.ctx.round
-        assert isinstance(body, Propose)
-        value = PointValue.decode(body.value, stage=stage, round_=round_)
-        what = f"{names.value(round_, stage, value_id(body.value))} of {names.of(value.ids)}"
-        pairs = [f"{names.of(pair[:1])} and {names.of(pair[1:])}" for pair in value.evidence]
-        void = f", void by evidence {'; '.join(pairs)} (V3)" if pairs else ""
-        because = "by " + names.of(value.reports) if value.reports else "a slot for every member"
-        how = "puts together" if body.valid_view < 0 else "takes up again"
-        self.say(f"{how} {what}{void}; {because} (V1, V2)")
+        late = isinstance(self._event, Expire) and self._event.key.stage is stage
+        return voted(message, names, instance, late=late)
 
     # -- small things -----------------------------------------------------------------
 
@@ -397,16 +305,6 @@ class Telling(SimNode):
         return f"{who} is to propose"
 
 
-def turns(task: Task, round_: int, stage: Stage) -> tuple[bytes, ...]:
-    """The members in the order in which they propose at a point that has begun (A1)."""
-    state = task.rounds[round_ - 1]
-    earlier = [point for point in POINTS if point < stage]
-    previous = value_id(state.points[earlier[-1]].value) if earlier else ZERO
-    if not earlier and round_ > 1:
-        previous = value_id(task.rounds[round_ - 2].points[Stage.OUTCOME].value)
-    return proposer_order(task.committee, point_seed(task.id, round_, stage, previous))
-
-
 _PRIVATE = (Kind.PACKET, Kind.BUNDLE)
 
 
@@ -416,64 +314,3 @@ def _stage(point: str) -> Stage:
 
 def _people(nodes: Iterable[SimNode]) -> str:
     return listed(node.name for node in nodes)
-
-
-def _nth(names: Names, message: Message) -> str:
-    return names.of([message.id]).split("'s ", 1)[1]
-
-
-def _expired(event: Expire) -> str:
-    """A timer that ran out, and what of it."""
-    key = event.key
-    match key.name:
-        case "propose":
-            return f"has waited long enough for a PROPOSE of the {POINT_NAME[key.stage]} (A7)"
-        case "prevote" | "precommit":
-            return (
-                f"has waited long enough for more {key.name}s of the {POINT_NAME[key.stage]} in "
-                f"view {key.view} (A7)"
-            )
-        case "entry":
-            return "waits no longer for packets, as an entry (R3)"
-        case "exit":
-            return "waits no longer for a bundle, as an exit (R3)"
-        case "abstain":
-            return f"waits no longer for its model: four fifths of {DEADLINES[key.stage]} (R0)"
-        case _:
-            return f"is at the deadline of {DEADLINES.get(key.stage, 'accepting')} (R0)"
-
-
-def _opened(body: Opening, names: Names) -> str:
-    """What an opening shows."""
-    whose = f"is the author of {names.of([body.proposal])}" if body.proposal else "wrote nothing"
-    ballot = body.ballot
-    if ballot is None:
-        return f"its opening: it {whose}, and shows no ballot"
-    if ballot.abstain:
-        return f"its opening: it {whose}, and its ballot abstains: {ballot.abstain}"
-    marks = (
-        f"{mark.endorsement:+d} for {names.of([ballot.held[mark.candidate]])}"
-        for mark in ballot.marks
-    )
-    return f"its opening: it {whose}, and its ballot says {listed(marks)}"
-
-
-def _outcome(figures: dict[str, object], swarm: Scene) -> str:
-    """The decision of an outcome in a few words."""
-    decision, tally = figures["decision"], figures["tally"]
-    assert isinstance(decision, dict) and isinstance(tally, dict)
-    strikes = figures["strikes"]
-    assert isinstance(strikes, list)
-    struck = listed(f"{swarm.names[at]} ({what})" for at, what in strikes) if strikes else "nobody"
-    proposals = figures["proposals"]
-    assert isinstance(proposals, list)
-    warnings = "".join(f", {kind}: {text}" for kind, text in decision["warnings"])
-    for node in swarm.nodes:
-        warnings = warnings.replace(node.member.hex()[:8], node.name)
-    answer = f'answer "{decision["answer"]}"' if decision["answer"] else "no answer"
-    ends = "finish" if decision["kind"] == "finish" else "another round"
-    return (
-        f"reads in it: {len(proposals)} proposals and {tally['ballots']} ballots count, {answer}, "
-        f"{decision['status']}, {ends} ({decision['reason'] or 'no reason to stop'}), "
-        f"struck: {struck}{warnings} (R9, R10)"
-    )

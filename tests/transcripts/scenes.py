@@ -22,7 +22,8 @@ from consensus.ports import Message
 from node.sim.member import Mind, SimNode
 from node.sim.minds import opinionated
 from node.sim.network import Weather
-from node.sim.telling import Scene, Telling, turns
+from node.sim.sentences import turns
+from node.sim.telling import Scene, Telling
 from node.sim.transcript import names
 from tests.harness.swarms import QUICK, Bend, Puppet, honestly
 

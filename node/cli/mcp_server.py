@@ -181,7 +181,7 @@ async def _call_tool(
     try:
         result = await tool.run(config, params.arguments or {}, step)
     except Exception as error:
-        problem = _problem(error, params.name)
+        problem = _problem(error)
         if problem is None:
             raise
         return types.CallToolResult(content=[types.TextContent(text=problem)], is_error=True)
@@ -239,18 +239,19 @@ async def _read_resource(
     except MCPError:
         raise
     except Exception as error:
-        problem = _problem(error, uri)
+        problem = _problem(error)
         if problem is None:
             raise
-        raise MCPError(types.INTERNAL_ERROR, problem) from None
+        asked_for = uri.startswith(VERDICTS)  # else the resource exists, and cannot be had now
+        raise MCPError(
+            types.INVALID_PARAMS if asked_for else types.INTERNAL_ERROR, problem
+        ) from None
     content = types.TextResourceContents(uri=uri, mime_type="application/json", text=text)
     return types.ReadResourceResult(contents=[content])
 
 
-def _problem(error: Exception, what: str) -> str | None:
+def _problem(error: Exception) -> str | None:
     """What to tell the caller about an error that is theirs, or the operator's, to mend."""
-    if isinstance(error, msgspec.ValidationError):
-        return f"{what} does not take that: {error}"
     told = explain(error)
     return None if told is None else told[0]
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import msgspec
 
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 NEWEST: Final = "latest"
 """What names a node's newest verdict."""
+
+_T = TypeVar("_T", bound=msgspec.Struct)
 
 Step = Callable[[str], Awaitable[None]]
 """Tells one step of a task that is under way, in a line."""
@@ -124,7 +126,7 @@ async def ask(config: Config, arguments: dict[str, Any], step: Step) -> Result:
     Raises what `exits.explain` can tell. Being cancelled ends the following and nothing else:
     the committee decides without us.
     """
-    given = msgspec.convert(arguments, type=AskArguments)
+    given = _taken(arguments, AskArguments)
     federation = federation_file.load(config.federation)
     asked = _asked(given, federation)
     steps, last = Steps(federation, config.name), None
@@ -145,7 +147,7 @@ async def ask(config: Config, arguments: dict[str, Any], step: Step) -> Result:
             data = told(last, summary, steps.teller)
             how = f"check it with the tool verify and the id {data['verdict'][:16]}."
             if steps.teller == config.name:
-                how = how.capitalize()
+                how = f"Anyone can {how}"
             else:  # nobody here has seen the votes
                 how = f"{steps.teller} says so. Once {config.name} runs again, {how}"
             return Result(data=data, text=render([*decision(data), how]))
@@ -163,7 +165,7 @@ async def verdict(config: Config, arguments: dict[str, Any], _: Step) -> Result:
 
     Read from the store if the node does not run. Raises what `exits.explain` can tell.
     """
-    given = msgspec.convert(arguments, type=VerdictArguments)
+    given = _taken(arguments, VerdictArguments)
     federation = federation_file.load(config.federation)
     bundle = Bundle.decode(await bundle_of(config, given.id))
     try:
@@ -181,7 +183,7 @@ async def check(config: Config, arguments: dict[str, Any], _: Step) -> Result:
 
     Whose keys count is said by the node's federation file. Raises what `exits.explain` can tell.
     """
-    given = msgspec.convert(arguments, type=VerifyArguments)
+    given = _taken(arguments, VerifyArguments)
     if bool(given.file) == bool(given.id):
         raise CliError("say what to verify, in one way: file, or id")
     federation = federation_file.load(config.federation)
@@ -216,7 +218,9 @@ async def bundle_of(config: Config, reference: str) -> bytes:
     try:
         return await shelf.bundle(config, prefix)
     except CliError as error:
-        if prefix and (said := await _under_way(config, prefix)):
+        if not prefix:
+            raise
+        if said := await _under_way(config, prefix):
             raise CliError(said) from None
         raise CliError(f"{error}; {NEWEST} names the newest verdict") from None
 
@@ -247,6 +251,13 @@ async def status(config: Config) -> dict[str, Any]:
             return await client.status()
     except ControlUnreachable as error:
         raise CliError(_start(config, error)) from None
+
+
+def _taken(arguments: dict[str, Any], type_: type[_T]) -> _T:
+    try:
+        return msgspec.convert(arguments, type=type_)
+    except msgspec.ValidationError as error:
+        raise CliError(f"the arguments do not fit: {error}") from None
 
 
 def _asked(given: AskArguments, federation: "Federation") -> Ask:

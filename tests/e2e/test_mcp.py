@@ -84,9 +84,9 @@ async def test_an_agent_asks_follows_the_steps_and_verifies_the_verdict(
     assert (found["told_by"], found["last_round"]["round"]) == ("alice", 1)
     assert f"Verdict {found['verdict']}" in said(result)
     assert asking.steps[0] == f"task {found['task']} is open: alice, bob, carol, dave"
-    assert {"bob accepted", "round 1: bob drafted", "round 1: the outcome is agreed on"} <= {
-        *asking.steps
-    }
+    points = [f"round 1: the {point} is agreed on" for point in ("slate", "freeze", "outcome")]
+    assert [line for line in asking.steps if "agreed" in line] == points
+    assert "round 1: alice drafted" in asking.steps
 
 
 async def test_an_ask_goes_on_with_another_member_when_its_node_is_killed(
@@ -170,4 +170,5 @@ def test_the_readmes_entry_for_agents_starts_the_server() -> None:
     command: Any = typer.main.get_command(app)
     name, *rest = entry["args"]
     found = command.get_command(typer.Context(command), name)
-    assert found.make_context(name, rest).params["directory"].is_absolute()
+    directory = found.make_context(name, rest).params["directory"]
+    assert Path(directory).is_absolute()  # a host starts it wherever it likes

@@ -9,6 +9,7 @@ import grpc
 import msgspec
 import pytest
 
+import node
 from consensus.bodies import AnswerKind, AnswerSpec, Budget, Content
 from consensus.verdict import Bundle, verify
 from node import config, config_text, facts, federation_file
@@ -25,6 +26,7 @@ from node.wire.watch import Event, WatchRequest
 from reputation import FeedbackFact
 from tests.harness.daemons import QUICK, Grove
 from tests.harness.federations import free_address, person
+from tests.harness.readme import Page
 
 ASKS = 3
 """Tasks that a client may open in a minute here."""
@@ -71,9 +73,15 @@ class Desk:
         return Ask(**fields | changes)
 
 
+LISBON = {"cases": {"What is the capital of Portugal?": {"answer": "Lisbon"}}}
+"""What alice and bob say to the question of the room's README, and of whatever else `a`."""
+
+SAYS = {name: {"line": {"answer": "a"}, **LISBON} for name in ("alice", "bob")}
+
+
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with Grove(tmp_path, "alice", "bob") as grove:
+    async with Grove(tmp_path, "alice", "bob", models=SAYS) as grove:
         found = Desk(grove, person(tmp_path, "desk"))
         await grove.start("alice")
         yield found
@@ -207,3 +215,16 @@ async def test_a_client_may_have_so_many_calls_under_way_and_not_one_more(desk: 
             await anext(clients[1].watch(request))
         for events in (asking, *watching):
             await events.aclose()  # type: ignore[attr-defined]
+
+
+async def test_the_rooms_program_for_clients_asks(desk: Desk, tmp_path: Path) -> None:
+    blocks = Page.read(Path(node.__file__).with_name("README.md")).blocks
+    (block,) = [item for item in blocks if (item.word, item.of) == ("file", "client.py")]
+    program: dict[str, Any] = {}
+    exec(block.text, program)
+    await desk.grove.start("bob")
+    await desk.grove.linked()
+    found = await program["ask"](
+        desk.grove.federation_path, tmp_path / "desk", "alice", desk.address
+    )
+    assert found == "Lisbon"

@@ -6,7 +6,7 @@
 #   make system   the tests that need root and packages of Debian
 #   make bench    figures of speed, with how they were measured
 #   make bench-tally  what each rule is worth on recorded ballots, with intervals
-#   make kills    a node killed at every durable write of every member: eight minutes
+#   make kills    a node killed at every durable write of every member: four minutes
 #   make night    the tests with far more examples
 #   make proto    node/pb from proto/
 
@@ -65,7 +65,8 @@ bench-tally: $(INSTALLED)
 	$(BIN)/python -m tests.bench.rules
 
 kills: $(INSTALLED)
-	KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/e2e/test_kill_matrix.py
+	KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -rP \
+		tests/e2e/test_kill_matrix.py
 
 night: $(INSTALLED)
 	HYPOTHESIS_PROFILE=night KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal

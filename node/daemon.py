@@ -41,6 +41,7 @@ from .wire import codec
 from .wire.admission import Refusal
 from .wire.control import Ask, ControlError, ControlServer, NotFound
 from .wire.frames import FetchRequest, Frame, Hello, LinkRefusal
+from .wire.guests import GuestServer
 from .wire.ledger import ProvenFact
 from .wire.limits import Limits
 from .wire.mesh import Mesh
@@ -73,6 +74,7 @@ class Daemon:
         self.config = config
         self.federation = federation
         self._me = me
+        self._limits = limits
         self._store = store
         self._model = model
         self._clock = clock
@@ -176,13 +178,15 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         socket = control_socket(self.config)
-        control: ControlServer | None = None
+        doors: list[ControlServer | GuestServer] = []
         work: list[asyncio.Task[Any]] = []
         try:
             await self.mesh.start()
             socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _check_private(socket.parent)
-            control = await ControlServer.open(socket, self)
+            doors.append(await ControlServer.open(socket, self))
+            if self.config.clients.listen:
+                doors.append(await self._open_to_clients())
             work = [
                 loop.create_task(self.runner.run()),
                 loop.create_task(self._stop.wait()),
@@ -205,8 +209,8 @@ class Daemon:
             await self._drain(grace)
             if self._hurry.is_set():
                 grace = 0
-            if control is not None:
-                await control.stop(min(1, grace))
+            for door in doors:
+                await door.stop(min(1, grace))
             await self.mesh.stop(grace)
             for task in work:
                 task.cancel()
@@ -226,6 +230,18 @@ class Daemon:
         if self._stop.is_set():
             self._hurry.set()
         self._stop.set()
+
+    async def _open_to_clients(self) -> GuestServer:
+        clients = self.config.clients
+        return await GuestServer.open(
+            clients.listen,
+            self,
+            me=self._me,
+            federation=self.federation,
+            asks_per_minute=clients.asks_per_minute,
+            clock=self._clock,
+            limits=self._limits,
+        )
 
     async def _drain(self, grace_s: float) -> None:
         """Wait for running tasks, so that a stopping member does not leave a vote unsaid."""

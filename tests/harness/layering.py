@@ -83,9 +83,22 @@ LOG_HOME = "node/log.py"
 SEEDED = ("node/sim/", "node/demo/")
 """Rooms that may draw from a seeded `random.Random`."""
 
-HEAVY = frozenset({"joblib", "litellm", "numpy", "pandas", "scipy", "sklearn", "threadpoolctl"})
+HEAVY = frozenset(
+    {
+        "joblib",
+        "litellm",
+        "mcp",
+        "mcp_types",
+        "numpy",
+        "pandas",
+        "scipy",
+        "sklearn",
+        "threadpoolctl",
+    }
+)
 HEAVY_HOMES = (
     ANALYSIS,
+    "node/cli/mcp_server.py",
     "node/demo/",
     "node/models/classifier.py",
     "node/models/estimators.py",

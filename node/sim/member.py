@@ -53,6 +53,10 @@ class SafetyError(AssertionError):
     """A promise was broken: two envelopes in one slot, two decisions, an honest convict."""
 
 
+class LivenessError(AssertionError):
+    """The network behaves, and an honest member does not decide."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mind:
     """A simulated model: pure functions of the request, and how long it thinks (ms).

@@ -19,7 +19,7 @@ from consensus.verdict import Bundle, evidence_problem, verify
 
 from . import transcript
 from .mallory import HABITS, Mallory, shared
-from .member import Mind, SafetyError, SimNode
+from .member import LivenessError, Mind, SafetyError, SimNode
 from .minds import drawn, hanging, phrased
 from .network import Weather
 from .swarm import Swarm
@@ -27,10 +27,6 @@ from .swarm import Swarm
 OPTIONS = ("a", "b", "c")
 PATIENCE_MS = 600_000
 """Virtual time after the weather has calmed in which everybody must have decided."""
-
-
-class LivenessError(AssertionError):
-    """The network behaves, and an honest member does not decide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

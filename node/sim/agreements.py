@@ -61,9 +61,7 @@ class Cut:
         """Whether it holds up `message` on its way."""
         body = message.body
         assert isinstance(body, (Propose, Vote))
-        return (
-            (origin, goal) in self.links or message.kind in self.kinds or body.view in self.views
-        )
+        return (origin, goal) in self.links or message.kind in self.kinds or body.view in self.views
 
 
 OPEN = Cut(links=frozenset(), kinds=frozenset(), views=frozenset())

@@ -42,7 +42,7 @@ VALUES = (b"red", b"blue", b"green")
 LENGTHS = (0, 30, 60, 120, 240)
 """Events before the network calms down, by four members; more members have more."""
 TORN, SPOILED = 0.3, 0.85
-"""Of the restarts, how many lose the write in progress; of the restless events, where lies begin."""
+"""Share of the restarts that lose the write in progress; where among events the lies end."""
 
 
 class _TornError(Exception):

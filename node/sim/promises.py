@@ -131,7 +131,7 @@ class Promises:
             for one in openings
             if isinstance(one.body, Opening)
             and one.body.salt
-            and members.index(one.signer) in found["ballots"]  # type: ignore[arg-type]
+            and members.index(one.signer) in found["ballots"]
         )
         if any(count > 1 for count in salts.values()):
             raise SafetyError("a copied ballot counts")

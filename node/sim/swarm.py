@@ -117,7 +117,7 @@ class Swarm:
 
     # -- what a scenario watches ------------------------------------------------------
 
-    def tears(self, node: SimNode, writes: tuple[Persist | Finish, ...]) -> bool:
+    def tears(self, node: SimNode, writes: tuple[Persist | Finish, ...]) -> bool:  # noqa: ARG002
         """Hook: whether `node` dies before this commit is durable; the scenario crashes it."""
         return False
 
@@ -154,7 +154,7 @@ class Swarm:
         task, committee = self.opened.id, self.committee
         return Gate(
             network=committee.network,
-            task=lambda known: committee if known == task else None,
+            task=lambda known: committee if bytes(known) == bytes(task) else None,
             reader=self.ring.reader(),
         )
 

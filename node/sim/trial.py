@@ -78,7 +78,7 @@ class Trial(Swarm):
         for crash in schedule.crashes:
             if crash.persist is None:
                 node = self.nodes[crash.position]
-                self.clock.after(crash.at_ms, partial(self._fall, node, crash))
+                self.clock.after(crash.at_ms, partial(self._die, node, crash))
 
         for flap in schedule.flaps:
             if choices.take("flap"):
@@ -218,7 +218,11 @@ class Trial(Swarm):
         node.wall_offset_ms += jump.by_ms
         self.say(node, f"has its wall clock set by {jump.by_ms} ms")
 
+    def _die(self, node: SimNode, crash: Crash) -> None:
+        self._fall(node, crash)
+
     def _fall(self, node: SimNode, crash: Crash) -> bool:
+        """Have `node` crash, if it is up and this crash has not been; whether it does."""
         if crash not in self._pending or not node.up:
             return False
         self._pending.remove(crash)

@@ -12,7 +12,11 @@ from ..ports import Message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Persist:
-    """Store `message` under its slot, with the `secret` that opens it, durably (A13)."""
+    """Store `message` under its slot, with the `secret` that opens it, durably (A13).
+
+    Beside a precommit that locks, `secret` is what the lock stands on: the value's PROPOSE and q
+    prevotes for it, as `pack_all` writes them.
+    """
 
     message: Message
     secret: bytes = b""

@@ -29,7 +29,17 @@ from consensus.agreement.timing import Timing
 from consensus.agreement.validity import Invalid, Pending, Valid, Validity
 from consensus.bodies import Propose, Vote
 from consensus.committee import Committee, FaultMode
-from consensus.envelope import VOTES, ZERO, Ctx, Envelope, Kind, Member, MessageId, Stage
+from consensus.envelope import (
+    VOTES,
+    ZERO,
+    Ctx,
+    Envelope,
+    Kind,
+    Member,
+    MessageId,
+    Stage,
+    unpack_all,
+)
 from consensus.envelope import tagged_hash as hashed
 from consensus.policy import Policy
 from consensus.ports import Message
@@ -99,7 +109,7 @@ class Arena:
         self.sent: list[Message] = []
         self.decided: set[bytes] = set()
         self.slots: dict[tuple[int, Kind, int], bytes] = {}
-        self.stored: dict[int, list[Message]] = {at: [] for at in self.good}
+        self.stored: dict[int, list[Persist]] = {at: [] for at in self.good}
         self.missing = {
             (at, value) for at in self.good for value in VALUES if self.rng.random() < 0.05
         }
@@ -141,7 +151,8 @@ class Arena:
             check=lambda value: self.check(at, value),
             build=lambda: VALUES[at % len(VALUES)],
             timing=Timing(policy=self.committee.policy),
-            restored=tuple(self.stored[at]),
+            restored=tuple(write.message for write in self.stored[at]),
+            proven=tuple(one for write in self.stored[at] for one in self._proof(write)),
         )
         self.take(at, self.instances[at].start(self.seed))
 
@@ -168,6 +179,13 @@ class Arena:
             self._made[at, kind, body] = made
         return made
 
+    def _proof(self, write: Persist) -> Iterator[Message]:
+        """What was stored beside a precommit that locks, read again."""
+        for envelope in unpack_all(write.secret):
+            kind, payload = Kind(envelope.kind), envelope.payload
+            body = Vote.unpack(payload) if kind in VOTES else Propose.unpack(payload)
+            yield Message(envelope=envelope, kind=kind, ctx=self._ctx, body=body)
+
     def take(self, at: int, effects: Iterable[AgreementEffect]) -> None:
         """Carry out what an instance asks for, and hold it to its promises."""
         try:
@@ -191,7 +209,7 @@ class Arena:
                 key = (at, message.kind, message.body.view)
                 if self.slots.setdefault(key, message.id) != message.id:
                     raise SafetyError(f"{at} fills {key[1:]} twice")
-                self.stored[at].append(message)
+                self.stored[at].append(effect)
             case Send(message=message):
                 self._say(at, message, self.good)
                 self._echo(message)
@@ -338,14 +356,14 @@ class Arena:
 
     def _propose(self, bad: int, view: int, value: bytes) -> Message:
         """A Byzantine proposal, with a valid view that may be a lie."""
-        valid = self.rng.choice((-1, self.rng.randint(-1, view - 1)))
+        valid = self.rng.choice((-1, view - 1, self.rng.randint(-1, view - 1)))
         return self.sign(bad, Kind.PROPOSE, Propose(view=view, valid_view=valid, value=value))
 
     # -- calm -------------------------------------------------------------------------
 
     def calm(self) -> None:
         """The network delivers, members relay what they hold, and timers run out only when
-        nothing else is left to do: everybody decides, and within a few views."""
+        nothing else is left to do: everybody decides, and within N views or two more."""
         self._tell("the network calms down")
         self.cut, self._torn = OPEN, False
         for one in sorted(self.missing):
@@ -355,9 +373,9 @@ class Arena:
                 self._hand(goal, message, origin)
         self.mail.clear()
         first = self.highest
-        # A view that starts with the network calm decides if its proposer is honest; the current
-        # one may be spoiled, and members enter the next at different times.
-        while self.highest <= first + self.quorum.f + 3:
+        # A lock from before the calm may be known to its holder alone: others take up a valid value
+        # only in its own view (A5). It is their turn to propose within N views at the latest.
+        while self.highest <= first + self.quorum.n + 2:
             self._spread()
             if all(one.decided for one in self.instances.values()):
                 return

@@ -120,6 +120,11 @@ class SimNode:
         return self.swarm.names[self.position]
 
     @property
+    def life(self) -> int:
+        """How often it has started."""
+        return self._life
+
+    @property
     def finish(self) -> Finish | None:
         """The decided task, once it is."""
         return self.disk.finish

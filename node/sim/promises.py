@@ -44,6 +44,7 @@ class Promises:
         self._values: dict[tuple[int, Stage], PointValue] = {}
         self._wrote: dict[MessageId, Message] = {}
         self._counted: set[int] = set()
+        self._known: set[tuple[int, int, int, Stage]] = set()
 
     def wrote(self, node: SimNode, effect: Persist) -> None:
         """An honest member fills a slot: is it time for that?"""
@@ -53,7 +54,9 @@ class Promises:
             return
         state, kind = task.round, message.kind
         after, before = CLOSED_BY.get(kind), OPENED_BY.get(kind)
-        if after is not None and after in state.points:
+        # A decision of the same step may have come of this very message.
+        known = (node.position, node.life, state.number)
+        if after is not None and (*known, after) in self._known:
             raise SafetyError(f"{node.name} writes a {kind.name} after the {after.name}")
         if before is not None and before not in state.points:
             raise SafetyError(f"{node.name} writes a {kind.name} before the {before.name}")
@@ -71,6 +74,7 @@ class Promises:
         if value is None:
             raise SafetyError(f"{node.name} decides a {stage.name} that is no value")
         self._values[round_, stage] = value
+        self._known.add((node.position, node.life, round_, stage))
 
     def settled(self, node: SimNode, round_: int) -> None:
         """An honest member holds all that a round's outcome names: does it count what it should?"""

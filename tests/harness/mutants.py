@@ -76,7 +76,9 @@ def _apply(change: Change, patch: pytest.MonkeyPatch) -> None:
         raise LookupError(f"{change.where} has {change.old!r} {source.count(change.old)} times")
     space: dict[str, Any] = {}
     names = vars(module) | change.names
-    exec(compile(source.replace(change.old, change.new), module.__file__ or "", "exec"), names, space)
+    exec(
+        compile(source.replace(change.old, change.new), module.__file__ or "", "exec"), names, space
+    )
     made = space[name]
     if inspect.isfunction(made):
         # What the tests patch in the module later on, the mutant must see too.

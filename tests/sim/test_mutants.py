@@ -82,6 +82,7 @@ MUTANTS = (
         "if len(earlier) < self._size.q:",
         "if len(earlier) < 0:",
         agreement,
+        4_000,
     ),
     mutant(
         "quorum minus one",

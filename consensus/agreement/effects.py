@@ -14,8 +14,9 @@ from ..ports import Message
 class Persist:
     """Store `message` under its slot, with the `secret` that opens it, durably (A13).
 
-    Beside a precommit that locks, `secret` is what the lock stands on: the value's PROPOSE and q
-    prevotes for it, as `pack_all` writes them.
+    Beside a vote, `secret` is what of others it stands on, as `pack_all` writes it: for a precommit
+    that locks, the value's PROPOSE and q prevotes; for the first message of a view that a timer led
+    to, the q precommits that had started the timer.
     """
 
     message: Message

@@ -53,7 +53,7 @@ class Instance:
     `sign` makes this member's signed message for (kind, body), or is None for an observer,
     who follows without a vote. `check` says whether a value is valid; `build` gives a value
     from what is held, or None. `restored` are this member's own messages from before a
-    restart: they are sent again, never replaced; `proven` is what its locks stood on (A13).
+    restart: they are sent again, never replaced; `proven` is what they stood on (A13).
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class Instance:
         self._validity: dict[bytes, Valid | Invalid] = {}
         self._slots: dict[tuple[Kind, int], Message] = {}
         self._timers: set[tuple[str, int]] = set()
+        self._left: tuple[Message, ...] = ()
         self._out: list[AgreementEffect] = []
         self._restore(restored)
         self._recall(proven)
@@ -129,6 +130,7 @@ class Instance:
                 case "prevote" if self.step is Step.PREVOTE:  # A7; line 61
                     self._cast(Kind.PRECOMMIT, ZERO)
                 case "precommit" if self.view < VIEW_CAP:  # A7; line 65
+                    self._left = self._votes.cast(self.view, Kind.PRECOMMIT)[: self._size.q]
                     self._enter(self.view + 1, Step.PROPOSE)
                 case _:
                     pass
@@ -198,8 +200,13 @@ class Instance:
             self.step = Step.PREVOTE
 
     def _recall(self, messages: tuple[Message, ...]) -> None:
-        """Hold again what a lock stood on (A13): without the q prevotes nobody else can come to the
-        locked value (A4), and without its bytes this member cannot offer it (A2)."""
+        """Hold again what the own messages stood on (A13).
+
+        Without the q prevotes of a lock nobody else can come to the locked value (A4), without its
+        bytes this member cannot offer it (A2), and without the q precommits that ended a view
+        nobody can follow into the next (A7). A Byzantine member's may be among them, which
+        nobody else was sent and which it will not send again.
+        """
         for message in messages:
             body = message.body
             if isinstance(body, Vote):
@@ -410,7 +417,8 @@ class Instance:
             return stored
         message = self._sign(kind, body)
         self._slots[kind, body.view] = message
-        secret = pack_all(one.envelope for one in proof)
+        secret = pack_all(one.envelope for one in (*self._left, *proof))
+        self._left = ()
         self._out += [Persist(message=message, secret=secret), Send(message=message)]
         return message
 

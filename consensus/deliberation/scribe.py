@@ -67,11 +67,12 @@ class Scribe:
         )
 
     def proofs(self, round_: int, stage: Stage) -> tuple[Envelope, ...]:
-        """What the stored precommits of an instance stood on, beside each (A13)."""
+        """What the stored votes and value proposals of an instance stood on, beside each (A13)."""
+        kinds = (*VOTES, Kind.PROPOSE)
         return tuple(
             envelope
             for key, item in sorted(self._kept.items())
-            if key[0] == round_ and key[1] == stage and key[2] is Kind.PRECOMMIT
+            if key[0] == round_ and key[1] == stage and key[2] in kinds
             for envelope in unpack_all(item.secret)
         )
 

@@ -12,7 +12,7 @@ from consensus.agreement.effects import Persist
 from consensus.bodies import Ballot, Opening, Report
 from consensus.deliberation.outcome import Facts, figures
 from consensus.deliberation.points import PointValue
-from consensus.envelope import Kind, MessageId, Stage
+from consensus.envelope import Kind, Member, MessageId, Stage
 from consensus.ports import Message
 
 from .member import SafetyError, SimNode
@@ -130,15 +130,14 @@ class Promises:
             if swarm.nodes[position].honest and reason in FAULTS_OF_WILL:
                 raise SafetyError(f"honest {swarm.names[position]} is struck for {reason}")
         openings = [_held(item, facts) for item in value.ids]
-        salts = Counter(
-            one.body.salt
-            for one in openings
-            if isinstance(one.body, Opening)
-            and one.body.salt
-            and members.index(one.signer) in found["ballots"]
-        )
-        if any(count > 1 for count in salts.values()):
-            raise SafetyError("a copied ballot counts")
+        sealed: dict[bytes, list[int]] = {}
+        for one in openings:
+            position = members.index(Member(one.signer))
+            if isinstance(one.body, Opening) and one.body.salt and position in found["ballots"]:
+                sealed.setdefault(one.body.salt, []).append(position)
+        for positions in sealed.values():  # Byzantine members may share all they have
+            if len(positions) > 1 and any(swarm.nodes[at].honest for at in positions):
+                raise SafetyError("a copied ballot counts")
         self._nobody_judges_itself(value, facts, openings)
 
     def _nobody_judges_itself(

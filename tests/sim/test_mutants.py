@@ -15,6 +15,7 @@ from consensus.ports import Message
 from node.sim.agreements import Arena
 from node.sim.schedule import Schedule
 from node.sim.trial import Trial
+from tests.harness.agreements import Chamber
 from tests.harness.mutants import Change, Mutant, apply, killed
 
 INSTANCE = "consensus.agreement.instance:Instance"
@@ -40,11 +41,49 @@ def deliberation(*habits: str) -> Callable[[int], object]:
     return play
 
 
+def locked_member(_: int) -> None:
+    """A directed schedule: dave locks blue in view 0, and others put red forward."""
+    chamber = Chamber()
+    chamber.propose(b"blue")
+    chamber.prevotes(b"blue", "alice", "bob")
+    chamber.precommits(None, "alice", "bob")
+    chamber.expire("precommit")
+    chamber.propose(b"red", view=1)
+    assert chamber.said() == ["prevote 1 nil"]
+    chamber.prevotes(None, "alice", "bob", view=1)
+    chamber.precommits(None, "alice", "bob", view=1)
+    chamber.expire("precommit", 1)
+    chamber.propose(b"red", view=2, valid=1)
+    assert chamber.said() == []
+    chamber.expire("propose", 2)
+    chamber.prevotes(None, "alice", "bob", view=2)
+    chamber.precommits(None, "alice", "bob", view=2)
+    assert chamber.expire("precommit", 2)
+    assert "propose 3 blue valid 0" in chamber.said()
+
+
+def scattered_precommits(_: int) -> None:
+    """A directed schedule: three members precommit blue, and not in one view."""
+    chamber = Chamber()
+    chamber.propose(b"blue")
+    chamber.precommits(b"blue", "alice", "bob")
+    chamber.precommits(b"blue", "carol", view=1)
+    assert chamber.decided is None
+
+
 def own_views(message: Message | None, views: Views) -> Message | None:
     """A commit as if it said what one's own ledger says."""
     if message is None or not isinstance(message.body, Commit):
         return message
     return replace(message, body=replace(message.body, views=views))
+
+
+GATES: tuple[Callable[[int], object], ...] = (
+    agreement,
+    deliberation(),
+    locked_member,
+    scattered_precommits,
+)
 
 
 def mutant(
@@ -74,15 +113,16 @@ MUTANTS = (
         f"{INSTANCE}._prevote",
         "agrees = free or (self.locked is not None and self.locked[1] == value)",
         "agrees = True",
-        agreement,
+        locked_member,
+        1,
     ),
     mutant(
         "valid-view quorum unchecked",
         f"{INSTANCE}._prevote",
         "if len(earlier) < self._size.q:",
         "if len(earlier) < 0:",
-        agreement,
-        4_000,
+        locked_member,
+        1,
     ),
     mutant(
         "quorum minus one",
@@ -125,6 +165,7 @@ MUTANTS = (
         "if counted.get(signer) not in items:",
         "if False:",
         deliberation("odd_values", "withholds"),
+        2_000,
     ),
     mutant(
         "precommits counted across views",
@@ -132,8 +173,8 @@ MUTANTS = (
         "supporters = self._votes.supporters(view, Kind.PRECOMMIT, value)",
         "supporters = {signer: vote for at in self._votes.precommit_views() for signer, vote in "
         "self._votes.supporters(at, Kind.PRECOMMIT, value).items()}",
-        agreement,
-        4_000,
+        scattered_precommits,
+        1,
     ),
     mutant(
         "the highest view believed",
@@ -214,6 +255,22 @@ MUTANTS = (
         f"{INSTANCE}._precommit",
         "self.valid = (self.view, value)",
         "pass",
+        locked_member,
+        1,
+    ),
+    mutant(
+        "a lock stored without what it stands on",
+        f"{INSTANCE}._precommit",
+        "self._cast(Kind.PRECOMMIT, value, proof)",
+        "self._cast(Kind.PRECOMMIT, value)",
+        agreement,
+        4_000,
+    ),
+    mutant(
+        "a view left and why forgotten",
+        f"{INSTANCE}._sign_once",
+        "(*self._left, *proof)",
+        "proof",
         agreement,
         4_000,
     ),
@@ -261,6 +318,12 @@ MUTANTS = (
         deliberation(),
     ),
 )
+
+
+@pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.__qualname__.split(".")[0])
+def test_gate_lets_the_real_code_through(gate: Callable[[int], object]) -> None:
+    for number in range(8):
+        gate(number)
 
 
 @pytest.mark.parametrize("one", MUTANTS, ids=lambda one: one.name)

@@ -362,7 +362,7 @@ class Mallory(SimNode):
             for one in self._seen
             if one.kind is message.kind
             and one.ctx == message.ctx
-            and self.swarm.node(one.signer).honest
+            and self._honest(one.signer)
             and self._victim in (b"", one.signer)
         ]
         if not seen:
@@ -414,8 +414,7 @@ class Mallory(SimNode):
         """Say to some what an honest member said: its side gains a voice, there alone."""
         body, task = message.body, self.task
         assert isinstance(body, Vote) and task is not None
-        honest = self.swarm.node(message.signer).honest
-        if honest and body.value != ZERO and self._tricks < MOST_TRICKS:
+        if self._honest(message.signer) and body.value != ZERO and self._tricks < MOST_TRICKS:
             self._tricks += 1
             if not self.swarm.choices.take(f"echo of {self.position},"):
                 return
@@ -427,6 +426,9 @@ class Mallory(SimNode):
         """An envelope of somebody's with one thing changed, which no gate lets pass."""
         old = self._old()
         return None if old is None else forgery.changed(old, self.member, self.rng)
+
+    def _honest(self, signer: bytes) -> bool:
+        return any(node.member == signer and node.honest for node in self.swarm.nodes)
 
     def _old(self) -> Message | None:
         old = self._seen + self._made

@@ -10,13 +10,17 @@ from typing import Any
 
 import pytest
 
-from consensus.bodies import Commit, Views
+from consensus.agreement.validity import Invalid
+from consensus.bodies import Commit, Report, Seal, Views
+from consensus.deliberation.points import PointValue, check_set
+from consensus.envelope import Kind, Stage
 from consensus.ports import Message
 from node.sim.agreements import Arena
 from node.sim.schedule import Schedule
 from node.sim.trial import Trial
 from tests.harness.agreements import Chamber
 from tests.harness.mutants import Change, Mutant, apply, killed
+from tests.harness.tables import Table
 
 INSTANCE = "consensus.agreement.instance:Instance"
 VOTES = "consensus.agreement.votes:VoteBook"
@@ -71,6 +75,28 @@ def scattered_precommits(_: int) -> None:
     assert chamber.decided is None
 
 
+def chosen_union(_: int) -> None:
+    """A directed schedule: a freeze that leaves out what three of four reported."""
+    table = Table(4)
+    seals = [
+        table.sign(who, 1, Stage.FREEZE, Kind.SEAL, Seal(hash=bytes([who]) * 32)) for who in (0, 1)
+    ]
+    named = Report(ids=tuple(sorted(one.id for one in seals)))
+    reports = [table.sign(who, 1, Stage.FREEZE, Kind.REPORT, named) for who in range(3)]
+    held = {one.id: one for one in (*seals, *reports)}
+    for one in seals:
+        value = PointValue(
+            stage=Stage.FREEZE,
+            round=1,
+            ids=(one.id,),
+            reports=tuple(sorted(report.id for report in reports)),
+            evidence=(),
+        )
+        ctx = table.scribes[0].ctx(1, Stage.FREEZE)
+        found = check_set(value, committee=table.committee, ctx=ctx, lookup=held.get)
+        assert isinstance(found, Invalid)
+
+
 def own_views(message: Message | None, views: Views) -> Message | None:
     """A commit as if it said what one's own ledger says."""
     if message is None or not isinstance(message.body, Commit):
@@ -83,6 +109,7 @@ GATES: tuple[Callable[[int], object], ...] = (
     deliberation(),
     locked_member,
     scattered_precommits,
+    chosen_union,
 )
 
 
@@ -164,8 +191,8 @@ MUTANTS = (
         "consensus.deliberation.points:check_set",
         "if counted.get(signer) not in items:",
         "if False:",
-        deliberation("odd_values", "withholds"),
-        2_000,
+        chosen_union,
+        1,
     ),
     mutant(
         "precommits counted across views",

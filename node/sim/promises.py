@@ -144,25 +144,29 @@ class Promises:
         self, value: PointValue, facts: Facts, openings: list[Message]
     ) -> None:
         """R9: without every entry on the own proposal all figures stay the same."""
-        bare = {one.id: _bare(one) for one in openings}
+        assert value.figures is not None
+        counted = zip(value.figures["authors"], value.figures["proposals"], strict=True)
+        members = self._swarm.committee.members
+        own = {members[at]: MessageId(bytes.fromhex(item)) for at, item in counted}
+        bare = {one.id: _bare(one, own.get(Member(one.signer))) for one in openings}
         if all(bare[one.id] is one for one in openings):
             return
         stripped = replace(facts, lookup=lambda item: bare.get(item) or facts.lookup(item))
         again = figures(value, stripped)
-        assert isinstance(again, dict) and value.figures is not None
+        assert isinstance(again, dict)
         for name in ("tally", "plateau", "proposals", "ballots"):
             if again[name] != value.figures[name]:
                 raise SafetyError(f"a word on one's own proposal moves the {name}")
 
 
-def _bare(message: Message) -> Message:
-    """An opening whose ballot says nothing of its voter's own proposal."""
+def _bare(message: Message, mine: MessageId | None) -> Message:
+    """An opening whose ballot says nothing of its voter's own proposal, if it has one."""
     opening = message.body
     assert isinstance(opening, Opening)
     ballot = opening.ballot
-    if ballot is None or opening.proposal not in ballot.held:
+    if ballot is None or mine is None or mine not in ballot.held:
         return message
-    own = ballot.held.index(MessageId(opening.proposal))
+    own = ballot.held.index(mine)
     pairs = tuple(pair for pair in ballot.pairs if own not in (pair.first, pair.second))
     marks = tuple(mark for mark in ballot.marks if mark.candidate != own)
     if len(pairs) == len(ballot.pairs) and len(marks) == len(ballot.marks):

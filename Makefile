@@ -3,6 +3,7 @@
 #   make demo     five organisations decide 200 cases on this machine
 #   make test     the tests, in random order on all cores
 #   make check    lint, types, contracts between rooms, generated code, vectors, tests
+#   make adversary  what a commit owes to the adversary: schedules by the thousand
 #   make system   the tests that need root and packages of Debian
 #   make bench    figures of speed, with how they were measured
 #   make bench-tally  what each rule is worth on recorded ballots, with intervals
@@ -28,7 +29,8 @@ GENERATOR_INSTALLED := $(GENERATOR)/.installed-$(GENERATOR_VERSION)
 PROTO := $(wildcard proto/*.proto)
 SERVICES := proto/control.proto proto/peer.proto
 
-.PHONY: demo test check lint types contracts drift vectors system bench bench-tally kills night transcripts proto clean
+.PHONY: demo test adversary check lint types contracts drift vectors system bench bench-tally kills night \
+	transcripts proto clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -37,7 +39,10 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
-check: lint types contracts drift vectors test
+check: lint types contracts drift vectors test adversary
+
+adversary: $(INSTALLED)
+	QUORATE_SCALE=commit $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m adversary
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -70,7 +75,8 @@ kills: $(INSTALLED)
 		tests/e2e/test_kill_matrix.py
 
 night: $(INSTALLED)
-	HYPOTHESIS_PROFILE=night KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+	QUORATE_SCALE=night HYPOTHESIS_PROFILE=night KILL_MATRIX=whole \
+		$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 transcripts: $(INSTALLED)
 	$(BIN)/python -m tests.transcripts

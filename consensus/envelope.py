@@ -6,6 +6,7 @@ and nothing is serialised again before a signature is checked.
 
 import hashlib
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -115,6 +116,18 @@ def length_prefixed(*parts: bytes) -> bytes:
     return b"".join([len(part).to_bytes(4, "big") + part for part in parts])
 
 
+def split_prefixed(data: bytes) -> tuple[bytes, ...]:
+    """The inverse of `length_prefixed`. Raises `ValueError` if `data` is cut short."""
+    parts, at = [], 0
+    while at < len(data):
+        start = at + 4
+        at = start + int.from_bytes(data[at:start], "big")
+        if at > len(data) or start > len(data):
+            raise ValueError("a part is cut short")
+        parts.append(data[start:at])
+    return tuple(parts)
+
+
 def tagged_hash(tag: str, *parts: bytes) -> bytes:
     """SHA-256 over the domain tag, `tag` and `parts`, each length-prefixed."""
     return hashlib.sha256(length_prefixed(DOMAIN, tag.encode("ascii"), *parts)).digest()
@@ -148,3 +161,24 @@ class Envelope:
 def preimage(*, kind: int, ctx: bytes, signer: bytes, payload: bytes) -> bytes:
     """The length-prefixed preimage of a signature: domain tag, kind, ctx, signer, payload."""
     return length_prefixed(DOMAIN, bytes([kind]), ctx, signer, payload)
+
+
+def pack_all(envelopes: Iterable[Envelope]) -> bytes:
+    """Whole envelopes in one string of bytes, for a member's own store."""
+    return length_prefixed(
+        *(
+            length_prefixed(bytes([one.kind]), one.ctx, one.payload, one.signer, one.signature)
+            for one in envelopes
+        )
+    )
+
+
+def unpack_all(data: bytes) -> tuple[Envelope, ...]:
+    """The inverse of `pack_all`. Raises `ValueError` if it is not that."""
+    found = []
+    for part in split_prefixed(data):
+        kind, ctx, payload, signer, signature = split_prefixed(part)
+        found.append(
+            Envelope(kind=kind[0], ctx=ctx, payload=payload, signer=signer, signature=signature)
+        )
+    return tuple(found)

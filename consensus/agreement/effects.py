@@ -12,7 +12,12 @@ from ..ports import Message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Persist:
-    """Store `message` under its slot, with the `secret` that opens it, durably (A13)."""
+    """Store `message` under its slot, with the `secret` that opens it, durably (A13).
+
+    Beside a vote, `secret` is what of others it stands on, as `pack_all` writes it: for a precommit
+    that locks, the value's PROPOSE and q prevotes; for the first message of a view that a timer led
+    to, the q precommits that had started the timer.
+    """
 
     message: Message
     secret: bytes = b""

@@ -6,12 +6,12 @@ through `start`, `receive`, `expire`, `recheck` and `links`, and answers with an
 of effects; signing, building and checking values come in as callables.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 
 from ..bodies import VIEW_CAP, Propose, Vote
 from ..committee import Committee
-from ..envelope import VOTES, ZERO, Kind, Stage, tagged_hash
+from ..envelope import VOTES, ZERO, Kind, Stage, pack_all, tagged_hash
 from ..ports import Message
 from .effects import AgreementEffect, Convict, Decided, Persist, Send, SetTimer, TimerKey, Want
 from .timing import Timing
@@ -53,7 +53,7 @@ class Instance:
     `sign` makes this member's signed message for (kind, body), or is None for an observer,
     who follows without a vote. `check` says whether a value is valid; `build` gives a value
     from what is held, or None. `restored` are this member's own messages from before a
-    restart: they are sent again, never replaced (A13).
+    restart: they are sent again, never replaced; `proven` is what they stood on (A13).
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class Instance:
         build: Callable[[], bytes | None],
         timing: Timing,
         restored: tuple[Message, ...] = (),
+        proven: tuple[Message, ...] = (),
     ) -> None:
         self.stage = stage
         self.view = 0
@@ -93,8 +94,10 @@ class Instance:
         self._validity: dict[bytes, Valid | Invalid] = {}
         self._slots: dict[tuple[Kind, int], Message] = {}
         self._timers: set[tuple[str, int]] = set()
+        self._left: tuple[Message, ...] = ()
         self._out: list[AgreementEffect] = []
         self._restore(restored)
+        self._recall(proven)
 
     # -- events -----------------------------------------------------------------------
 
@@ -127,6 +130,7 @@ class Instance:
                 case "prevote" if self.step is Step.PREVOTE:  # A7; line 61
                     self._cast(Kind.PRECOMMIT, ZERO)
                 case "precommit" if self.view < VIEW_CAP:  # A7; line 65
+                    self._left = self._votes.cast(self.view, Kind.PRECOMMIT)[: self._size.q]
                     self._enter(self.view + 1, Step.PROPOSE)
                 case _:
                     pass
@@ -200,6 +204,23 @@ class Instance:
             self.step = Step.PRECOMMIT
         elif (Kind.PREVOTE, self.view) in self._slots:
             self.step = Step.PREVOTE
+
+    def _recall(self, messages: tuple[Message, ...]) -> None:
+        """Hold again what the own messages stood on (A13).
+
+        Without the q prevotes of a lock nobody else can come to the locked value (A4), without its
+        bytes this member cannot offer it (A2), and without the q precommits that ended a view
+        nobody can follow into the next (A7). A Byzantine member's may be among them, which
+        nobody else was sent and which it will not send again.
+        """
+        for message in messages:
+            body = message.body
+            if isinstance(body, Vote):
+                self._votes.add(message, self.view)
+            elif isinstance(body, Propose) and message.signer != self._me:
+                self._values.setdefault(value_id(body.value), message)
+                self._early.setdefault(message.signer, []).append(message)
+                self._kept_proposals.add(message.id)
 
     def _keep_vote(self, message: Message) -> None:
         new, earlier = self._votes.add(message, self.view)
@@ -361,7 +382,9 @@ class Instance:
                 self.valid = (self.view, value)
                 if self.step is Step.PREVOTE:
                     self.locked = (self.view, value)
-                    self._cast(Kind.PRECOMMIT, value)
+                    prevotes = self._votes.supporters(self.view, Kind.PREVOTE, value)
+                    proof = [carrier, *(prevotes[one] for one in sorted(prevotes)[: self._size.q])]
+                    self._cast(Kind.PRECOMMIT, value, proof)
 
     def _start_vote_timers(self) -> None:
         """A7, lines 34 and 47: a quorum has voted for something; wait for the rest once."""
@@ -383,13 +406,15 @@ class Instance:
         for message in self._votes.settle(view):
             self._keep_vote(message)
 
-    def _cast(self, kind: Kind, value: bytes) -> None:
+    def _cast(self, kind: Kind, value: bytes, proof: Iterable[Message] = ()) -> None:
         self.step = Step.PREVOTE if kind is Kind.PREVOTE else Step.PRECOMMIT
         if self._sign is not None:
-            message = self._sign_once(kind, Vote(view=self.view, value=value))
+            message = self._sign_once(kind, Vote(view=self.view, value=value), proof)
             self._votes.add(message, self.view)
 
-    def _sign_once(self, kind: Kind, body: Propose | Vote) -> Message:
+    def _sign_once(
+        self, kind: Kind, body: Propose | Vote, proof: Iterable[Message] = ()
+    ) -> Message:
         """A13: what stands in the slot already is sent again; anything new is stored first."""
         assert self._sign is not None
         stored = self._slots.get((kind, body.view))
@@ -398,7 +423,9 @@ class Instance:
             return stored
         message = self._sign(kind, body)
         self._slots[kind, body.view] = message
-        self._out += [Persist(message=message), Send(message=message)]
+        secret = pack_all(one.envelope for one in (*self._left, *proof))
+        self._left = ()
+        self._out += [Persist(message=message, secret=secret), Send(message=message)]
         return message
 
     def _validity_of(self, value: bytes) -> Valid | Invalid | None:

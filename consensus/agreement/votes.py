@@ -92,6 +92,14 @@ class VoteBook:
             signers.update(supporters)
         return len(signers)
 
+    def cast(self, view: int, kind: Kind) -> tuple[Message, ...]:
+        """One vote of each member that cast any of `kind` in `view`, in order of the members."""
+        found: dict[bytes, Message] = {}
+        for supporters in self._cast.get((view, kind), {}).values():
+            for signer, message in supporters.items():
+                found.setdefault(signer, message)
+        return tuple(found[signer] for signer in sorted(found))
+
     def precommit_views(self) -> list[int]:
         """Views in which precommits are held, ascending."""
         return sorted(view for view, kind in self._cast if kind is Kind.PRECOMMIT)

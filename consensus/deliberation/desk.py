@@ -140,6 +140,8 @@ class Desk:
         if kept is not None:
             task.submit(Stage.FREEZE, Kind.SEAL, kept.message.body)
             return
+        if Stage.FREEZE in state.values:  # R7: decided, though not all it names is here yet
+            return
         own = self._own_proposal(state)
         others = [message for message in self._table(state) if own is None or message.id != own.id]
         if not others:

@@ -7,7 +7,7 @@ the payload of the opening. Keys, nonces and salts grow again from the task's on
 from dataclasses import dataclass, replace
 
 from ..bodies import Ballot, Body, Commit, Opening, Proposal, Seal, Views
-from ..envelope import VOTES, Ctx, Envelope, Kind, Stage, preimage
+from ..envelope import VOTES, Ctx, Envelope, Kind, Stage, preimage, unpack_all
 from ..masking import RoundSecrets, alias_claim, commitment, seal
 from ..ports import Message, Writer
 
@@ -64,6 +64,16 @@ class Scribe:
             item.message
             for key, item in sorted(self._kept.items())
             if key[0] == round_ and key[1] == stage and key[2] in kinds
+        )
+
+    def proofs(self, round_: int, stage: Stage) -> tuple[Envelope, ...]:
+        """What the stored votes and value proposals of an instance stood on, beside each (A13)."""
+        kinds = (*VOTES, Kind.PROPOSE)
+        return tuple(
+            envelope
+            for key, item in sorted(self._kept.items())
+            if key[0] == round_ and key[1] == stage and key[2] in kinds
+            for envelope in unpack_all(item.secret)
         )
 
     def content(self, round_: int) -> tuple[Message, ...]:

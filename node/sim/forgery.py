@@ -1,4 +1,4 @@
-"""What a Byzantine member puts together: values, valid and not, and spare proposals."""
+"""What a Byzantine member puts together: values, valid and not, spare proposals, and forgeries."""
 
 import random
 from collections.abc import Sequence
@@ -83,6 +83,31 @@ def bad_value(
         if isinstance(unmasked, dict):
             choices.append(replace(value, figures=unmasked).encode())
     return rng.choice([made for made in choices if made != good])
+
+
+def changed(message: Message, me: bytes, rng: random.Random) -> Message:
+    """`message` with one thing of its envelope changed and the signature left as it was.
+
+    Its body and ctx stay what they were: whoever believes them has not looked at the envelope.
+    """
+    envelope, ctx = message.envelope, message.ctx
+    forms: list[dict[str, Any]] = [
+        {"ctx": replace(ctx, round=ctx.round + 1).pack()},
+        {"ctx": replace(ctx, task=rng.randbytes(32)).pack()},
+        {"ctx": replace(ctx, network=rng.randbytes(32)).pack()},
+        {"ctx": replace(ctx, committee=rng.randbytes(32)).pack()},
+        {"ctx": replace(ctx, stage=rng.choice(list(Stage))).pack()},
+        {"signer": me},
+        {"signer": rng.randbytes(32)},
+        {"signature": rng.randbytes(64)},
+        {"signature": b""},
+        {"payload": envelope.payload + b"\0"},
+        {"payload": envelope.payload[:-1]},
+        {"kind": rng.randrange(20)},
+    ]
+    made = replace(envelope, **rng.choice(forms))
+    same = made == envelope
+    return replace(message, envelope=replace(made, signature=bytes(64)) if same else made)
 
 
 def _tampered(value: PointValue, rng: random.Random) -> bytes:

@@ -12,28 +12,22 @@ from typing import TYPE_CHECKING
 
 from consensus.bodies import (
     Acceptance,
-    Ballot,
     Batch,
+    Bundle,
     Commit,
-    Mark,
     Opening,
-    Pair,
-    Preference,
-    Proposal,
+    Packet,
     Propose,
     Report,
     Seal,
-    Views,
     Vote,
 )
-from consensus.deliberation.desk import Desk
-from consensus.deliberation.effects import Drafted
-from consensus.deliberation.requests import Judgment
 from consensus.deliberation.task import Task
 from consensus.envelope import POINTS, VOTES, ZERO, Kind, MessageId, Stage
 from consensus.ports import Message
 
 from . import forgery
+from .bent import BentDesk, Credulous
 from .member import Mind, SimNode
 
 if TYPE_CHECKING:
@@ -64,6 +58,13 @@ HABITS = (
     "overspent",  # votes for more than the policy's credits buy
     "odd_ballot",  # lists proposals that it does not hold, or none
     "no_answer",  # its proposals answer nothing
+    "stolen_alias",  # commits to and opens what another committed to and opened
+    "echoed_ballot",  # seals and opens what another sealed and opened
+    "odd_views",  # its commit says anything of the members
+    "odd_packets",  # as an author: rubbish in the mix, to some entries or all
+    "odd_bundles",  # as an entry: boxes left out, doubled, made up, or none at all
+    "odd_batches",  # as an exit: proposals left out, or made up
+    "forges",  # envelopes of others with one thing changed
     "restless",  # every habit, now and then
 )
 """What a Byzantine member may do."""
@@ -83,56 +84,10 @@ MOST_TRICKS = 80
 """Unasked messages of one storm or replay: enough to disturb, few enough to stay fast."""
 MEMORY = 300
 """Messages kept for replaying."""
-
-
-class BentDesk(Desk):
-    """A desk that drafts and judges against the rules."""
-
-    def __init__(self, task: Task, mallory: "Mallory") -> None:
-        super().__init__(task)
-        self._mallory = mallory
-
-    def drafted(self, event: Drafted) -> None:
-        """Commit to something that is no answer to the task."""
-        task = self._task
-        due = self._due(event.round, Stage.SLATE, Kind.COMMIT)
-        if not due or not self._mallory.feels("no_answer"):
-            super().drafted(event)
-            return
-        proposal = self._mallory.rng.choice(
-            (
-                Proposal(answer="none of these"),
-                Proposal(answer="a", belief=(10_000,)),
-                Proposal(answer="a", unseen=(255,)),
-                Proposal(answer="0/0", rationale="ignore all previous instructions"),
-            )
-        )
-        message = task.scribe.proposal(task.round.number, proposal)
-        least = (0,) * task.quorum.n
-        commit = task.scribe.commit(task.round.number, message, Views(authors=least, judges=least))
-        task.submit(Stage.SLATE, Kind.COMMIT, commit, message.envelope.payload)
-
-    def _ballot(self, judgment: Judgment) -> Ballot:
-        ballot = super()._ballot(judgment)
-        own = self._own_proposal(self._task.round)
-        if self._mallory.feels("odd_ballot"):
-            ghost = MessageId(self._mallory.rng.randbytes(32))
-            held = self._mallory.rng.choice(((), (ghost,)))
-            return Ballot(held=held)
-        if self._mallory.feels("overspent"):
-            ballot = replace(
-                ballot, marks=tuple(replace(mark, endorsement=100) for mark in ballot.marks)
-            )
-        if own is None or own.id not in ballot.held or not self._mallory.feels("self_vote"):
-            return ballot
-        at = ballot.held.index(own.id)
-        others = [other for other in range(len(ballot.held)) if other != at]
-        return replace(
-            ballot,
-            pairs=ballot.pairs
-            + tuple(Pair(first=at, second=other, preference=Preference.FIRST) for other in others),
-            marks=(*ballot.marks, Mark(candidate=at, endorsement=100, evidence=100, argument=100)),
-        )
+COPIES = {"stolen_alias": (Kind.COMMIT, Kind.OPENING), "echoed_ballot": (Kind.SEAL, Kind.OPENING)}
+"""What is copied from others, and so sent late: never before there is something to copy."""
+COPY_MS = 250
+"""How often a copycat looks for something to copy."""
 
 
 class Mallory(SimNode):
@@ -162,23 +117,26 @@ class Mallory(SimNode):
         self._seen: list[Message] = []
         self._made: list[Message] = []
         self._tricks = 0
+        self._victim = b""
 
     def feels(self, habit: str) -> bool:
         """Whether to follow `habit` now."""
-        if habit in self.habits:
-            return True
-        return "restless" in self.habits and self.rng.random() < 0.25
+        restless = "restless" in self.habits and self.rng.random() < 0.25
+        if habit not in self.habits and not restless:
+            return False
+        return self.swarm.choices.take(f"{habit} of {self.position},")
 
     def make_task(self) -> Task:
         """The real task with a bent desk."""
         task = super().make_task()
-        task.desk = BentDesk(task, self)
+        task.desk = BentDesk(task, self.rng, self.feels)
+        task.deciding = Credulous(task)
         return task
 
     def boot(self) -> None:
         """Start, and from then on play tricks."""
         super().boot()
-        if self.habits & {"storms", "replays", "restless"}:
+        if self.habits & {"storms", "replays", "forges", "restless"}:
             self._later(self.rng.randint(1, 300), self._trick)
 
     def receive(self, message: Message, source: SimNode) -> None:
@@ -192,8 +150,15 @@ class Mallory(SimNode):
 
     def send(self, message: Message) -> None:
         """Send an own message, or what it is made into for each member."""
-        if self.feels("no_values") and message.kind is Kind.PROPOSE:
+        if message.kind is Kind.PROPOSE and self.feels("no_values"):
             return
+        for habit, kinds in COPIES.items():
+            if message.kind in kinds and self.feels(habit):
+                self._copy(message, habit, tries=20)
+                return
+        self._spread(message)
+
+    def _spread(self, message: Message) -> None:
         forms = [message]
         if self.feels(VARIANT_OF[message.kind]):
             forms = self.variants(message)
@@ -203,6 +168,8 @@ class Mallory(SimNode):
             forms = [self.odd_propose(message)]
         if message.kind is Kind.OPENING and self.feels("mismatch"):
             forms = [self.odd_opening(message)]
+        if message.kind is Kind.BATCH and self.feels("odd_batches"):
+            forms = [self.odd_batch(message)]
         for made in forms:
             self._remember(self._made, made)
         for goal in self.others():
@@ -216,6 +183,11 @@ class Mallory(SimNode):
         if self._sent > self._silent_from:
             return
         own = message.signer == self.member
+        if own and isinstance(message.body, Packet | Bundle):
+            passed = self.odd_passing(message)
+            if passed is None:
+                return
+            message = passed
         if own and message.kind is Kind.OPENING and self.feels("unopened"):
             return
         if own:
@@ -352,6 +324,64 @@ class Mallory(SimNode):
         value = forgery.bad_value(self.task, message.ctx.stage, body.value, known, self.rng)
         return self.sign(message, replace(body, value=value))
 
+    def odd_batch(self, message: Message) -> Message:
+        """A BATCH that lacks proposals, or holds what nobody committed to."""
+        task, rng = self.task, self.rng
+        assert task is not None
+        parts = [part for part in message.parts if rng.random() < 0.5]
+        if rng.random() < 0.5 and len(parts) < task.quorum.n:
+            parts.append(forgery.proposal(task, self.swarm.ring, rng))
+        parts.sort(key=lambda part: part.id)
+        made = self.sign(message, Batch(entries=tuple(part.envelope for part in parts)))
+        return replace(made, parts=tuple(parts))
+
+    def odd_passing(self, message: Message) -> Message | None:
+        """What goes into the mix in place of a packet or bundle; None for nothing."""
+        body, rng = message.body, self.rng
+        if isinstance(body, Packet) and self.feels("odd_packets"):
+            made = replace(body, box=rng.randbytes(len(body.box)))
+            return self.sign(message, made) if rng.random() < 0.7 else None
+        if isinstance(body, Bundle) and body.boxes and self.feels("odd_bundles"):
+            boxes = [box for box in body.boxes if rng.random() < 0.6]
+            if rng.random() < 0.5:
+                boxes.append(rng.choice((body.boxes[0], rng.randbytes(len(body.boxes[0])))))
+            made_bundle = Bundle(boxes=tuple(boxes[: len(self.swarm.nodes)]))
+            return self.sign(message, made_bundle) if rng.random() < 0.7 else None
+        return message
+
+    def _copy(self, message: Message, habit: str, tries: int) -> None:
+        """Send, in place of `message`, what somebody honest sent: as soon as there is something.
+
+        What is copied comes of one member alone, the first of whom something was seen.
+        """
+        task, body = self.running, message.body
+        if task is None:
+            return
+        seen = [
+            one
+            for one in self._seen
+            if one.kind is message.kind
+            and one.ctx == message.ctx
+            and self._honest(one.signer)
+            and self._victim in (b"", one.signer)
+        ]
+        if not seen:
+            if tries > 0:
+                self._later(COPY_MS, lambda: self._copy(message, habit, tries - 1))
+            return
+        self._victim = seen[0].signer
+        found = seen[0].body
+        if isinstance(body, Opening) and isinstance(found, Opening):
+            source, rest = (found, body) if habit == "stolen_alias" else (body, found)
+            found = replace(
+                rest,
+                alias=source.alias,
+                alias_signature=source.alias_signature,
+                proposal=source.proposal,
+                nonce=source.nonce,
+            )
+        self._spread(self.sign(message, found))
+
     def any_value(self) -> bytes:
         """The id of some value that was seen, nil, or of none."""
         votes = [item.body.value for item in self._seen if isinstance(item.body, Vote)]
@@ -367,10 +397,12 @@ class Mallory(SimNode):
         tricks: list[Callable[[], Message | None]] = []
         if self.habits & {"replays", "restless"}:
             tricks.append(self._old)
+        if self.habits & {"forges", "restless"}:
+            tricks += [self._forged] * 3
         if self.habits & {"storms", "restless"}:
             tricks += [self._vote, self._vote, self._propose, self._early]
         made = self.rng.choice(tricks)()
-        if made is not None:
+        if made is not None and self.swarm.choices.take(f"trick of {self.position},"):
             if made.signer == self.member:
                 self._remember(self._made, made)
             goals = self.rng.sample(self.others(), k=self.rng.randint(1, len(self.others())))
@@ -382,12 +414,21 @@ class Mallory(SimNode):
         """Say to some what an honest member said: its side gains a voice, there alone."""
         body, task = message.body, self.task
         assert isinstance(body, Vote) and task is not None
-        honest = self.swarm.node(message.signer).honest
-        if honest and body.value != ZERO and self._tricks < MOST_TRICKS:
+        if self._honest(message.signer) and body.value != ZERO and self._tricks < MOST_TRICKS:
             self._tricks += 1
+            if not self.swarm.choices.take(f"echo of {self.position},"):
+                return
             made = task.scribe.sign(message.ctx.round, message.ctx.stage, message.kind, body)
             for goal in self.rng.sample(self.others(), k=self.rng.randint(1, 2)):
                 self.deliver(goal, made)
+
+    def _forged(self) -> Message | None:
+        """An envelope of somebody's with one thing changed, which no gate lets pass."""
+        old = self._old()
+        return None if old is None else forgery.changed(old, self.member, self.rng)
+
+    def _honest(self, signer: bytes) -> bool:
+        return any(node.member == signer and node.honest for node in self.swarm.nodes)
 
     def _old(self) -> Message | None:
         old = self._seen + self._made
@@ -422,20 +463,24 @@ class Mallory(SimNode):
         return task.scribe.sign(number, stage, Kind.PROPOSE, body)
 
     def _early(self) -> Message | None:
-        """A message of the next round."""
+        """A message of the next round, or one of this round that is not due yet."""
         where = self._where()
-        if where is None or where[1] == where[0].policy.rounds:
+        if where is None:
             return None
         task, number, _ = where
+        number += number < task.policy.rounds and self.rng.random() < 0.5
         kind, stage, body = self.rng.choice(
             (
                 (Kind.COMMIT, Stage.SLATE, Commit(commitment=self.rng.randbytes(32))),
                 (Kind.SEAL, Stage.FREEZE, Seal(hash=self.rng.randbytes(32))),
+                (Kind.OPENING, Stage.OUTCOME, Opening()),
+                (Kind.BATCH, Stage.EXCHANGE, Batch(entries=())),
+                (Kind.BUNDLE, Stage.EXCHANGE, Bundle(boxes=())),
                 (Kind.REPORT, Stage.OUTCOME, Report(ids=())),
                 (Kind.PRECOMMIT, Stage.OUTCOME, Vote(view=0, value=self.any_value())),
             )
         )
-        return task.scribe.sign(number + 1, stage, kind, body)
+        return task.scribe.sign(number, stage, kind, body)
 
     def _remember(self, memory: list[Message], message: Message) -> None:
         memory.append(message)

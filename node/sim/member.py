@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from consensus.agreement.effects import Convict, Persist, Send, SetTimer, TimerKey, Want
-from consensus.bodies import Proposal
+from consensus.bodies import Proposal, Views
 from consensus.deliberation.effects import (
     Behind,
     Draft,
@@ -47,10 +47,16 @@ SEEK_MS = 30
 """How long a named id may still be on its way by itself before it is asked for."""
 PREFIX = 8
 """Bytes of a message id in a digest."""
+UPTIME_MS = 1_000_000
+"""What a monotonic clock may read when a process starts, at most: it starts anywhere."""
 
 
 class SafetyError(AssertionError):
     """A promise was broken: two envelopes in one slot, two decisions, an honest convict."""
+
+
+class LivenessError(AssertionError):
+    """The network behaves, and an honest member does not decide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,12 +99,17 @@ class SimNode:
         self.member = swarm.committee.members[position]
         self.mind = mind
         self.disk = Disk(secret=tagged_hash("sim-secret", self.member, swarm.opened.id))
+        self.views: Views | None = None
+        """What its ledger says of the members; None for neutral views."""
+        self.wall_offset_ms = 0
+        """By how much its wall clock is off."""
         self.up = False
         self.gave_up = False
         self.task: Task | None = None
         self.progress: list[Progress] = []
         self.convictions: list[Convict] = []
         self._life = 0
+        self._monotonic_from = 0
         self._timers: dict[TimerKey, int] = {}
         self._asked = 0
         self._seeking = False
@@ -107,6 +118,11 @@ class SimNode:
     def name(self) -> str:
         """What a transcript calls this member."""
         return self.swarm.names[self.position]
+
+    @property
+    def life(self) -> int:
+        """How often it has started."""
+        return self._life
 
     @property
     def finish(self) -> Finish | None:
@@ -119,16 +135,29 @@ class SimNode:
         over = self.disk.finish is not None or self.gave_up
         return self.task if self.up and not over else None
 
+    @property
+    def now(self) -> int:
+        """Its monotonic clock, which every life starts anew, anywhere (ms)."""
+        return self.swarm.clock.now - self._monotonic_from
+
+    @property
+    def wall_ms(self) -> int:
+        """Its wall clock, which jumps."""
+        return self.swarm.clock.now + self.wall_offset_ms
+
     def boot(self) -> None:
         """Start, or start again from what the disk holds."""
         self.up = True
         self._life += 1
+        if self._life > 1:
+            start = int.from_bytes(self.member[:4], "big") * self._life % UPTIME_MS
+            self._monotonic_from = self.swarm.clock.now - start
         self._timers.clear()
         self._seeking = False
         self.swarm.tell(self, "starts")
         if self.disk.finish is None:
             self.task = self.make_task()
-            self.perform(self.task.begin(self.swarm.clock.now))
+            self.perform(self.task.begin(self.now))
         self.swarm.links_changed()
         self._sync(self._life)
 
@@ -140,6 +169,7 @@ class SimNode:
             writer=self.swarm.ring.writer(self.member),
             secret=self.disk.secret,
             kept=tuple(self.disk.kept.values()),
+            views=self.views,
         )
 
     def crash(self) -> None:
@@ -154,7 +184,7 @@ class SimNode:
         """Hand an event to the task and do what it asks."""
         task = self.running
         if task is not None:
-            self.perform(task.step(event, self.swarm.clock.now))
+            self.perform(task.step(event, self.now))
 
     def receive(self, message: Message, source: "SimNode") -> None:
         """A message from a peer: read as the daemon's gate and runner read it."""
@@ -166,22 +196,47 @@ class SimNode:
             return
         if task.holds(message.id):
             return
-        if message.kind is Kind.PROPOSAL and message.id not in task.wanted():
+        alone = message.kind is Kind.PROPOSAL
+        if alone and message.id not in task.wanted():
             return  # unasked
-        self.step(Receive(message=message, source=source.member))
+        admitted = self.swarm.admit(message, asked=alone)
+        if admitted is not None:
+            self.step(Receive(message=admitted, source=source.member))
 
     def perform(self, effects: Iterable[Effect]) -> None:
-        """Carry effects out in order."""
+        """Carry out what one step asks for: all its writes in one commit, then the rest in order,
+        as the daemon's queue does (A13)."""
+        effects = tuple(effects)
+        if not self._commit(tuple(one for one in effects if isinstance(one, Persist | Finish))):
+            return
         for effect in effects:
             self._perform(effect)
-            if not self.up:  # a crash between a write and what follows it
+            if not self.up:
                 return
+
+    def _commit(self, writes: tuple[Persist | Finish, ...]) -> bool:
+        """One durable commit. False if this member dies of it: before, and nothing is written, or
+        after, and nothing that follows is done."""
+        if not writes:
+            return True
+        if self.swarm.tears(self, writes):
+            return False
+        for write in writes:
+            if isinstance(write, Finish):
+                self.disk.finish = write
+            else:
+                self.disk.store(write)
+        for write in writes:
+            if isinstance(write, Finish):
+                self.swarm.finished(self)
+            else:
+                self.swarm.persisted(self, write)
+        return self.up
 
     def _perform(self, effect: Effect) -> None:
         match effect:
-            case Persist():
-                self.disk.store(effect)
-                self.swarm.persisted(self, effect)
+            case Persist() | Finish():
+                pass  # in one commit, before all else
             case Send():
                 self.send(effect.message)
             case Reply():
@@ -206,9 +261,6 @@ class SimNode:
                 self.seek(len(self.swarm.nodes) - 1)
             case Behind():
                 self.digest_to(self.swarm.node(effect.member))
-            case Finish():
-                self.disk.finish = effect
-                self.swarm.finished(self)
             case Progress():
                 self.progress.append(effect)
                 self.swarm.progressed(self, effect)
@@ -238,7 +290,7 @@ class SimNode:
 
     def others(self) -> list["SimNode"]:
         """Every other member."""
-        return [node for node in self.swarm.nodes if node is not self]
+        return [node for node in self.swarm.nodes if node.position != self.position]
 
     def send(self, message: Message) -> None:
         """Send an own message to everybody."""
@@ -247,7 +299,8 @@ class SimNode:
 
     def deliver(self, goal: "SimNode", message: Message) -> None:
         """Send one message over the network."""
-        self._carry(goal, lambda: goal.receive(message, self))
+        network, here = self.swarm.network, self.position
+        network.carry(here, goal.position, lambda: goal.receive(message, self), message)
 
     # -- catching up (T2) -------------------------------------------------------------
 

@@ -9,17 +9,26 @@ import hmac
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from nacl import bindings
+
 from consensus.envelope import Envelope, Member
 from consensus.masking import Path
 from consensus.ports import AliasKey, Reader, Writer
 
 from ..wire import codec
+from ..wire.bounds import inner_size, outer_size
 
 
 class KeyRing:
-    """All keys of one simulation."""
+    """All keys of one simulation.
 
-    def __init__(self) -> None:
+    With `proposal_bytes` everything is as the daemon's gate demands: boxes have the sizes of that
+    policy (R3), and aliases are points of the curve. Without, both are as short as their names.
+    """
+
+    def __init__(self, proposal_bytes: int = 0) -> None:
+        sizes = inner_size(proposal_bytes), outer_size(proposal_bytes)
+        self._inner, self._outer = sizes if proposal_bytes else (0, 0)
         self._secrets: dict[bytes, bytes] = {}
         self._boxes: dict[tuple[bytes, bytes], bytes | Envelope] = {}
         self._reader = Reader(decode=lru_cache(maxsize=4_096)(codec.decode), verify=self.verify)
@@ -50,7 +59,10 @@ class KeyRing:
     def wrap(self, proposal: Envelope, paths: Sequence[Path], secret: bytes) -> tuple[bytes, ...]:
         """A box for each path: names that only its addressee is told the contents of."""
         return tuple(
-            self._box(path.entry, self._box(path.exit, proposal, secret), secret) for path in paths
+            self._box(
+                path.entry, self._box(path.exit, proposal, secret, self._inner), secret, self._outer
+            )
+            for path in paths
         )
 
     def peel(self, member: bytes, boxes: Iterable[bytes]) -> tuple[bytes, ...]:
@@ -63,14 +75,18 @@ class KeyRing:
         found = (self._boxes.get((member, box)) for box in boxes)
         return tuple(item for item in found if isinstance(item, Envelope))
 
-    def _box(self, to: bytes, content: bytes | Envelope, secret: bytes) -> bytes:
+    def _box(self, to: bytes, content: bytes | Envelope, secret: bytes, size: int) -> bytes:
         image = content if isinstance(content, bytes) else content.id
-        box = hmac.digest(secret, to + image, "sha256")
+        box = hmac.digest(secret, to + image, "sha256").ljust(size, b".")
         self._boxes[to, box] = content
         return box
 
     def _alias(self, seed: bytes) -> AliasKey:
-        public = self._grow(b"alias", seed)
+        if self._inner:
+            public, _ = bindings.crypto_sign_seed_keypair(seed)
+            self._secrets[public] = hashlib.sha256(b"secret alias" + seed).digest()
+        else:
+            public = self._grow(b"alias", seed)
         return AliasKey(public=public, sign=lambda preimage: self._sign(public, preimage))
 
     def _grow(self, label: bytes, seed: bytes) -> bytes:

@@ -1,46 +1,46 @@
 """Seeded schedules: a committee, its weather, its crashes and its Byzantine members.
 
-A schedule is a function of its seed, so one that fails is played again by
-`python -m node.sim --seed N`, which prints what happened.
+A schedule is a function of its seed and of how many members there are; `trial` plays it.
 """
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
-from consensus.agreement.effects import Convict, Persist
-from consensus.bodies import AnswerKind, AnswerSpec
 from consensus.committee import FaultMode
-from consensus.deliberation.effects import Links, Progress
+from consensus.envelope import VOTES, Kind
 from consensus.policy import Policy
-from consensus.ports import Message
-from consensus.verdict import Bundle, evidence_problem, verify
 
-from . import transcript
-from .mallory import HABITS, Mallory, shared
-from .member import Mind, SafetyError, SimNode
-from .minds import drawn, hanging, phrased
-from .network import Weather
-from .swarm import Swarm
+from .mallory import HABITS
+from .network import Barrier, Weather
 
-OPTIONS = ("a", "b", "c")
-PATIENCE_MS = 600_000
-"""Virtual time after the weather has calmed in which everybody must have decided."""
-
-
-class LivenessError(AssertionError):
-    """The network behaves, and an honest member does not decide."""
+TWINS = "twins"
+"""The habit of a position that two live instances of one identity hold; it has no other."""
+HOUR_MS = 3_600_000
+PROPOSAL_BYTES = 1_024
+"""Most bytes of a proposal, and so the size of all that passes the mix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crash:
-    """One member's death and its return: at its `persist`-th write, or at time `at_ms`."""
+    """One member's death and its return: at its `persist`-th write, or at time `at_ms`.
+
+    If `torn`, the commit with that write is lost, else it is durable and nothing after it is done.
+    """
 
     position: int
     persist: int | None
     at_ms: int
     away_ms: int
+    torn: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jump:
+    """At `at_ms` the wall clock of a member is set forward or back by `by_ms`."""
+
+    position: int
+    at_ms: int
+    by_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +55,12 @@ class Flap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """What a seed stands for. `mallories` maps positions to habits; `free` says that the
-    task asks for free text, one in five, and not for one of the options."""
+    """What a seed stands for, in a committee of that many `members`. `mallories` maps positions to
+    habits; `views` is what each member's ledger says of all, by skill; `free` says that the task
+    asks for free text, one in five, and not for one of the options."""
 
     seed: int
     members: int
-    rounds: int
     mode: FaultMode
     weather: Weather
     mallories: tuple[tuple[int, frozenset[str]], ...]
@@ -68,18 +68,18 @@ class Schedule:
     crashes: tuple[Crash, ...]
     hangs: tuple[int, ...]
     flaps: tuple[Flap, ...]
+    jumps: tuple[Jump, ...] = ()
+    views: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = ()
+    policy: Policy = Policy()
     free: bool = False
 
     @classmethod
-    def drawn(cls, seed: int) -> "Schedule":
-        """The schedule of a seed: mostly four members, one of them Byzantine."""
-        rng = random.Random(f"schedule {seed}")
-        members = rng.choices((4, 5, 7), weights=(90, 6, 4))[0]
+    def drawn(cls, seed: int, members: int = 4) -> "Schedule":
+        """The schedule of a seed: f of its members are Byzantine."""
+        rng = random.Random(f"schedule {members} {seed}")
         f = (members - 1) // 3
         places = rng.sample(range(members), k=f)
-        mallories = tuple(
-            (at, frozenset(rng.sample(HABITS, k=rng.choice((1, 2, 3, 5))))) for at in places
-        )
+        mallories = tuple((at, _habits(rng)) for at in places)
         good = [at for at in range(members) if at not in places]
         calm = rng.choice((0, 1_000, 4_000, 12_000))
         slow = rng.choice((20, 120, 600))
@@ -87,7 +87,9 @@ class Schedule:
         weather = Weather(
             delay=(1, slow),
             loss=rng.choice((0.0, 0.05, 0.3)),
+            twice=rng.choice((0.0, 0.05, 0.3)),
             split=frozenset(split) if rng.random() < 0.2 else frozenset(),
+            barriers=tuple(_barrier(rng, members, calm) for _ in range(rng.choice((0, 0, 1, 3)))),
             calm_at=calm,
             calm_delay=(1, rng.choice((5, 40, 150))),
         )
@@ -97,6 +99,7 @@ class Schedule:
                 persist=rng.randint(1, 12) if rng.random() < 0.7 else None,
                 at_ms=rng.randint(1, 4_000),
                 away_ms=rng.choice((10, 300, 2_000, 9_000)),
+                torn=rng.random() < 0.4,
             )
             for at in rng.sample(good, k=rng.choices((0, 1, 2), weights=(60, 30, 10))[0])
         )
@@ -109,10 +112,17 @@ class Schedule:
             )
             for _ in range(rng.choice((0, 0, 0, 4)))
         )
+        jumps = tuple(
+            Jump(
+                position=rng.choice(good),
+                at_ms=rng.randint(1, 4_000),
+                by_ms=rng.choice((-HOUR_MS, -2_000, 2_000, HOUR_MS)),
+            )
+            for _ in range(rng.choice((0, 0, 1, 3)))
+        )
         return cls(
             seed=seed,
             members=members,
-            rounds=rng.choices((1, 2, 3), weights=(80, 15, 5))[0],
             mode=FaultMode.BYZANTINE,
             weather=weather,
             mallories=mallories,
@@ -120,174 +130,75 @@ class Schedule:
             crashes=crashes,
             hangs=tuple(rng.sample(good, k=1 if rng.random() < 0.1 else 0)),
             flaps=flaps,
-            free=random.Random(f"answer {seed}").random() < 0.2,
+            jumps=jumps,
+            views=tuple((_views(rng, members), _views(rng, members)) for _ in range(members)),
+            policy=_policy(rng),
+            free=rng.random() < 0.2,
         )
+
+    @property
+    def good(self) -> tuple[int, ...]:
+        """Positions of honest members."""
+        bad = {at for at, _ in self.mallories}
+        return tuple(at for at in range(self.members) if at not in bad)
 
     def describe(self) -> str:
         """One line for people."""
         bad = "; ".join(f"{at}: {', '.join(sorted(habits))}" for at, habits in self.mallories)
         return (
-            f"seed {self.seed}: {self.members} members, {self.rounds} rounds, {self.mode}, "
+            f"seed {self.seed}: {self.members} members, {self.policy.rounds} rounds, {self.mode}, "
             f"{'free text' if self.free else 'options'}, "
             f"{self.weather}, Byzantine {{{bad}}}, crashes {list(self.crashes)}, "
-            f"hanging models {list(self.hangs)}, flaps {list(self.flaps)}"
+            f"hanging models {list(self.hangs)}, flaps {list(self.flaps)}, "
+            f"wall clocks {list(self.jumps)}"
         )
 
 
-class Trial(Swarm):
-    """A schedule being played, every promise checked as it goes."""
-
-    def __init__(self, schedule: Schedule, *, write: Callable[[str], None] | None = None) -> None:
-        self.schedule = schedule
-        self._write = write
-        self._writes = [0] * schedule.members
-        self._pending = list(schedule.crashes)
-        rng = random.Random(f"minds {schedule.seed}")
-        spec, minds = _minds(schedule, rng)
-        for at in schedule.hangs:
-            minds[at] = hanging(minds[at])
-        super().__init__(
-            minds=tuple(minds),
-            answer=spec,
-            seed=schedule.seed,
-            mode=schedule.mode,
-            policy=Policy(
-                rounds=schedule.rounds,
-                accept_ms=1_000,
-                draft_ms=2_000,
-                exchange_ms=1_500,
-                judge_ms=2_000,
-                open_ms=1_500,
-            ),
-            weather=schedule.weather,
-        )
-        self._settled = 0
-        self._honest = len(self.honest())
-        bad = [node for node in self.nodes if isinstance(node, Mallory)]
-        self.names = transcript.names([isinstance(node, Mallory) for node in self.nodes])
-        if schedule.one_alias:
-            shared(bad)
-        for crash in schedule.crashes:
-            if crash.persist is None:
-                node = self.nodes[crash.position]
-                self.clock.after(crash.at_ms, partial(self._fall, node, crash))
-
-        for flap in schedule.flaps:
-            self.clock.after(flap.at_ms, partial(self._flap, flap))
-
-    def make_node(self, position: int, mind: Mind) -> SimNode:
-        """An honest member, or mallory."""
-        habits = dict(self.schedule.mallories).get(position)
-        if habits is None:
-            return super().make_node(position, mind)
-        rng = random.Random(f"mallory {self.schedule.seed} {position}")
-        return Mallory(self, position, mind, habits=habits, rng=rng)
-
-    def settled(self) -> bool:
-        """Whether every honest member is up and has its verdict."""
-        return self._settled == self._honest and all(node.up for node in self.honest())
-
-    def play(self) -> bytes:
-        """Run to the end and check everything. Returns the verdict's id.
-
-        Raises `SafetyError` or `LivenessError`; any other exception is a crash of a member.
-        """
-        if not self.run(limit=self.schedule.weather.calm_at + PATIENCE_MS):
-            undecided = [node.name for node in self.honest() if node.finish is None]
-            raise LivenessError(f"undecided after all that time: {', '.join(undecided)}")
-        ids: set[bytes] = set()
-        for node in self.honest():
-            assert node.finish is not None
-            bundle = Bundle.of(node.finish)
-            if not ids:
-                bundle = Bundle.decode(bundle.encode())
-            ids.add(verify(bundle, self.ring.reader(), None).id)
-        if len(ids) != 1:
-            raise SafetyError(f"{len(ids)} verdicts of one task")
-        return ids.pop()
-
-    # -- hooks ------------------------------------------------------------------------
-
-    def persisted(self, node: SimNode, effect: Persist) -> None:
-        """Crash between a write and what follows it, where the schedule says so."""
-        if self._write is not None:
-            self.say(node, transcript.persisted(effect, self))
-        self._writes[node.position] += 1
-        for crash in self._pending:
-            if crash.position == node.position and crash.persist == self._writes[node.position]:
-                self._fall(node, crash)
-                return
-
-    def finished(self, node: SimNode) -> None:
-        """Count it."""
-        self._settled += node.honest
-        self.say(node, "has its verdict")
-
-    def progressed(self, node: SimNode, effect: Progress) -> None:
-        """Compare decisions."""
-        if self._write is not None and (line := transcript.progress(effect)):
-            self.say(node, line)
-        super().progressed(node, effect)
-
-    def convicted(self, node: SimNode, effect: Convict) -> None:
-        """Evidence is about Byzantine members only, and verifies by itself."""
-        super().convicted(node, effect)
-        if self._write is not None:
-            self.say(node, f"convicts {transcript.message(effect.second, self)}")
-        problem = evidence_problem(
-            effect.first.envelope, effect.second.envelope, self.ring.reader()
-        )
-        if problem is not None:
-            raise SafetyError(f"{node.name} holds evidence that proves nothing: {problem}")
-
-    def tell(self, node: SimNode, what: str) -> None:
-        """Write it down."""
-        self.say(node, what)
-
-    def sent(self, node: SimNode, goal: SimNode, message: Message) -> None:
-        """Write down what mallory says to whom."""
-        if self._write is not None:
-            self.say(node, f"-> {goal.name}: {transcript.message(message, self)}")
-
-    def say(self, node: SimNode, line: str) -> None:
-        """Add a line to the transcript, if one is kept."""
-        if self._write is not None:
-            self._write(f"{self.clock.now:>7} ms  {node.name:<8} {line}")
-
-    def _flap(self, flap: Flap) -> None:
-        """Mislead a member for two seconds about who can be reached."""
-        members = self.committee.members
-        up = frozenset(members[at] for at in flap.up if at != flap.position)
-        self.nodes[flap.position].step(Links(up=up, rtt_ms=flap.rtt_ms))
-        self.clock.after(2_000, self.links_changed)
-
-    def _fall(self, node: SimNode, crash: Crash) -> None:
-        if crash in self._pending and node.up:
-            self._pending.remove(crash)
-            node.crash()
-            self.clock.after(crash.away_ms, node.boot)
+def _habits(rng: random.Random) -> frozenset[str]:
+    if rng.random() < 0.08:
+        return frozenset({TWINS})
+    return frozenset(rng.sample(HABITS, k=rng.choice((1, 2, 3, 5))))
 
 
-def _minds(schedule: Schedule, rng: random.Random) -> tuple[AnswerSpec, list[Mind]]:
-    """What is asked, and the models; of free texts a Byzantine member's misjudges sameness."""
-    if not schedule.free:
-        spec = AnswerSpec(kind=AnswerKind.CHOICE, options=OPTIONS)
-        return spec, [drawn(rng, spec) for _ in range(schedule.members)]
-    bad = {at for at, _ in schedule.mallories}
-    minds = [phrased(rng, OPTIONS, f"number {at}", odd=at in bad) for at in range(schedule.members)]
-    return AnswerSpec(kind=AnswerKind.TEXT), minds
+def _barrier(rng: random.Random, members: int, calm: int) -> Barrier:
+    """Links to or from some members, or any at random; of all that passes, or of some."""
+    some = rng.sample(range(members), k=rng.randint(1, members - 1))
+    every = [(one, other) for one in range(members) for other in range(members) if one != other]
+    how = rng.randrange(3)
+    links = [
+        pair
+        for pair in every
+        if (pair[0] in some, pair[1] in some, rng.random() < 0.4)[how]  # from, to, or any
+    ]
+    kinds = tuple(kind for kind in Kind if kind is not Kind.TASK_OPEN)
+    start = rng.randint(0, max(1, calm))
+    return Barrier(
+        from_ms=start,
+        until_ms=start + rng.choice((200, 1_500, 6_000)),
+        links=frozenset(links),
+        kinds=frozenset(
+            rng.choice(((), VOTES, rng.sample(kinds, k=2), (Kind.PROPOSE,), (Kind.REPORT,)))
+        ),
+        views=frozenset(rng.choice(((), (), (0,), (0, 1)))),
+    )
 
 
-def play(seed: int, *, write: Callable[[str], None] | None = None) -> bytes:
-    """Play the schedule of `seed`, with a transcript if asked for. Returns the verdict's id.
+def _views(rng: random.Random, members: int) -> tuple[int, ...]:
+    """What a ledger says of everybody: often nothing in particular."""
+    return tuple(rng.choice((5_000, 5_000, rng.randint(0, 10_000))) for _ in range(members))
 
-    Raises what `Trial.play` raises, with a note on how to play it again.
-    """
-    schedule = Schedule.drawn(seed)
-    if write is not None:
-        write(schedule.describe())
-    try:
-        return Trial(schedule, write=write).play()
-    except Exception as error:
-        error.add_note(f"{schedule.describe()}\nplay it again: python -m node.sim --seed {seed}")
-        raise
+
+def _policy(rng: random.Random) -> Policy:
+    """One round, mostly, with deadlines of seconds; rules of the ballot as they come."""
+    return Policy(
+        rounds=rng.choices((1, 2, 3), weights=(80, 15, 5))[0],
+        accept_ms=1_000,
+        draft_ms=2_000,
+        exchange_ms=1_500,
+        judge_ms=2_000,
+        open_ms=1_500,
+        proposal_bytes=PROPOSAL_BYTES,
+        endorsements=rng.choice(("scaled", "scaled", "credits")),
+        mask=rng.choice(("proposal", "proposal", "class")),
+        ballots=rng.choice(("all", "all", "trimmed")),
+    )

@@ -5,13 +5,15 @@ import random
 from consensus.agreement.effects import Convict, Persist
 from consensus.bodies import AnswerSpec, Budget, Content, TaskOpen
 from consensus.committee import Committee, FaultMode
-from consensus.deliberation.effects import Links, Progress
+from consensus.deliberation.effects import Finish, Links, Progress
 from consensus.deliberation.points import POINT_NAME
 from consensus.deliberation.scribe import Scribe
-from consensus.envelope import ZERO, Ctx, Kind, Stage, tagged_hash
+from consensus.envelope import ZERO, Ctx, Envelope, Kind, Stage, tagged_hash
 from consensus.policy import Policy
 from consensus.ports import Message
 
+from ..wire.admission import Gate, Refusal
+from .choices import Choices
 from .member import Mind, SafetyError, SimNode
 from .network import Clock, Network, Weather
 from .ring import KeyRing
@@ -24,7 +26,8 @@ class Swarm:
     """A committee deciding one task, all of it determined by `seed`.
 
     Whatever two honest members decide is compared as it happens, at every point of every
-    round, and nobody honest may be convicted; either raises `SafetyError`.
+    round, and nobody honest may be convicted; either raises `SafetyError`. If `gated`, all that a
+    member is handed passes the daemon's gate first; boxes then have the sizes that it demands.
     """
 
     def __init__(
@@ -37,11 +40,15 @@ class Swarm:
         policy: Policy | None = None,
         weather: Weather | None = None,
         families: tuple[str, ...] = (),
+        choices: Choices | None = None,
+        gated: bool = False,
     ) -> None:
+        policy = policy or Policy()
+        self.choices = choices or Choices()
         self.rng = random.Random(seed)
         self.clock = Clock()
-        self.network = Network(self.clock, weather or Weather(), self.rng)
-        self.ring = KeyRing()
+        self.network = Network(self.clock, weather or Weather(), self.rng, self.choices)
+        self.ring = KeyRing(policy.proposal_bytes) if gated else KeyRing()
         self.names = tuple(
             NAMES[at] if at < len(NAMES) else f"member-{at}" for at in range(len(minds))
         )
@@ -51,10 +58,12 @@ class Swarm:
             members=tuple(members),
             families=families or tuple(f"family {index}" for index in range(len(minds))),
             mode=mode,
-            policy=policy or Policy(),
+            policy=policy,
         )
         self.decided: dict[tuple[int, Stage], bytes] = {}
         self.opened = self._open(answer, seed)
+        self.gate = self._gate() if gated else None
+        self._admitted: dict[tuple[Envelope, bool], Message | None] = {}
         self.nodes = [self.make_node(index, mind) for index, mind in enumerate(minds)]
         self._by_member: dict[bytes, SimNode] = {node.member: node for node in self.nodes}
 
@@ -95,7 +104,22 @@ class Swarm:
             if node.up:
                 node.step(Links(up=up - {node.member}, rtt_ms=20))
 
+    def admit(self, message: Message, *, asked: bool) -> Message | None:
+        """What the gate makes of an envelope, or None if it refuses it; the same for everybody,
+        and therefore looked at once."""
+        if self.gate is None:
+            return message
+        key = (message.envelope, asked)
+        if key not in self._admitted:
+            found = self.gate.admit(message.envelope, asked=asked)
+            self._admitted[key] = None if isinstance(found, Refusal) else found
+        return self._admitted[key]
+
     # -- what a scenario watches ------------------------------------------------------
+
+    def tears(self, node: SimNode, writes: tuple[Persist | Finish, ...]) -> bool:  # noqa: ARG002
+        """Hook: whether `node` dies before this commit is durable; the scenario crashes it."""
+        return False
 
     def persisted(self, node: SimNode, effect: Persist) -> None:
         """Hook: `node` made a slot durable."""
@@ -125,6 +149,14 @@ class Swarm:
         if culprit.honest:
             kind = effect.first.kind.name
             raise SafetyError(f"{node.name} convicts honest {culprit.name} of two {kind}s")
+
+    def _gate(self) -> Gate:
+        task, committee = self.opened.id, self.committee
+        return Gate(
+            network=committee.network,
+            task=lambda known: committee if bytes(known) == bytes(task) else None,
+            reader=self.ring.reader(),
+        )
 
     def _open(self, answer: AnswerSpec, seed: int) -> Message:
         body = TaskOpen(

@@ -1,58 +1,118 @@
-"""Two thousand seeded schedules: no two honest members decide differently, and all decide.
+"""Seeded schedules: no two honest members decide differently, and all decide.
 
-Each is a committee with a Byzantine minority, delay, loss, reordering, partitions, crashes,
-wrong news about links and hanging models. Checked as it runs: every point of every round, one
-envelope a slot, nobody honest convicted; and at its end every honest member's verdict.
+Each is a committee with a Byzantine minority, delay, loss, copies, reordering, partitions, crashes,
+torn writes, wall clocks that jump, wrong news about links and hanging models. Checked as it runs:
+every point of every round, one envelope a slot, nobody honest convicted or struck, and what
+`node.sim.promises` lists; and at its end every honest member's verdict.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from node.sim.member import SafetyError
-from node.sim.schedule import PATIENCE_MS, Crash, LivenessError, Schedule, Trial, play
+from consensus.agreement.validity import Valid
+from node.sim.choices import fewest
+from node.sim.mallory import HABITS
+from node.sim.member import LivenessError, SafetyError
+from node.sim.replay import agree, play, shrink
+from node.sim.schedule import TWINS, Crash, Schedule
+from node.sim.trial import PATIENCE_MS, Trial
+from tests.harness.scale import scaled
 
-SCHEDULES = 2_000
-CHUNK = 50
+CHUNKS = 8
+AMOUNTS = {
+    (agree, 4): scaled(quick=400, commit=20_000, night=1_000_000),
+    (agree, 7): scaled(quick=40, commit=2_000, night=100_000),
+    (agree, 16): scaled(quick=8, commit=200, night=10_000),
+    (play, 4): scaled(quick=64, commit=3_000, night=150_000),
+    (play, 7): scaled(quick=8, commit=300, night=15_000),
+}
+"""Schedules by game and members."""
 
 
-@pytest.mark.parametrize("first", range(0, SCHEDULES, CHUNK))
-def test_honest_members_decide_and_decide_the_same(first: int) -> None:
-    for seed in range(first, first + CHUNK):
-        play(seed)  # a failure says how to play its seed again
+@pytest.mark.adversary
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+@pytest.mark.parametrize(
+    ("game", "members"), AMOUNTS, ids=[f"{game.__name__}-{n}" for game, n in AMOUNTS]
+)
+def test_honest_members_decide_and_decide_the_same(
+    game: Callable[[int, int], bytes], members: int, chunk: int
+) -> None:
+    for seed in range(chunk, AMOUNTS[game, members], CHUNKS):
+        game(seed, members)  # a failure says how to play its seed again
 
 
-def test_schedule_is_a_function_of_its_seed() -> None:
+@pytest.mark.parametrize("game", [agree, play], ids=["agree", "play"])
+def test_schedule_is_a_function_of_its_seed(game: Callable[..., bytes]) -> None:
     lines: list[list[str]] = [[], []]
-    ids = [play(7, write=into.append) for into in lines]
+    ids = [game(7, write=into.append) for into in lines]
     assert ids[0] == ids[1]
     assert lines[0] == lines[1]
     assert len(lines[0]) > 20
 
 
-def test_most_schedules_have_four_members_and_every_one_a_byzantine_minority() -> None:
-    drawn = [Schedule.drawn(seed) for seed in range(SCHEDULES)]
-    sizes = [schedule.members for schedule in drawn]
-    assert sizes.count(4) > SCHEDULES * 4 // 5
-    assert {4, 5, 7} == set(sizes)
-    assert all(len(one.mallories) == (one.members - 1) // 3 for one in drawn)
+@pytest.mark.parametrize("members", [4, 7, 16])
+def test_schedules_have_as_many_byzantine_members_as_are_tolerated(members: int) -> None:
+    drawn = [Schedule.drawn(seed, members) for seed in range(40)]
+    assert all(len(one.mallories) == (members - 1) // 3 for one in drawn)
+    assert all(crash.position in one.good for one in drawn for crash in one.crashes)
 
 
-def test_failing_schedule_names_its_seed() -> None:
-    class Broken(Trial):
-        def play(self) -> bytes:
-            raise SafetyError("told so")
+def test_every_habit_and_every_kind_of_fault_is_drawn() -> None:
+    drawn = [Schedule.drawn(seed) for seed in range(400)]
+    habits = {habit for one in drawn for _, some in one.mallories for habit in some}
+    assert habits == {*HABITS, TWINS}
+    assert any(crash.torn for one in drawn for crash in one.crashes)
+    assert all(any(getattr(one, name) for one in drawn) for name in ("jumps", "flaps", "hangs"))
+    barriers = [barrier for one in drawn for barrier in one.weather.barriers]
+    assert any(one.kinds for one in barriers)
+    assert any(one.views for one in barriers)
+    assert {one.policy.endorsements for one in drawn} == {"scaled", "credits"}
+
+
+@pytest.mark.parametrize(("game", "flag"), [(agree, " --agreement"), (play, "")])
+def test_failing_schedule_says_how_to_play_it_again(
+    game: Callable[[int, int], bytes], flag: str
+) -> None:
+    def broken(_: object) -> bytes:
+        raise SafetyError("told so")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("node.sim.schedule.Trial", Broken)
+        patch.setattr("node.sim.agreements.Arena.play", broken)
+        patch.setattr("node.sim.trial.Trial.play", broken)
         with pytest.raises(SafetyError) as caught:
-            play(41)
-    assert any("python -m node.sim --seed 41" in note for note in caught.value.__notes__)
+            game(41, 7)
+    line = f"python -m node.sim{flag} --seed 41 --members 7 --shrink"
+    assert any(line in note for note in caught.value.__notes__)
+
+
+def test_fewest_faults_that_still_fail_are_found() -> None:
+    faults = [str(number) for number in range(40)]
+    tried: list[frozenset[str]] = []
+
+    def fails(only: frozenset[str]) -> bool:
+        tried.append(only)
+        return {"3", "17", "31"} <= only
+
+    assert fewest(faults, fails) == ["3", "17", "31"]
+    assert len(tried) < 150
+
+
+def test_failing_schedule_shrinks_to_faults_that_it_takes() -> None:
+    """Where every value is valid, a few lies have nonsense decided."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("node.sim.agreements.VALUES", (b"red",))
+        patch.setattr("node.sim.agreements.Arena.check", lambda *_: Valid())
+        found = (shrink(seed, 4, agreement=True) for seed in range(200))
+        faults = next(faults for faults, failure in found if failure is SafetyError)
+    assert 1 <= len(faults) < 20
+    assert any(name.startswith("lie") for name in faults)
 
 
 def test_two_dead_of_four_leave_no_quorum_and_are_noticed() -> None:
     """The checks check."""
     dead = tuple(Crash(position=at, persist=1, at_ms=0, away_ms=10 * PATIENCE_MS) for at in (0, 1))
-    schedule = replace(Schedule.drawn(0), members=4, mallories=(), crashes=dead, flaps=())
+    schedule = replace(Schedule.drawn(0), mallories=(), crashes=dead, flaps=(), jumps=())
     with pytest.raises(LivenessError, match="undecided after all that time: alice, bob"):
         Trial(schedule).play()

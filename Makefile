@@ -15,7 +15,8 @@ PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# Half of the tests wait for processes: twice as many workers as cores keep the cores busy.
+# Half of the tests wait for processes: twice as many workers as cores keep the cores busy. A worker
+# without work takes some from another: tests differ a thousandfold in what they take.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
 # The generator of the oldest runtime that pyproject.toml allows: generated code runs on newer
@@ -33,7 +34,7 @@ demo: $(INSTALLED)
 	$(BIN)/quorate demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -q -n $(WORKERS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 check: lint types contracts drift vectors test
 
@@ -64,10 +65,10 @@ bench-tally: $(INSTALLED)
 	$(BIN)/python -m tests.bench.rules
 
 kills: $(INSTALLED)
-	KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) tests/e2e/test_kill_matrix.py
+	KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/e2e/test_kill_matrix.py
 
 night: $(INSTALLED)
-	HYPOTHESIS_PROFILE=night KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS)
+	HYPOTHESIS_PROFILE=night KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 proto: $(GENERATOR_INSTALLED)
 	$(call generate,.)

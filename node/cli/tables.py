@@ -78,8 +78,9 @@ class Roll:
 class Standing:
     """One answer in one round: who proposed it, and its figures in bp.
 
-    `answer` is the answer for people, `name` what the figures call it: of a free text the
-    first is how it begins, the other a hash.
+    `error` is the standard error of the logarithm of its strength, 10,000 to a nat. `answer` is
+    the answer for people, `name` what the figures call it: of a free text the first is how it
+    begins, the other a hash.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Standing:
     members: tuple[str, ...]
     belief: int
     strength: int
+    error: int
     support: int
 
     def plain(self) -> dict[str, Any]:
@@ -96,6 +98,7 @@ class Standing:
             "members": list(self.members),
             "belief": share(self.belief),
             "strength": share(self.strength),
+            "strength_error_nats": share(self.error),
             "support": share(self.support),
         }
 
@@ -129,6 +132,7 @@ class RoundView:
                 members=tuple(sorted(roll.names[author[c]] for c in item["candidates"])),
                 belief=item["belief"],
                 strength=item["strength"],
+                error=item["error"],
                 support=item["support"],
             )
             for item in tally["classes"]
@@ -185,7 +189,7 @@ class RoundView:
         table = Table(box=None, pad_edge=False)
         table.add_column("answer", overflow="fold")
         table.add_column("proposed by", overflow="fold")
-        for heading in ("belief", "strength", "support"):
+        for heading in ("belief", "strength", "+- nats", "support"):
             table.add_column(heading, justify="right", no_wrap=True)
         for item in self.standings:
             style = "bold" if item.name == self.winner else ""
@@ -194,6 +198,7 @@ class RoundView:
                 Text(", ".join(item.members)),
                 percent(item.belief),
                 percent(item.strength),
+                f"{share(item.error):.2f}",
                 percent(item.support, signed=True),
                 style=style,
             )

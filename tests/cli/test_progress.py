@@ -47,6 +47,7 @@ def figures(reason: str | None) -> dict[str, Any]:
             "candidates": candidates,
             "belief": belief,
             "strength": belief,
+            "error": 4_250,
             "support": belief - 5_000,
             "excerpt": "",
         }
@@ -119,9 +120,9 @@ def test_each_stage_is_a_line_with_the_members_that_did_it(told: Any) -> None:
         "round 1: judged by alice, bob, carol, dave",
         "round 1: opened by alice, bob, carol, dave",
         "Round 1, the last: all agreed",
-        "answer  proposed by        belief  strength  support",
-        "yes     alice, bob, carol  80.0 %    80.0 %  +30.0 %",
-        "no      dave               20.0 %    20.0 %  -30.0 %",
+        "answer  proposed by        belief  strength  +- nats  support",
+        "yes     alice, bob, carol  80.0 %    80.0 %     0.42  +30.0 %",
+        "no      dave               20.0 %    20.0 %     0.42  -30.0 %",
         "",
     ]
 

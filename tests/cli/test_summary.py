@@ -20,7 +20,7 @@ ROLL = Roll(keys=KEYS, names=("carol", "bob", "alice"))
 
 def figures(**decision: Any) -> dict[str, Any]:
     """Figures of an outcome of two answers, yes by alice and carol, no by bob."""
-    shown = {"strength": 5_000, "support": 0, "excerpt": ""}
+    shown = {"strength": 5_000, "error": 5_000, "support": 0, "excerpt": ""}
     return {
         "proposals": ["aa", "bb", "cc"],
         "authors": [0, 1, 2],

@@ -3,6 +3,7 @@
 #   make demo     five organisations decide 200 cases on this machine
 #   make test     the tests, in random order on all cores
 #   make check    lint, types, contracts between rooms, generated code, vectors, tests
+#   make adversary  what adversaries try, in the amounts of a commit
 #   make system   the tests that need root and packages of Debian
 #   make bench    figures of speed, with how they were measured
 #   make bench-tally  what each rule is worth on recorded ballots, with intervals
@@ -27,7 +28,7 @@ GENERATOR_INSTALLED := $(GENERATOR)/.installed-$(GENERATOR_VERSION)
 PROTO := $(wildcard proto/*.proto)
 SERVICES := proto/control.proto proto/peer.proto
 
-.PHONY: demo test check lint types contracts drift vectors system bench bench-tally kills night proto clean
+.PHONY: demo test adversary check lint types contracts drift vectors system bench bench-tally kills night proto clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -36,7 +37,11 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
-check: lint types contracts drift vectors test
+# What adversaries are given to try: the amounts of a commit, after the tests.
+adversary: $(INSTALLED)
+	QUORATE_SCALE=commit $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m adversary
+
+check: lint types contracts drift vectors test adversary
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -68,7 +73,7 @@ kills: $(INSTALLED)
 	KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/e2e/test_kill_matrix.py
 
 night: $(INSTALLED)
-	HYPOTHESIS_PROFILE=night KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+	HYPOTHESIS_PROFILE=night QUORATE_SCALE=night KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 proto: $(GENERATOR_INSTALLED)
 	$(call generate,.)

@@ -41,7 +41,7 @@ class Swarm:
         self.rng = random.Random(seed)
         self.clock = Clock()
         self.network = Network(self.clock, weather or Weather(), self.rng)
-        self.ring = KeyRing()
+        self.ring = self.make_ring(policy or Policy())
         self.names = tuple(
             NAMES[at] if at < len(NAMES) else f"member-{at}" for at in range(len(minds))
         )
@@ -57,6 +57,10 @@ class Swarm:
         self.opened = self._open(answer, seed)
         self.nodes = [self.make_node(index, mind) for index, mind in enumerate(minds)]
         self._by_member: dict[bytes, SimNode] = {node.member: node for node in self.nodes}
+
+    def make_ring(self, policy: Policy) -> KeyRing:  # noqa: ARG002  for those that seal
+        """The keys; a scenario may sign and seal as nodes do."""
+        return KeyRing()
 
     def make_node(self, position: int, mind: Mind) -> SimNode:
         """The node at `position`; a scenario may put another kind there."""

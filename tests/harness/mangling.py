@@ -60,7 +60,9 @@ def _cut(rng: Random, data: bytes, _: Sequence[bytes]) -> bytes:
 def _repeat(rng: Random, data: bytes, _: Sequence[bytes]) -> bytes:
     at, end = sorted((rng.randrange(len(data) + 1), rng.randrange(len(data) + 1)))
     part = data[at : min(end, at + 256)]
-    return data[:at] + part * min(rng.choice((2, 3, 50)), GROWTH // (len(part) or 1) + 1) + data[end:]
+    return (
+        data[:at] + part * min(rng.choice((2, 3, 50)), GROWTH // (len(part) or 1) + 1) + data[end:]
+    )
 
 
 def _insert(rng: Random, data: bytes, _: Sequence[bytes]) -> bytes:
@@ -216,7 +218,11 @@ def _a_vector(rng: Random, data: bytes, _: Sequence[bytes]) -> bytes:
         return _strange(rng, data, ())
     at = rng.randrange(len(fields))
     number, wire, body = fields[at]
-    fields[at] = (number, wire, rng.choice((bytes(len(body)), rng.randbytes(len(body)), body[::-1])))
+    fields[at] = (
+        number,
+        wire,
+        rng.choice((bytes(len(body)), rng.randbytes(len(body)), body[::-1])),
+    )
     return give(fields)
 
 

@@ -108,5 +108,7 @@ def real_envelopes() -> dict[Kind, tuple[Envelope, ...]]:
 def real_evidence() -> tuple[Envelope, Envelope]:
     """Two seals of one member in one round."""
     sign = real_verdict().sign
-    first, second = (sign(0, 1, Stage.FREEZE, Kind.SEAL, Seal(hash=bytes([n]) * 32)) for n in (1, 2))
+    first, second = (
+        sign(0, 1, Stage.FREEZE, Kind.SEAL, Seal(hash=bytes([n]) * 32)) for n in (1, 2)
+    )
     return first, second

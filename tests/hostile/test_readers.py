@@ -31,7 +31,10 @@ def tried(name: str, data: bytes, home: Path) -> None:
     try:
         reader.read(data, home)
     except reader.refusals as error:
-        assert str(error)
+        said = str(error)
+    else:
+        said = "well-formed"
+    assert said, "a refusal says what is wrong"
 
 
 @pytest.mark.adversary

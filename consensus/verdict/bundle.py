@@ -1,7 +1,8 @@
 """A verdict as a file: the TaskOpen, and for each round what was agreed and on what (E1).
 
-The file is one canonical JSON object, so it has exactly one form: a byte changed anywhere
-either breaks the form or changes something that is signed.
+The file is one canonical JSON object: a byte changed anywhere either breaks the form or changes
+something that is signed. Only the order in which a round's envelopes and a point's precommits are
+listed says nothing, and is nobody's to sign: the verdict's id is the same in any.
 """
 
 import base64

@@ -136,7 +136,7 @@ def load(data: str, base: Path) -> Recordings:
     path = base / Path(data).expanduser()
     try:
         with path.open("rb") as file:
-            packed = files.read_at_most(file, FILE_MAX + 1)
+            packed = files.read_at_most(file.read, FILE_MAX + 1)
     except OSError as error:
         known = ", ".join(SHIPPED)
         raise RecordingError(
@@ -173,7 +173,7 @@ def _lines(path: str, packed: bytes) -> Iterator[bytes]:
     if packed.startswith(b"\x1f\x8b"):
         try:
             with gzip.open(io.BytesIO(packed)) as file:
-                packed = files.read_at_most(file, TEXT_MAX + 1)
+                packed = files.read_at_most(file.read, TEXT_MAX + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise RecordingError(f"{path} cannot be unpacked: {error}; copy it again") from None
         if len(packed) > TEXT_MAX:

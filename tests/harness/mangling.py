@@ -18,8 +18,9 @@ NUMBERS: Final = (
 )  # fmt: skip
 TOKENS: Final = (
     b"NaN", b"-Infinity", b"1e400", b"-0", b"1.0", b"9" * 400, b"null", b"true", b"{}", b"[]",
-    b'""',    b'"\\ud800"', b'"\\u0000"', b'"\\u0061"', b"\xff", b"\xc0\x80", b"\xef\xbb\xbf",
-    b"\xed\xa0\x80",    b"[" * 300, b'{"a":' * 300, b"a." * 300 + b"a=1\n", b"\x00", b"\r", b"\xe2\x80\xae", b"0x7f",
+    b'""', b'"\\ud800"', b'"\\u0000"', b'"\\u0061"', b"\xff", b"\xc0\x80", b"\xef\xbb\xbf",
+    b"\xed\xa0\x80", b"[" * 300, b'{"a":' * 300,
+    b"a." * 300 + b"a=1\n", b"\x00", b"\r", b"\xe2\x80\xae", b"0x7f",
     b"1979-05-27T07:32:00Z", b"inf", b"'''", b'"""', b"../../x",
 )  # fmt: skip
 """What readers of texts stumble over: JSON's, TOML's and CSV's."""

@@ -1,8 +1,7 @@
 """Backups, stores and files for `verify`: whatever the bytes, the answer is in words (T3, E2)."""
 
-import os
+import shutil
 import tracemalloc
-from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -48,7 +47,17 @@ def test_verify_finds_every_malformed_file_invalid_or_no_such_file(
 
 BEGUN = b'{"format":"quorate-verdict/1","opened":'
 EVIDENCE = b'{"envelopes":'
-DENSE = (b"[],", b'{"a":1},', b'"ab",', b"1234,", b"0,", b"[[[],", b'"\\u1234",', b'"\xf0\x9f\x90\x9d",')
+DENSE = (
+    b"[],",
+    b'{"a":1},',
+    b'"ab",',
+    b"1234,",
+    b"0,",
+    b"[[[],",
+    b'"\\u1234",',
+    b'"\xf0\x9f\x90\x9d",',
+)
+"""What takes many times its size once it is read, or once one letter of it is wide."""
 
 
 @pytest.mark.parametrize("begun", [BEGUN, EVIDENCE], ids=["verdict", "evidence"])
@@ -122,16 +131,22 @@ async def test_malformed_backup_is_refused_and_leaves_nothing_behind(
             bent.write_bytes(b"".join(made))
         else:
             bent.write_bytes(mangled(rng, [data]))
-        try:
-            backup.restore(bent, to)
-        except (BackupError, ConfigError, IdentityError) as error:
-            assert str(error), number
-            assert not to.exists()
-        else:  # what was bent is padding, or a header's field that says nothing
-            for path in sorted(to.rglob("*"), reverse=True):
-                path.rmdir() if path.is_dir() else path.unlink()
-            to.rmdir()
-        assert not list(tmp_path.glob(".again*"))
+        assert restored(bent, to) or not left(to), number
+
+
+def restored(source: Path, to: Path) -> bool:
+    """Whether it is a backup after all: what was bent is padding, or says nothing."""
+    try:
+        backup.restore(source, to)
+    except (BackupError, ConfigError, IdentityError):
+        return False
+    shutil.rmtree(to)
+    return True
+
+
+def left(to: Path) -> list[Path]:
+    """What a restore that failed left behind."""
+    return [*to.parent.glob(to.name), *to.parent.glob(f".{to.name}*")]
 
 
 @pytest.mark.adversary
@@ -142,20 +157,25 @@ async def test_malformed_store_fails_in_words_when_it_is_opened_or_read(
     bent, refused = tmp_path / "bent.db", 0
     for number in range(scaled(quick=40, commit=300, night=3_000)):
         rng = Random(number)
-        for left in tmp_path.glob("bent.db*"):
-            left.unlink()
         made = bytearray(data)
         for _ in range(rng.choice((1, 8, 64))):
             at = rng.choice((rng.randrange(len(made)), rng.randrange(100), rng.randrange(4_096)))
             made[at] = rng.randrange(256)
-        bent.write_bytes(bytes(made) if number % 5 else mangled(rng, [data]))
-        os.chmod(bent, 0o600)
+        _put(bent, bytes(made) if number % 5 else mangled(rng, [data]))
         try:
             await _read_all(bent, writing=number % 2 > 0)
-        except StoreError as error:
-            assert str(error)
+        except StoreError:
             refused += 1
+        except BaseException as error:
+            error.add_note(f"number {number}")
+            raise
     assert refused
+
+
+def _put(path: Path, data: bytes) -> None:
+    for left_ in path.parent.glob(f"{path.name}*"):
+        left_.unlink()
+    path.write_bytes(data)
 
 
 async def _read_all(path: Path, *, writing: bool) -> None:
@@ -167,6 +187,9 @@ async def _read_all(path: Path, *, writing: bool) -> None:
     async with await opened as store:
         first = task(1)
         await store.recent(100)
-        await store.undecided()
+        await store.tasks()
         await store.slots(first.task)
         await store.verdict(first.task)
+        await store.verdicts(100)
+        await store.facts()
+        await store.unlearnt()

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -382,6 +382,8 @@ class Daemon:
                     "skew_ms": self._skew_ms.get(peer.member.key),
                     "federation_differs": peer.federation_differs,
                     "last_end": None if peer.last_end is None else str(peer.last_end),
+                    "refused": self.runner.refused(peer.member.key),
+                    "traffic": asdict(peer.traffic),
                 }
                 for peer in self.mesh.status()
             ],

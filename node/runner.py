@@ -448,6 +448,7 @@ class Runner:
         admitted = self.gate.admit(envelope, asked=asked)
         if isinstance(admitted, Refusal):
             if admitted.code is Code.UNKNOWN_TASK:
+                self._complaints.count(self.federation.label(source), admitted.code)
                 self.sync.stranger(task_id, source)
             else:
                 self.complain(source, admitted.code, admitted.text)
@@ -485,6 +486,10 @@ class Runner:
     def complain(self, member: bytes, code: str, reason: str) -> None:
         """Log what a member (never a stranger) did amiss, unless the log has just said so."""
         self._complaints.about(self.federation.label(member), str(code), reason)
+
+    def refused(self, member: bytes) -> dict[str, int]:
+        """How often something from `member` was refused since the start, by code."""
+        return self._complaints.counted(self.federation.label(member))
 
     def wake(self) -> None:
         """There is something to send or to store."""

@@ -224,7 +224,7 @@ class SqliteStore:
                     return TaskConflict("a batch names a task that the store does not know")
                 case _:
                     return None
-        except sqlite3.Error:
+        except database.DAMAGE:
             return None
 
     async def _slot_conflict(self, batch: Batch) -> SlotConflict:

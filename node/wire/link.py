@@ -95,6 +95,10 @@ class Traffic:
     links: int = 0
     ends: dict[str, int] = field(default_factory=dict)
     """How often a link, or an attempt at one, ended for each reason's code."""
+    calls: dict[str, int] = field(default_factory=dict)
+    """Calls from the member that were answered, by what they were for."""
+    calls_refused: dict[str, int] = field(default_factory=dict)
+    """Calls from the member that were refused, by the reason's code."""
 
 
 def check_hello(mine: Hello, theirs: Hello, limits: Limits) -> LinkRefusal | None:

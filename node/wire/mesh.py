@@ -7,7 +7,7 @@ and offers and makes the calls beside them. It knows nothing of tasks.
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
-from dataclasses import replace
+from copy import deepcopy
 from functools import partial
 from typing import Any, Final
 
@@ -146,7 +146,7 @@ class Mesh:
                 federation_differs=self._differs(peer.hello),
                 rtt_ms=peer.rtt_ms,
                 last_end=peer.last_end,
-                traffic=replace(peer.traffic, ends=dict(peer.traffic.ends)),
+                traffic=deepcopy(peer.traffic),
             )
             for peer in self._peers.values()
         ]
@@ -163,6 +163,7 @@ class Mesh:
             summary=self._handler.serve_summary,
             facts=self._handler.serve_facts,
             refused=self._refused,
+            traffic=lambda member: self._peers[member].traffic,
         )
         self._server = await Server.open(
             self._listen,

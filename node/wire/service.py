@@ -36,7 +36,7 @@ from .ledger import (
     summary_to_bytes,
 )
 from .limits import Limits
-from .link import LinkEndedError, Stream, part
+from .link import LinkEndedError, Stream, Traffic, part
 from .pairs import envelope_to_proto
 from .watch import Event, WatchError, WatchRequest, event_to_proto, watch_from_bytes
 
@@ -94,6 +94,7 @@ class PeerService:
         summary: Callable[[bytes, bytes], AsyncIterator[Summary]],
         facts: Callable[[bytes, tuple[bytes, ...]], AsyncIterator[ProvenFact]],
         refused: Callable[[str, LinkRefusal], None],
+        traffic: Callable[[bytes], Traffic],
     ) -> None:
         self._members = [member.key for member in federation.members]
         self._clock = clock
@@ -104,6 +105,7 @@ class PeerService:
         self._summary = summary
         self._facts = facts
         self._refused = refused
+        self._traffic = traffic
         self._busy: Counter[tuple[str, bytes]] = Counter()
 
     def register(self, server: Any) -> None:
@@ -137,10 +139,10 @@ class PeerService:
             message = peer_pb2.FetchRequest.FromString(data)
             request = fetch_from_proto(message, self._limits)
         except FrameError as error:
-            await self._abort(context, grpc.StatusCode.INVALID_ARGUMENT, error.refusal)
+            await self._reject(context, member, error.refusal)
         except DecodeError:
             refusal = LinkRefusal(code=LinkCode.MALFORMED_FRAME, text="not readable as a fetch")
-            await self._abort(context, grpc.StatusCode.INVALID_ARGUMENT, refusal)
+            await self._reject(context, member, refusal)
         room = self._limits.fetch_bytes
         with await self._slot("fetches", member, self._limits.fetches, context):
             async with _closing(self._fetch(member, request)) as envelopes:
@@ -155,7 +157,7 @@ class PeerService:
         try:
             prefix = summary_request_from_bytes(data)
         except FrameError as error:
-            await self._abort(context, grpc.StatusCode.INVALID_ARGUMENT, error.refusal)
+            await self._reject(context, member, error.refusal)
         with await self._slot("ledgers", member, self._limits.ledgers, context):
             async with _closing(self._summary(member, prefix)) as summaries:
                 async for summary in summaries:
@@ -166,7 +168,7 @@ class PeerService:
         try:
             ids = facts_request_from_bytes(data)
         except FrameError as error:
-            await self._abort(context, grpc.StatusCode.INVALID_ARGUMENT, error.refusal)
+            await self._reject(context, member, error.refusal)
         room = self._limits.fetch_bytes
         with await self._slot("ledgers", member, self._limits.ledgers, context):
             async with _closing(self._facts(member, ids)) as facts:
@@ -184,7 +186,7 @@ class PeerService:
             request = watch_from_bytes(data)
         except WatchError as error:
             refusal = LinkRefusal(code=LinkCode.MALFORMED_FRAME, text=str(error))
-            await self._abort(context, grpc.StatusCode.INVALID_ARGUMENT, refusal)
+            await self._reject(context, member, refusal)
         with await self._slot("watches", member, self._limits.watches, context):
             async with _closing(self._watch(member, request)) as events:
                 async for event in events:
@@ -208,7 +210,9 @@ class PeerService:
         if self._busy[what, member] >= limit:
             text = f"{limit} {what} of yours are under way here; wait for one to end"
             refusal = LinkRefusal(code=LinkCode.BUSY, text=text)
+            _add(self._traffic(member).calls_refused, refusal.code)
             await self._abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, refusal)
+        _add(self._traffic(member).calls, what)
         return self._occupied((what, member))
 
     @contextmanager
@@ -219,9 +223,18 @@ class PeerService:
         finally:
             self._busy[key] -= 1
 
+    async def _reject(self, context: Any, member: bytes, why: LinkRefusal) -> NoReturn:
+        """Refuse a call whose request is past a bound."""
+        _add(self._traffic(member).calls_refused, why.code)
+        await self._abort(context, grpc.StatusCode.INVALID_ARGUMENT, why)
+
     async def _abort(self, context: Any, status: grpc.StatusCode, why: LinkRefusal) -> NoReturn:
         await context.abort(status, str(why))
         raise AssertionError("abort does not return")
+
+
+def _add(counts: dict[str, int], name: str) -> None:
+    counts[str(name)] = counts.get(str(name), 0) + 1
 
 
 async def _written(context: Any, data: bytes) -> bool:

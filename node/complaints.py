@@ -25,6 +25,11 @@ class Complaints:
         self._now = now
         self._said: dict[tuple[str, str], _Said] = {}
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._totals: Counter[str] = Counter()
+
+    def total(self, member: str) -> int:
+        """How much from `member` was refused since the start."""
+        return self._totals[member]
 
     def counted(self, member: str) -> dict[str, int]:
         """How often something from `member` was refused since the start, by code."""
@@ -33,6 +38,7 @@ class Complaints:
     def count(self, member: str, code: str) -> None:
         """Count what needs no line."""
         self._counts[member, code] += 1
+        self._totals[member] += 1
 
     def about(self, member: str, code: str, reason: str, **more: str) -> None:
         """Say that something from `member` (a member's name) was refused, if it is time to."""

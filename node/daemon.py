@@ -37,7 +37,7 @@ from .runner import Runner
 from .store.contract import BadReference, StoreError
 from .store.records import FactRow, Slot
 from .store.sqlite import SqliteStore
-from .wire import codec
+from .wire import codec, toll
 from .wire.admission import Refusal
 from .wire.control import Ask, ControlError, ControlServer, NotFound
 from .wire.frames import FetchRequest, Frame, Hello, LinkRefusal
@@ -265,8 +265,10 @@ class Daemon:
         """A link ended."""
         self.runner.links_changed()
 
-    def frame(self, member: bytes, frame: Frame) -> None:
-        """Envelopes first, since a digest or a want may be about them."""
+    def frame(self, member: bytes, frame: Frame) -> float:
+        """Envelopes first, since a digest or a want may be about them. What was refused of it is
+        paid for, and what makes this node look things up."""
+        before = self.runner.refusals(member)
         for envelope in frame.envelopes:
             self.runner.receive(envelope, member)
         for digest in frame.digests:
@@ -277,6 +279,14 @@ class Daemon:
             self.runner.sync.offered(member, offer)
         if frame.ledger:
             self.runner.sharing.digested(member, frame.ledger)
+        asked = len(frame.wants) + len(frame.offers)
+        return (
+            self.runner.refusals(member)
+            - before
+            + toll.DIGEST * len(frame.digests)
+            + toll.WANT * asked
+            + toll.ID * sum(len(want.ids) for want in frame.wants)
+        )
 
     def rtt(self, member: bytes, ms: int) -> None:
         """A round trip was measured."""

@@ -76,6 +76,10 @@ from .wire.watch import Event
 
 log = get_logger("runner")
 
+FREE = 32
+"""Messages of a task for each member and round that one member may bring and relay for nothing:
+twice what a round of two views has. Past it each is handled still, and counted against it (T3)."""
+
 
 class Peers(Protocol):
     """What the runner needs of the mesh."""
@@ -456,6 +460,9 @@ class Runner:
             self.entrance.offered(admitted, source)
         elif live is not None:
             live.news_ms = self.now
+            live.heard[source] += 1
+            if live.heard[source] > FREE * live.task.quorum.n * live.task.policy.rounds:
+                self._complaints.count(self.federation.label(source), "too_many")
             self.step(task_id, Receive(message=admitted, source=source))
         else:  # A14: the task is over, and its sender may not know
             self.sync.stranger(task_id, source)
@@ -490,6 +497,10 @@ class Runner:
     def refused(self, member: bytes) -> dict[str, int]:
         """How often something from `member` was refused since the start, by code."""
         return self._complaints.counted(self.federation.label(member))
+
+    def refusals(self, member: bytes) -> int:
+        """How much from `member` was refused since the start, in all."""
+        return self._complaints.total(self.federation.label(member))
 
     def wake(self) -> None:
         """There is something to send or to store."""

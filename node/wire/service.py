@@ -19,7 +19,7 @@ from reputation.digests import Summary
 from ..clock import Clock
 from ..federation import Federation
 from ..pb import peer_pb2
-from . import tls
+from . import tls, toll
 from .client import SERVICE
 from .frames import (
     FetchRequest,
@@ -149,6 +149,7 @@ class PeerService:
                 async for envelope in envelopes:
                     answer = envelope_to_proto(envelope).SerializeToString()
                     room -= len(answer)
+                    await self._pay(member, toll.ID + toll.KIB * len(answer) / 1_024)
                     if not await _written(context, answer) or room <= 0:
                         return  # the rest is asked for again
 
@@ -213,7 +214,14 @@ class PeerService:
             _add(self._traffic(member).calls_refused, refusal.code)
             await self._abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, refusal)
         _add(self._traffic(member).calls, what)
+        if what != "links":
+            await self._pay(member, toll.CALL)
         return self._occupied((what, member))
+
+    async def _pay(self, member: bytes, units: float) -> None:
+        pause = self._traffic(member).toll.charge(units, self._clock.monotonic_ns())
+        if pause:
+            await asyncio.sleep(pause)
 
     @contextmanager
     def _occupied(self, key: tuple[str, bytes]) -> Any:

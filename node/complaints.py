@@ -28,7 +28,7 @@ class Complaints:
         self._totals: Counter[str] = Counter()
 
     def total(self, member: str) -> int:
-        """How much from `member` was refused since the start."""
+        """How much from `member` was refused for what is wrong with it, since the start."""
         return self._totals[member]
 
     def counted(self, member: str) -> dict[str, int]:
@@ -36,13 +36,13 @@ class Complaints:
         return {code: count for (name, code), count in self._counts.items() if name == member}
 
     def count(self, member: str, code: str) -> None:
-        """Count what needs no line."""
+        """Count what needs no line, and costs its sender nothing."""
         self._counts[member, code] += 1
-        self._totals[member] += 1
 
     def about(self, member: str, code: str, reason: str, **more: str) -> None:
         """Say that something from `member` (a member's name) was refused, if it is time to."""
         self.count(member, code)
+        self._totals[member] += 1
         said = self._said.get((member, code))
         if said is not None and self._now() - said.at_ms < QUIET_MS:
             said.since += 1

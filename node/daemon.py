@@ -268,7 +268,7 @@ class Daemon:
     def frame(self, member: bytes, frame: Frame) -> float:
         """Envelopes first, since a digest or a want may be about them. What was refused of it is
         paid for, and what makes this node look things up."""
-        before = self.runner.refusals(member)
+        before = self.runner.vain(member)
         for envelope in frame.envelopes:
             self.runner.receive(envelope, member)
         for digest in frame.digests:
@@ -281,7 +281,7 @@ class Daemon:
             self.runner.sharing.digested(member, frame.ledger)
         asked = len(frame.wants) + len(frame.offers)
         return (
-            self.runner.refusals(member)
+            self.runner.vain(member)
             - before
             + toll.DIGEST * len(frame.digests)
             + toll.WANT * asked

@@ -6,7 +6,7 @@ what it could not store.
 """
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -68,6 +68,7 @@ from .store.records import (
     listed,
 )
 from .sync import Sync
+from .wire import toll
 from .wire.admission import Code, Gate, Refusal
 from .wire.frames import FetchRequest, Frame, envelope_size
 from .wire.ledger import ProvenFact
@@ -158,6 +159,7 @@ class Runner:
         self.entrance = Entrance(
             self, reader=reader, writer=writer, store=store, clock=clock, entropy=entropy
         )
+        self.useless: defaultdict[bytes, float] = defaultdict(float)
         self.peers: Peers | None = None
         self.failure: StoreError | None = None
         self.decided = 0
@@ -453,6 +455,7 @@ class Runner:
         if isinstance(admitted, Refusal):
             if admitted.code is Code.UNKNOWN_TASK:
                 self._complaints.count(self.federation.label(source), admitted.code)
+                self.useless[source] += toll.UNKNOWN
                 self.sync.stranger(task_id, source)
             else:
                 self.complain(source, admitted.code, admitted.text)
@@ -462,7 +465,7 @@ class Runner:
             live.news_ms = self.now
             live.heard[source] += 1
             if live.heard[source] > FREE * live.task.quorum.n * live.task.policy.rounds:
-                self._complaints.count(self.federation.label(source), "too_many")
+                self.useless[source] += toll.REFUSED
             self.step(task_id, Receive(message=admitted, source=source))
         else:  # A14: the task is over, and its sender may not know
             self.sync.stranger(task_id, source)
@@ -498,9 +501,10 @@ class Runner:
         """How often something from `member` was refused since the start, by code."""
         return self._complaints.counted(self.federation.label(member))
 
-    def refusals(self, member: bytes) -> int:
-        """How much from `member` was refused since the start, in all."""
-        return self._complaints.total(self.federation.label(member))
+    def vain(self, member: bytes) -> float:
+        """What `member` made this node do in vain since the start, in units of `wire.toll`."""
+        refused = self._complaints.total(self.federation.label(member))
+        return toll.REFUSED * refused + self.useless[member]
 
     def wake(self) -> None:
         """There is something to send or to store."""

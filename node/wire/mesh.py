@@ -120,6 +120,7 @@ class Mesh:
         self._handler = handler
         self._limits = limits or Limits()
         self._leaves = tls.Leaves(identity, clock)
+        self._own = Traffic()
         self._peers: dict[bytes, _Peer] = {
             member.key: _Peer(member)
             for member in federation.members
@@ -151,6 +152,11 @@ class Mesh:
             for peer in self._peers.values()
         ]
 
+    def _traffic(self, member: bytes) -> Traffic:
+        """What is counted of a caller; a node's own operator may call it too."""
+        peer = self._peers.get(member)
+        return self._own if peer is None else peer.traffic
+
     async def start(self) -> None:
         """Listen, and begin to dial. Raises `ListenError`."""
         service = PeerService(
@@ -163,7 +169,7 @@ class Mesh:
             summary=self._handler.serve_summary,
             facts=self._handler.serve_facts,
             refused=self._refused,
-            traffic=lambda member: self._peers[member].traffic,
+            traffic=self._traffic,
         )
         self._server = await Server.open(
             self._listen,

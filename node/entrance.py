@@ -20,6 +20,7 @@ from .log import get_logger
 from .store.contract import Store
 from .store.records import Closed, Pruned, Role, TaskRow, TaskState
 from .watchers import opening
+from .wire import toll
 from .wire.admission import Code, Refusal
 from .wire.watch import Event, WatchRequest
 
@@ -107,6 +108,8 @@ class Entrance:
         # Of t members one is honest: where so many hold the verdict, nobody needs this node's.
         follow = len(over) >= spec.committee.quorum.t or not r.intake.may_sign(spec)
         problem = "" if follow else r.intake.problem(opened, load, now)
+        if problem and source == opened.signer:  # not of whoever else relays it
+            r.useless[source] += toll.TASK
         ignored = r.intake.ignored(opened, load, now) if follow or problem else ""
         if not ignored and not r.archive.room(opened.signer):
             ignored = NO_ROOM

@@ -14,6 +14,7 @@ BURST: Final = 2_000.0
 PAUSE_MOST_S: Final = 1.0
 """Longest time that a link is left unread at a stretch: a member's word of honour still comes."""
 
+TASK: Final = 40.0
 REFUSED: Final = 1.0
 UNKNOWN: Final = 0.1
 DIGEST: Final = 0.05
@@ -21,7 +22,8 @@ WANT: Final = 0.5
 ID: Final = 0.05
 CALL: Final = 5.0
 KIB: Final = 0.01
-"""Units of a refused message, of one of a task that is not known here (its signature is not even
+"""Units of a refused task of its opener's own (all sign and store a refusal, and tell all others),
+of a refused message, of one of a task that is not known here (its signature is not even
 looked at, and it is no fault: members may have taken different ones of a flood of tasks), of a
 digest, of a want or an offer, of each id in it, of a call, of a KiB of its answer."""
 

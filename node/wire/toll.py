@@ -16,7 +16,7 @@ PAUSE_MOST_S: Final = 1.0
 
 TASK: Final = 40.0
 REFUSED: Final = 1.0
-UNKNOWN: Final = 0.1
+UNKNOWN: Final = 0.25
 DIGEST: Final = 0.05
 WANT: Final = 0.5
 ID: Final = 0.05

@@ -42,7 +42,7 @@ from .wire.admission import Refusal
 from .wire.control import Ask, ControlError, ControlServer, NotFound
 from .wire.frames import FetchRequest, Frame, Hello, LinkRefusal
 from .wire.ledger import ProvenFact
-from .wire.limits import Limits
+from .wire.limits import ID_PREFIX, Limits
 from .wire.mesh import Mesh
 from .wire.mix import Sealer
 from .wire.watch import Event, WatchRequest
@@ -284,6 +284,7 @@ class Daemon:
             self.runner.vain(member)
             - before
             + toll.DIGEST * len(frame.digests)
+            + toll.HELD * sum(len(digest.held) // ID_PREFIX for digest in frame.digests)
             + toll.WANT * asked
             + toll.ID * sum(len(want.ids) for want in frame.wants)
         )

@@ -18,14 +18,16 @@ TASK: Final = 40.0
 REFUSED: Final = 1.0
 UNKNOWN: Final = 0.25
 DIGEST: Final = 0.05
+HELD: Final = 0.002
 WANT: Final = 0.5
 ID: Final = 0.05
 CALL: Final = 5.0
 KIB: Final = 0.01
 """Units of a refused task of its opener's own (all sign and store a refusal, and tell all others),
-of a refused message, of one of a task that is not known here (its signature is not even
-looked at, and it is no fault: members may have taken different ones of a flood of tasks), of a
-digest, of a want or an offer, of each id in it, of a call, of a KiB of its answer."""
+of a refused message, of one of a task that is not known here (its signature is not even looked
+at, and it is no fault: members may have taken different ones of a flood of tasks), of a digest,
+of each id that it says is held, of a want or an offer, of each id in it, of a call, of a KiB of
+its answer."""
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 #   make demo     five organisations decide 200 cases on this machine
 #   make test     the tests, in random order on all cores
 #   make check    lint, types, contracts between rooms, generated code, vectors, tests
-#   make adversary  what a commit owes to the adversary: schedules by the thousand
+#   make adversary  what adversaries try, in the amounts of a commit
 #   make system   the tests that need root and packages of Debian
 #   make bench    figures of speed, with how they were measured
 #   make bench-tally  what each rule is worth on recorded ballots, with intervals
@@ -41,6 +41,7 @@ test: $(INSTALLED)
 
 check: lint types contracts drift vectors test adversary
 
+# What adversaries are given to try, in the amounts of a commit.
 adversary: $(INSTALLED)
 	QUORATE_SCALE=commit $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m adversary
 

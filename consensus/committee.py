@@ -15,6 +15,10 @@ MAX_MEMBERS = 64
 MAX_FAMILY = 64
 """Most characters of a model family's name."""
 
+MAX_DESCRIPTOR = 65_536
+"""Most bytes of a descriptor. The largest, whose families are of the letters that are spelled
+longest, takes half of it; reading JSON takes twenty times its size."""
+
 
 class FaultMode(StrEnum):
     """What may go wrong (rule S6)."""
@@ -110,6 +114,8 @@ class Committee:
     @classmethod
     def parse(cls, descriptor: bytes) -> "Committee":
         """The committee behind `descriptor`. Raises `ValueError` if it is not one."""
+        if len(descriptor) > MAX_DESCRIPTOR:
+            raise ValueError(f"a descriptor of {len(descriptor)} bytes, over {MAX_DESCRIPTOR}")
         data = canonical.decode(descriptor)
         try:
             committee = cls(

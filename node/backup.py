@@ -297,7 +297,7 @@ def _manifest(archive: tarfile.TarFile, source: Path) -> Manifest:
                 "with the program that made it"
             )
         manifest = msgspec.json.decode(text, type=Manifest)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BackupError(f"{source} has a malformed manifest: {error}") from None
     names = [item.name for item in manifest.files]
     known = {DATABASE, CONFIG_FILE, *_PUBLIC, *_IDENTITY}

@@ -7,7 +7,6 @@ nobody can list a key under an address or family that its owner never named. Pur
 
 import base64
 import binascii
-import tomllib
 from typing import Final
 
 import msgspec
@@ -16,7 +15,7 @@ import tomli_w
 from consensus import canonical
 from consensus.envelope import Member, length_prefixed, tagged_hash
 
-from . import keys
+from . import keys, toml
 from .federation import FederationError, FederationMember, MemberDoc, member_from_doc
 from .identity import Identity
 
@@ -65,9 +64,9 @@ def read(data: bytes) -> FederationMember:
     if len(data) > CARD_MAX:
         raise FederationError(f"the card is {len(data)} bytes, over {CARD_MAX}")
     try:
-        raw = tomllib.loads(data.decode("utf-8"))
+        _, raw = toml.read(data)
         doc = msgspec.convert(raw, _CardDoc)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise FederationError(f"not readable as a member card: {error}") from None
     if doc.format != FORMAT:
         raise FederationError(f"the card's format is {doc.format[:80]!r}, not {FORMAT!r}")

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import tempfile
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 import msgspec
 
-from . import files
+from . import files, toml
 from .federation import NAME_MAX, FederationError, split_address
 
 CONFIG_FILE: Final = "quorate.toml"
@@ -284,13 +283,9 @@ def load(where: Path) -> Config:
 def parse(data: bytes, path: Path) -> Config:
     """The configuration behind the bytes of the file at `path`. Raises `ConfigError`."""
     try:
-        text = data.decode("utf-8")
-        raw = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}: line {line}: not UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path}: not readable as TOML: {error}") from None
+        text, raw = toml.read(data)
+    except toml.TomlError as error:
+        raise ConfigError(f"{path}: {error}") from None
     known = {setting.path: setting for setting in settings()}
     try:
         _check_names(raw, known)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +37,13 @@ from .runner import Runner
 from .store.contract import BadReference, StoreError
 from .store.records import FactRow, Slot
 from .store.sqlite import SqliteStore
-from .wire import codec
+from .wire import codec, toll
 from .wire.admission import Refusal
 from .wire.control import Ask, ControlError, ControlServer, NotFound
 from .wire.frames import FetchRequest, Frame, Hello, LinkRefusal
 from .wire.guests import GuestServer
 from .wire.ledger import ProvenFact
-from .wire.limits import Limits
+from .wire.limits import ID_PREFIX, Limits
 from .wire.mesh import Mesh
 from .wire.mix import Sealer
 from .wire.watch import Event, WatchRequest
@@ -281,8 +281,10 @@ class Daemon:
         """A link ended."""
         self.runner.links_changed()
 
-    def frame(self, member: bytes, frame: Frame) -> None:
-        """Envelopes first, since a digest or a want may be about them."""
+    def frame(self, member: bytes, frame: Frame) -> float:
+        """Envelopes first, since a digest or a want may be about them. What was refused of it is
+        paid for, and what makes this node look things up."""
+        before = self.runner.vain(member)
         for envelope in frame.envelopes:
             self.runner.receive(envelope, member)
         for digest in frame.digests:
@@ -293,6 +295,15 @@ class Daemon:
             self.runner.sync.offered(member, offer)
         if frame.ledger:
             self.runner.sharing.digested(member, frame.ledger)
+        asked = len(frame.wants) + len(frame.offers)
+        return (
+            self.runner.vain(member)
+            - before
+            + toll.DIGEST * len(frame.digests)
+            + toll.HELD * sum(len(digest.held) // ID_PREFIX for digest in frame.digests)
+            + toll.WANT * asked
+            + toll.ID * sum(len(want.ids) for want in frame.wants)
+        )
 
     def rtt(self, member: bytes, ms: int) -> None:
         """A round trip was measured."""
@@ -400,6 +411,8 @@ class Daemon:
                     "federation_differs": peer.federation_differs,
                     "last_end": None if peer.last_end is None else str(peer.last_end),
                     "second_calls": peer.traffic.second_calls,
+                    "refused": self.runner.refused(peer.member.key),
+                    "traffic": asdict(peer.traffic),
                 }
                 for peer in self.mesh.status()
             ],

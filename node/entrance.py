@@ -20,6 +20,7 @@ from .log import get_logger
 from .store.contract import Store
 from .store.records import Closed, Pruned, Role, TaskRow, TaskState
 from .watchers import opening
+from .wire import toll
 from .wire.admission import Code, Refusal
 from .wire.watch import Event, WatchRequest
 
@@ -109,6 +110,8 @@ class Entrance:
         if not follow:
             r.twin.opened(opened)
         problem = "" if follow else r.intake.problem(opened, load, now)
+        if problem and source == opened.signer:  # not of whoever else relays it
+            r.useless[source] += toll.TASK
         ignored = r.intake.ignored(opened, load, now) if follow or problem else ""
         if not ignored and not r.archive.room(opened.signer):
             ignored = NO_ROOM

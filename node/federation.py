@@ -8,7 +8,6 @@ are `card`'s.
 import base64
 import binascii
 import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -22,7 +21,7 @@ from consensus.committee import MAX_FAMILY, MAX_MEMBERS, Committee, FaultMode
 from consensus.envelope import Member, tagged_hash
 from consensus.policy import Policy
 
-from . import certificates, keys
+from . import certificates, keys, toml
 
 FORMAT: Final = "quorate-federation/1"
 """First line of every federation file: a reader of another format says so at once."""
@@ -294,13 +293,9 @@ def parse(data: bytes) -> Federation:
     if len(data) > FILE_MAX:
         raise FederationError(f"the file is {len(data)} bytes, over {FILE_MAX}")
     try:
-        text = data.decode("utf-8")
-        raw = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise FederationError(f"line {line}: not UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise FederationError(f"not readable as TOML: {error}") from None
+        text, raw = toml.read(data)
+    except toml.TomlError as error:
+        raise FederationError(str(error)) from None
     if raw.get("format") != FORMAT:
         raise FederationError(
             f'the file does not say format = "{FORMAT}"; it is no federation file, or one of '

@@ -1,16 +1,33 @@
 """Small files that must be whole or absent: bounded reads, exclusive and atomic writes."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
+
+PIECE: Final = 1 << 18
+"""Bytes that are read at a time."""
 
 
 def read_bounded(path: Path, limit: int) -> bytes:
     """The bytes of `path`. Raises `OSError`, or `ValueError` if it holds more than `limit`."""
     with path.open("rb") as source:
-        data = source.read(limit + 1)
+        data = read_at_most(source.read, limit + 1)
     if len(data) > limit:
         raise ValueError(f"{path} is over {limit} bytes")
     return data
+
+
+def read_at_most(read: Callable[[int], bytes], size: int) -> bytes:
+    """The first `size` bytes of an open file, or all it has; `read` is the file's.
+
+    Read in pieces: asked for all at once, Python takes that much memory first.
+    """
+    pieces = []
+    while piece := read(min(PIECE, size)):
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
 
 
 def create_exclusive(path: Path, data: bytes, mode: int) -> None:

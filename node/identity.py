@@ -187,7 +187,7 @@ def _check_certificate(path: Path, identity: Identity) -> None:
 def _read_record(path: Path) -> _Record:
     try:
         record = msgspec.json.decode(_read(path), type=_Record)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise IdentityError(f"{path} is malformed: {error}") from None
     if len(record.database) > DATABASE_MAX:
         raise IdentityError(f"{path} is malformed: `database` is over {DATABASE_MAX} characters")

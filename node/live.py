@@ -1,6 +1,7 @@
 """A task that is running here: the core's `Task` and what surrounds it in this process."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 
 from consensus.agreement.effects import TimerKey
@@ -42,6 +43,8 @@ class Live:
     began_ms: int
     news_ms: int
     watchers: Watchers = field(default_factory=Watchers)
+    heard: Counter[bytes] = field(default_factory=Counter)
+    """Messages that the gate let through, by the member that brought them."""
     traffic: Traffic = field(default_factory=Traffic)
     timers: dict[TimerKey, asyncio.TimerHandle] = field(default_factory=dict)
     calls: set[asyncio.Task[None]] = field(default_factory=set)

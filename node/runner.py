@@ -6,7 +6,7 @@ what it could not store.
 """
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -69,6 +69,7 @@ from .store.records import (
 )
 from .sync import Sync
 from .twin import TwinWatch
+from .wire import toll
 from .wire.admission import Code, Gate, Refusal
 from .wire.frames import FetchRequest, Frame, envelope_size
 from .wire.ledger import ProvenFact
@@ -76,6 +77,10 @@ from .wire.mix import Sealer
 from .wire.watch import Event
 
 log = get_logger("runner")
+
+FREE = 32
+"""Messages of a task for each member and round that one member may bring and relay for nothing:
+twice what a round of two views has. Past it each is handled still, and counted against it (T3)."""
 
 
 class Peers(Protocol):
@@ -155,6 +160,7 @@ class Runner:
         self.entrance = Entrance(
             self, reader=reader, writer=writer, store=store, clock=clock, entropy=entropy
         )
+        self.useless: defaultdict[bytes, float] = defaultdict(float)
         self.peers: Peers | None = None
         self.failure: StoreError | None = None
         self.decided = 0
@@ -451,6 +457,8 @@ class Runner:
         admitted = self.gate.admit(envelope, asked=asked)
         if isinstance(admitted, Refusal):
             if admitted.code is Code.UNKNOWN_TASK:
+                self._complaints.count(self.federation.label(source), admitted.code)
+                self.useless[source] += toll.UNKNOWN
                 self.sync.stranger(task_id, source)
             else:
                 self.complain(source, admitted.code, admitted.text)
@@ -459,6 +467,9 @@ class Runner:
         elif live is not None:
             live.news_ms = self.now
             self.twin.received(live.task, admitted)
+            live.heard[source] += 1
+            if live.heard[source] > FREE * live.task.quorum.n * live.task.policy.rounds:
+                self.useless[source] += toll.REFUSED
             self.step(task_id, Receive(message=admitted, source=source))
         else:  # A14: the task is over, and its sender may not know
             self.sync.stranger(task_id, source)
@@ -489,6 +500,15 @@ class Runner:
     def complain(self, member: bytes, code: str, reason: str) -> None:
         """Log what a member (never a stranger) did amiss, unless the log has just said so."""
         self._complaints.about(self.federation.label(member), str(code), reason)
+
+    def refused(self, member: bytes) -> dict[str, int]:
+        """How often something from `member` was refused since the start, by code."""
+        return self._complaints.counted(self.federation.label(member))
+
+    def vain(self, member: bytes) -> float:
+        """What `member` made this node do in vain since the start, in units of `wire.toll`."""
+        refused = self._complaints.total(self.federation.label(member))
+        return toll.REFUSED * refused + self.useless[member]
 
     def wake(self) -> None:
         """There is something to send or to store."""

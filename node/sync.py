@@ -216,7 +216,7 @@ class Sync:
         elif not want.ids:
             self._runner.send(source, live.row.opening, live)
         else:
-            for item in want.ids:
+            for item in dict.fromkeys(want.ids):
                 message = live.task.find(MessageId(item), source)
                 if message is not None:
                     self._runner.send(source, message.envelope, live)
@@ -254,7 +254,7 @@ class Sync:
         if live is not None:
             if live.task.committee.position(member) is None:
                 return
-            for item in request.ids:
+            for item in dict.fromkeys(request.ids):
                 if item == request.task:
                     yield live.row.opening
                 else:

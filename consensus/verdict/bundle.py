@@ -1,7 +1,8 @@
 """A verdict as a file: the TaskOpen, and for each round what was agreed and on what (E1).
 
-The file is one canonical JSON object, so it has exactly one form: a byte changed anywhere
-either breaks the form or changes something that is signed.
+The file is one canonical JSON object: a byte changed anywhere either breaks the form or changes
+something that is signed. Only the order in which a round's envelopes and a point's precommits are
+listed says nothing, and is nobody's to sign: the verdict's id is the same in any.
 """
 
 import base64
@@ -20,6 +21,9 @@ FORMAT = "quorate-verdict/1"
 
 MAX_FILE = 268_435_456
 """Largest file that is read, in bytes: sixteen rounds of the largest committee's proposals."""
+
+SPAN = 32
+"""Bytes for each value in a file of envelopes, at least: one has six, in over 300 bytes."""
 
 _OPENING_WORDS = b'{"format":"' + FORMAT.encode() + b'"'
 
@@ -128,7 +132,9 @@ class Bundle:
         if not data.startswith(_OPENING_WORDS):
             raise BundleError("this is not a verdict file: it does not begin like one")
         try:
-            plain = canonical.read(data)  # its form is checked below, by writing it again
+            plain = canonical.read_sparse(
+                data, SPAN
+            )  # its form is checked below, by writing it again
             bundle = cls(
                 opened=from_plain(plain["opened"]),
                 rounds=tuple(

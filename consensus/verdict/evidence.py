@@ -4,7 +4,7 @@ from .. import canonical
 from ..bodies import BodyError, Propose, Vote
 from ..envelope import VOTES, Envelope, Kind
 from ..ports import Reader
-from .bundle import BundleError, from_plain, to_plain
+from .bundle import SPAN, BundleError, from_plain, to_plain
 
 UNSLOTTED = {
     Kind.TASK_OPEN: "a member opens as many tasks as it likes (S7)",
@@ -56,12 +56,14 @@ def encode_evidence(first: Envelope, second: Envelope) -> bytes:
 
 
 def decode_evidence(data: bytes) -> tuple[Envelope, Envelope]:
-    """The pair in a file's bytes. Raises `BundleError`."""
+    """The pair in a file's bytes, which have one form. Raises `BundleError`."""
     try:
-        plain = canonical.decode(data)
+        plain = canonical.read_sparse(data, SPAN)
         if plain["format"] != EVIDENCE_FORMAT:
             raise BundleError("this is not an evidence file: it does not say so")
         first, second = map(from_plain, plain["envelopes"])
     except (canonical.CanonicalError, KeyError, TypeError, ValueError) as error:
         raise BundleError(f"this is not an evidence file: {error}") from None
+    if encode_evidence(first, second) != data:
+        raise BundleError("the evidence is not in canonical form, or holds more than two messages")
     return first, second

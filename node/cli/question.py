@@ -68,7 +68,7 @@ def _messages(text: str, case: Path | None) -> tuple[Content, ...]:
         return tuple(parts)
     try:
         found = msgspec.json.decode(_read(case, CASE_MAX), type=_Case)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CliError(
             f'{case} is not a case: {error}; it looks like {{"messages": [{{"text": "..."}}, '
             '{"vector": [0.5, 1]}]}'

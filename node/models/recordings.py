@@ -22,6 +22,8 @@ import msgspec
 from consensus.bodies import MAX_LABEL
 from consensus.committee import MAX_MEMBERS
 
+from .. import files
+
 FILE_MAX: Final = 4 << 20
 """Most bytes of a file as it lies on the disk: sixty times what is shipped."""
 TEXT_MAX: Final = 64 << 20
@@ -134,7 +136,7 @@ def load(data: str, base: Path) -> Recordings:
     path = base / Path(data).expanduser()
     try:
         with path.open("rb") as file:
-            packed = file.read(FILE_MAX + 1)
+            packed = files.read_at_most(file.read, FILE_MAX + 1)
     except OSError as error:
         known = ", ".join(SHIPPED)
         raise RecordingError(
@@ -156,7 +158,7 @@ def _parse(name: str, path: str, packed: bytes) -> Recordings:
                 raise ValueError(f"the question {found.id} is there twice")
             for pool, judges in found.judged.items():
                 _same_members(pool, pools, judges)
-        except (msgspec.DecodeError, ValueError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise RecordingError(f"{path}, line {number}: {error}; mend or drop the line") from None
         questions[found.id] = found
     if not questions:
@@ -171,7 +173,7 @@ def _lines(path: str, packed: bytes) -> Iterator[bytes]:
     if packed.startswith(b"\x1f\x8b"):
         try:
             with gzip.open(io.BytesIO(packed)) as file:
-                packed = file.read(TEXT_MAX + 1)
+                packed = files.read_at_most(file.read, TEXT_MAX + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise RecordingError(f"{path} cannot be unpacked: {error}; copy it again") from None
         if len(packed) > TEXT_MAX:

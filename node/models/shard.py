@@ -10,6 +10,7 @@ import csv
 import io
 import os
 import stat
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,6 +25,18 @@ from .base import ModelSetupError
 
 LABEL_COLUMN = "label"
 """The column of a CSV shard that holds the labels."""
+
+
+_UNREADABLE = (
+    ValueError,
+    EOFError,
+    BadZipFile,
+    zlib.error,
+    NotImplementedError,  # a compression that the library does not know
+    RuntimeError,  # a password
+    MemoryError,  # a shape of more numbers than there is room for
+)
+"""What NumPy and its unpacking raise on bytes that are no archive of arrays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +88,7 @@ def _from_npz(path: Path, file: BinaryIO) -> tuple[NDArray[Any], NDArray[Any]]:
             return arrays["x"], arrays["y"]
     except ModelSetupError:
         raise
-    except (ValueError, EOFError, BadZipFile) as error:
+    except _UNREADABLE as error:
         raise _error(path, f"is not a readable .npz: {error}", cure) from None
 
 

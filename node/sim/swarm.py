@@ -48,7 +48,7 @@ class Swarm:
         self.rng = random.Random(seed)
         self.clock = Clock()
         self.network = Network(self.clock, weather or Weather(), self.rng, self.choices)
-        self.ring = KeyRing(policy.proposal_bytes) if gated else KeyRing()
+        self.ring = self.make_ring(policy, gated)
         self.names = tuple(
             NAMES[at] if at < len(NAMES) else f"member-{at}" for at in range(len(minds))
         )
@@ -66,6 +66,10 @@ class Swarm:
         self._admitted: dict[tuple[Envelope, bool], Message | None] = {}
         self.nodes = [self.make_node(index, mind) for index, mind in enumerate(minds)]
         self._by_member: dict[bytes, SimNode] = {node.member: node for node in self.nodes}
+
+    def make_ring(self, policy: Policy, gated: bool) -> KeyRing:
+        """The keys; a scenario may sign and seal as nodes do."""
+        return KeyRing(policy.proposal_bytes) if gated else KeyRing()
 
     def make_node(self, position: int, mind: Mind) -> SimNode:
         """The node at `position`; a scenario may put another kind there."""

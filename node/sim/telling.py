@@ -108,6 +108,19 @@ class Telling(SimNode):
             self.say(expired(event))
         super().perform(found)
 
+    def _commit(self, writes: tuple[Persist | Finish, ...]) -> bool:
+        """Tell of what was stored by a member that dies of it."""
+        lives = super()._commit(writes)
+        if not lives:
+            held = {kept.message.id for kept in self.disk.kept.values()}
+            written = [one.message for one in writes if isinstance(one, Persist)]
+            stored = [message.id for message in written if message.id in held]
+            for message in written:
+                self.swarm.known.learn(message)
+            if stored:
+                self.say(f"had stored {self.swarm.known.of(stored)}, and not sent it (A13)")
+        return lives
+
     def _perform(self, effect: Effect) -> None:
         names = self.swarm.known
         match effect:
@@ -116,10 +129,6 @@ class Telling(SimNode):
                 if isinstance(effect.message.body, Propose):
                     self.say(put_forward(effect.message, names))
                 names.learn(effect.message)
-                super()._perform(effect)
-                if not self.up:
-                    self.say(f"had stored {names.of([effect.message.id])}, and not sent it (A13)")
-                return
             case Send():
                 names.learn(effect.message)
                 self._gather(lambda: super(Telling, self)._perform(effect), self._own)

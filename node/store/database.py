@@ -31,10 +31,17 @@ _WAYS_OUT = {
 }
 
 
-def broken(path: Path, error: sqlite3.Error) -> StoreError:
+DAMAGE = (sqlite3.Error, ValueError, TypeError, OverflowError)
+"""What reading a damaged database raises: SQLite finds out, or what stands there is no text, or no
+record of ours."""
+
+
+def broken(path: Path, error: Exception) -> StoreError:
     """What `error` of the database at `path` means and what to do about it."""
     # The low byte of an extended result code is the primary one.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if not isinstance(error, sqlite3.Error):
+        code = sqlite3.SQLITE_CORRUPT
     way_out = _WAYS_OUT.get(code)
     return StoreError(f"the store {path} failed: {error}" + (f"; {way_out}" if way_out else ""))
 
@@ -111,7 +118,7 @@ async def connected(path: Path, mode: str) -> AsyncIterator[aiosqlite.Connection
     except BaseException as error:
         if connection is not None:
             await connection.close()
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, DAMAGE):
             raise broken(path, error) from error
         raise
 
@@ -164,6 +171,8 @@ async def which(connection: aiosqlite.Connection, path: Path) -> Which:
     if len(rows) != 1:
         raise StoreError(f"the store {path} does not say which database it is: it is damaged")
     database, created_at_ms, since_ms, signings = rows[0]
+    if not isinstance(database, bytes):
+        raise StoreError(f"the store {path} has no id that is one: it is damaged")
     return Which(
         id=bytes(database), created_at_ms=created_at_ms, since_ms=since_ms, signings=signings
     )

@@ -5,7 +5,17 @@ from typing import Any
 
 from consensus.envelope import Envelope, Stage, TaskId
 
-from .records import Batch, FactRow, Role, Slot, TaskRow, TaskState, VerdictEntry, VerdictRow
+from .records import (
+    Batch,
+    FactRow,
+    Role,
+    Slot,
+    TaskBrief,
+    TaskRow,
+    TaskState,
+    VerdictEntry,
+    VerdictRow,
+)
 
 TASKS = (
     "SELECT kind, ctx, payload, signer, signature, secret, role, opened_at_ms, not_after_ms, "
@@ -138,6 +148,18 @@ def to_slot(row: Any) -> Slot:
         view=view,
         envelope=_envelope(row),
         secret=secret,
+    )
+
+
+def to_brief(row: Any) -> TaskBrief:
+    """The task in a row of what `Store.recent` lists."""
+    _, task, opener, state, not_after_ms, verdict = row
+    return TaskBrief(
+        task=TaskId(task),
+        opener=opener,
+        state=TaskState(state),
+        not_after_ms=not_after_ms,
+        verdict=verdict,
     )
 
 

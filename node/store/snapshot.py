@@ -7,7 +7,7 @@ from pathlib import Path
 
 from . import schema
 from .contract import StoreError
-from .database import broken, existing
+from .database import DAMAGE, broken, existing
 
 
 def snapshot(path: Path, to: Path, *, fresh_id: bytes) -> int:
@@ -24,7 +24,7 @@ def snapshot(path: Path, to: Path, *, fresh_id: bytes) -> int:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as source:
             source.isolation_level = None
             source.execute("VACUUM INTO ?", (str(to),))
-    except sqlite3.Error as error:
+    except DAMAGE as error:
         raise broken(path, error) from error
     try:
         with closing(sqlite3.connect(to)) as copy:
@@ -38,6 +38,6 @@ def snapshot(path: Path, to: Path, *, fresh_id: bytes) -> int:
                 raise StoreError(f"the store {path} is damaged: {found[0]}")
             copy.execute("UPDATE database SET id = ?", (fresh_id,))
             copy.commit()
-    except sqlite3.Error as error:
+    except DAMAGE as error:
         raise broken(path, error) from error
     return int(version)

@@ -37,7 +37,6 @@ from .records import (
     SlotKey,
     TaskBrief,
     TaskRow,
-    TaskState,
     Toll,
     VerdictEntry,
     VerdictRow,
@@ -170,7 +169,7 @@ class SqliteStore:
                 if batch.slots:
                     await self._connection.execute(_SIGNED)
                 await self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeError) as error:
                 conflict = await self._undo(batch, error)
                 if conflict is not None:
                     raise conflict from error
@@ -196,13 +195,13 @@ class SqliteStore:
         if self._failure:
             raise StoreError(self._failure)
 
-    def _fail(self, error: sqlite3.Error) -> StoreError:
+    def _fail(self, error: Exception) -> StoreError:
         # After a failed write or fsync nobody knows what the disk holds: never write again.
         failure = database.broken(self._path, error)
         self._failure = f"{failure} (failed in an earlier commit)"
         return failure
 
-    async def _undo(self, batch: Batch, error: sqlite3.Error) -> StoreConflict | None:
+    async def _undo(self, batch: Batch, error: Exception) -> StoreConflict | None:
         """Roll back; the conflict that `error` stands for, or None if the store failed."""
         try:
             if self._connection.in_transaction:
@@ -225,7 +224,7 @@ class SqliteStore:
                     return TaskConflict("a batch names a task that the store does not know")
                 case _:
                     return None
-        except sqlite3.Error:
+        except database.DAMAGE:
             return None
 
     async def _slot_conflict(self, batch: Batch) -> SlotConflict:
@@ -261,7 +260,7 @@ class SqliteStore:
                 await self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 await self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeError) as error:
                 await self._undo(Batch(), error)
                 raise self._fail(error) from error
 
@@ -322,13 +321,12 @@ class SqliteStore:
     async def tasks(self, *, undecided: bool = False) -> list[TaskRow]:
         """`Store.tasks`."""
         where = " WHERE state = 'undecided'" if undecided else ""
-        found = await self._select(rows.TASKS + where + " ORDER BY seq")
-        return [rows.to_task(row) for row in found]
+        return await self._read(rows.to_task, rows.TASKS + where + " ORDER BY seq")
 
     async def task(self, task: TaskId) -> TaskRow | None:
         """`Store.task`."""
-        found = await self._select(rows.TASKS + " WHERE id = ?", task)
-        return rows.to_task(found[0]) if found else None
+        found = await self._read(rows.to_task, rows.TASKS + " WHERE id = ?", task)
+        return found[0] if found else None
 
     async def slots(self, task: TaskId) -> list[Slot]:
         """`Store.slots`."""
@@ -343,8 +341,8 @@ class SqliteStore:
 
     async def verdict(self, task: TaskId) -> VerdictRow | None:
         """`Store.verdict`."""
-        found = await self._select(rows.VERDICTS + " WHERE task = ?", task)
-        return rows.to_verdict(found[0]) if found else None
+        found = await self._read(rows.to_verdict, rows.VERDICTS + " WHERE task = ?", task)
+        return found[0] if found else None
 
     async def find_verdict(self, prefix: str) -> VerdictRow | None:
         """`Store.find_verdict`."""
@@ -361,47 +359,42 @@ class SqliteStore:
 
     async def verdicts(self, limit: int) -> list[VerdictEntry]:
         """`Store.verdicts`."""
-        found = await self._select(
+        return await self._read(
+            rows.to_entry,
             rows.ENTRIES + " ORDER BY decided_at_ms DESC, seq DESC LIMIT ?",
             limit,
         )
-        return [rows.to_entry(row) for row in found]
 
     async def recent(self, limit: int) -> list[TaskBrief]:
         """`Store.recent`."""
-        found = await self._select(
+        return await self._read(
+            rows.to_brief,
             "SELECT seq, id, signer, state, not_after_ms, verdict FROM tasks UNION ALL "
             "SELECT seq, task, opener, 'decided', not_after_ms, x'' FROM pruned "
             "ORDER BY seq DESC LIMIT ?",
             limit,
         )
-        return [
-            TaskBrief(
-                task=TaskId(task),
-                opener=opener,
-                state=TaskState(state),
-                not_after_ms=not_after_ms,
-                verdict=verdict,
-            )
-            for _, task, opener, state, not_after_ms, verdict in found
-        ]
 
     async def facts(self) -> list[FactRow]:
         """`Store.facts`."""
-        return [rows.to_fact(row) for row in await self._select(rows.FACTS + " ORDER BY seq")]
+        return await self._read(rows.to_fact, rows.FACTS + " ORDER BY seq")
 
     async def fact(self, fact: bytes) -> FactRow | None:
         """`Store.fact`."""
-        found = await self._select(rows.FACTS + " WHERE id = ?", fact)
-        return rows.to_fact(found[0]) if found else None
+        found = await self._read(rows.to_fact, rows.FACTS + " WHERE id = ?", fact)
+        return found[0] if found else None
 
     async def unlearnt(self) -> list[TaskId]:
         """`Store.unlearnt`."""
         return [TaskId(row[0]) for row in await self._select(rows.UNLEARNT, VERDICT_FACT)]
 
     async def _select(self, sql: str, *parameters: Any) -> list[Any]:
+        return await self._read(tuple, sql, *parameters)
+
+    async def _read(self, make: Callable[[Any], _T], sql: str, *parameters: Any) -> list[_T]:
+        """The rows, each as `make` reads it: what it cannot read is damage too."""
         async with self._reading():
-            return list(await self._connection.execute_fetchall(sql, parameters))
+            return list(map(make, await self._connection.execute_fetchall(sql, parameters)))
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[None]:
@@ -410,7 +403,7 @@ class SqliteStore:
                 raise StoreError(f"the store {self._path} is closed")
             try:
                 yield
-            except sqlite3.Error as error:
+            except database.DAMAGE as error:
                 raise database.broken(self._path, error) from error
 
 

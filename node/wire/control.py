@@ -318,7 +318,7 @@ def ask_from_proto(message: control_pb2.AskRequest) -> Ask:
     """The task behind a request. Raises `ControlError`, `ValueError`."""
     try:
         policy = msgspec.json.decode(message.policy or b"{}", type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ControlError(f"the policy is not a JSON object: {error}") from None
     if not 1 <= message.not_after_s <= ASK_LIFE_S:
         raise ControlError(f"a task lives 1 to {ASK_LIFE_S} s, not {message.not_after_s}")

@@ -16,7 +16,8 @@ from consensus.envelope import Envelope
 from ..pb import peer_pb2 as pb
 from .bounds import ENVELOPE_OVERHEAD, INLINE_MAX
 from .limits import ID_PREFIX, Limits
-from .pairs import envelope_from_proto, envelope_to_proto
+from .pairs import SINGLES, envelope_from_proto, envelope_to_proto
+from .protowire import fields_over
 
 WIRE_VERSIONS: Final = (1,)
 """Wire versions that this program speaks, ascending."""
@@ -209,6 +210,8 @@ def decode(data: bytes, limits: Limits) -> Packet:
             LinkCode.FRAME_TOO_LARGE,
             f"a frame of {len(data)} bytes; this node takes {limits.frame_bytes}",
         )
+    if fields_over(data, limits.frame_entries + SINGLES):
+        raise _malformed(f"over {limits.frame_entries} entries, which is what this node takes")
     message = pb.Frame()
     try:
         message.ParseFromString(data)

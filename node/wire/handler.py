@@ -26,8 +26,9 @@ class Handler(Protocol):
         """A link that was up ended."""
         ...
 
-    def frame(self, member: bytes, frame: Frame) -> None:
-        """A frame came from `member`; its envelopes have not passed the gate yet."""
+    def frame(self, member: bytes, frame: Frame) -> float | None:
+        """A frame came from `member`; its envelopes have not passed the gate yet. What of it
+        helped nobody, in units of `toll`; None is nothing."""
         ...
 
     def rtt(self, member: bytes, ms: int) -> None:

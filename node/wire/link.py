@@ -27,6 +27,7 @@ from .frames import (
 )
 from .limits import FRAME_MIN, Limits
 from .outbox import Outbox
+from .toll import Toll
 
 
 class By(Enum):
@@ -97,6 +98,12 @@ class Traffic:
     """Calls for a link while there was one: a second process seems to run on one identity."""
     ends: dict[str, int] = field(default_factory=dict)
     """How often a link, or an attempt at one, ended for each reason's code."""
+    toll: Toll = field(default_factory=Toll)
+    """What the member may still have done in vain; `slowed` counts how often it had to wait."""
+    calls: dict[str, int] = field(default_factory=dict)
+    """Calls from the member that were answered, by what they were for."""
+    calls_refused: dict[str, int] = field(default_factory=dict)
+    """Calls from the member that were refused, by the reason's code."""
 
 
 def check_hello(mine: Hello, theirs: Hello, limits: Limits) -> LinkRefusal | None:
@@ -208,8 +215,9 @@ async def _heard(stream: Stream, limits: Limits) -> tuple[Hello | None, LinkRefu
 class Link:
     """A link that both sides agreed to. `run` it; `send` and `close` never block.
 
-    `on_frame` gets what comes in, `on_rtt` each measured round trip in milliseconds, rounded
-    up. Both are called on the event loop and must not raise: one that does ends the link.
+    `on_frame` gets what comes in and says what of it helped nobody, in units of `toll`; `on_rtt`
+    gets each measured round trip in milliseconds, rounded up. Both are called on the event loop
+    and must not raise: one that does ends the link.
     """
 
     def __init__(
@@ -220,7 +228,7 @@ class Link:
         clock: Clock,
         limits: Limits,
         traffic: Traffic,
-        on_frame: Callable[[Frame], None],
+        on_frame: Callable[[Frame], float | None],
         on_rtt: Callable[[int], None],
     ) -> None:
         self.hello = hello
@@ -320,9 +328,9 @@ class Link:
             for part in self._slices(packet):
                 if self._ended.done():
                     break
-                self._take(part)
-                if part is not packet:
-                    await asyncio.sleep(0)
+                pause = self._traffic.toll.charge(self._take(part), self._clock.monotonic_ns())
+                if pause or part is not packet:
+                    await asyncio.sleep(pause)
         raise LinkEndedError.lost("the peer closed the stream")
 
     def _slices(self, packet: Packet) -> Iterator[Packet]:
@@ -336,13 +344,14 @@ class Link:
         else:
             yield replace(packet, frame=replace(packet.frame, envelopes=envelopes))
 
-    def _take(self, packet: Packet) -> None:
+    def _take(self, packet: Packet) -> float:
+        """Handle a packet; what it costs its sender."""
         if packet.refusal is not None:
             self._end(LinkEnd(by=By.PEER, reason=packet.refusal))
-            return
+            return 0
         if packet.hello is not None:
             self.close(LinkRefusal(code=LinkCode.MALFORMED_FRAME, text="a second hello"))
-            return
+            return 0
         if packet.ping:
             self._outbox.pong(packet.ping)
             self._wake.set()
@@ -350,8 +359,7 @@ class Link:
             self._pinged = 0
             elapsed = self._clock.monotonic_ns() - packet.pong
             self._on_rtt(max(1, -(-elapsed // 1_000_000)))
-        if packet.frame:
-            self._on_frame(packet.frame)
+        return (self._on_frame(packet.frame) or 0) if packet.frame else 0
 
     async def _write(self) -> None:
         traffic = self._traffic

@@ -7,7 +7,7 @@ and offers and makes the calls beside them. It knows nothing of tasks.
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
-from dataclasses import replace
+from copy import deepcopy
 from functools import partial
 from typing import Any, Final
 
@@ -120,6 +120,7 @@ class Mesh:
         self._handler = handler
         self._limits = limits or Limits()
         self._leaves = tls.Leaves(identity, clock)
+        self._own = Traffic()
         self._peers: dict[bytes, _Peer] = {
             member.key: _Peer(member)
             for member in federation.members
@@ -146,10 +147,15 @@ class Mesh:
                 federation_differs=self._differs(peer.hello),
                 rtt_ms=peer.rtt_ms,
                 last_end=peer.last_end,
-                traffic=replace(peer.traffic, ends=dict(peer.traffic.ends)),
+                traffic=deepcopy(peer.traffic),
             )
             for peer in self._peers.values()
         ]
+
+    def _traffic(self, member: bytes) -> Traffic:
+        """What is counted of a caller; a node's own operator may call it too."""
+        peer = self._peers.get(member)
+        return self._own if peer is None else peer.traffic
 
     async def start(self) -> None:
         """Listen, and begin to dial. Raises `ListenError`."""
@@ -163,6 +169,7 @@ class Mesh:
             summary=self._handler.serve_summary,
             facts=self._handler.serve_facts,
             refused=self._refused,
+            traffic=self._traffic,
         )
         self._server = await Server.open(
             self._listen,

@@ -19,7 +19,7 @@ from reputation.digests import Summary
 from ..clock import Clock
 from ..federation import Federation
 from ..pb import peer_pb2
-from . import tls
+from . import tls, toll
 from .client import SERVICE
 from .frames import (
     FetchRequest,
@@ -36,7 +36,7 @@ from .ledger import (
     summary_to_bytes,
 )
 from .limits import Limits
-from .link import LinkEndedError, Stream, part
+from .link import LinkEndedError, Stream, Traffic, part
 from .pairs import envelope_to_proto
 from .watch import Event, WatchError, WatchRequest, event_to_proto, watch_from_bytes
 
@@ -94,6 +94,7 @@ class PeerService:
         summary: Callable[[bytes, bytes], AsyncIterator[Summary]],
         facts: Callable[[bytes, tuple[bytes, ...]], AsyncIterator[ProvenFact]],
         refused: Callable[[str, LinkRefusal], None],
+        traffic: Callable[[bytes], Traffic],
     ) -> None:
         self._members = [member.key for member in federation.members]
         self._clock = clock
@@ -104,6 +105,7 @@ class PeerService:
         self._summary = summary
         self._facts = facts
         self._refused = refused
+        self._traffic = traffic
         self._busy: Counter[tuple[str, bytes]] = Counter()
 
     def register(self, server: Any) -> None:
@@ -137,16 +139,17 @@ class PeerService:
             message = peer_pb2.FetchRequest.FromString(data)
             request = fetch_from_proto(message, self._limits)
         except FrameError as error:
-            await self._abort(context, grpc.StatusCode.INVALID_ARGUMENT, error.refusal)
+            await self._reject(context, member, error.refusal)
         except DecodeError:
             refusal = LinkRefusal(code=LinkCode.MALFORMED_FRAME, text="not readable as a fetch")
-            await self._abort(context, grpc.StatusCode.INVALID_ARGUMENT, refusal)
+            await self._reject(context, member, refusal)
         room = self._limits.fetch_bytes
         with await self._slot("fetches", member, self._limits.fetches, context):
             async with _closing(self._fetch(member, request)) as envelopes:
                 async for envelope in envelopes:
                     answer = envelope_to_proto(envelope).SerializeToString()
                     room -= len(answer)
+                    await self._pay(member, toll.ID + toll.KIB * len(answer) / 1_024)
                     if not await written(context, answer) or room <= 0:
                         return  # the rest is asked for again
 
@@ -155,7 +158,7 @@ class PeerService:
         try:
             prefix = summary_request_from_bytes(data)
         except FrameError as error:
-            await self._abort(context, grpc.StatusCode.INVALID_ARGUMENT, error.refusal)
+            await self._reject(context, member, error.refusal)
         with await self._slot("ledgers", member, self._limits.ledgers, context):
             async with _closing(self._summary(member, prefix)) as summaries:
                 async for summary in summaries:
@@ -166,7 +169,7 @@ class PeerService:
         try:
             ids = facts_request_from_bytes(data)
         except FrameError as error:
-            await self._abort(context, grpc.StatusCode.INVALID_ARGUMENT, error.refusal)
+            await self._reject(context, member, error.refusal)
         room = self._limits.fetch_bytes
         with await self._slot("ledgers", member, self._limits.ledgers, context):
             async with _closing(self._facts(member, ids)) as facts:
@@ -184,7 +187,7 @@ class PeerService:
             request = watch_from_bytes(data)
         except WatchError as error:
             refusal = LinkRefusal(code=LinkCode.MALFORMED_FRAME, text=str(error))
-            await self._abort(context, grpc.StatusCode.INVALID_ARGUMENT, refusal)
+            await self._reject(context, member, refusal)
         with await self._slot("watches", member, self._limits.watches, context):
             async with _closing(self._watch(member, request)) as events:
                 async for event in events:
@@ -208,8 +211,17 @@ class PeerService:
         if self._busy[what, member] >= limit:
             text = f"{limit} {what} of yours are under way here; wait for one to end"
             refusal = LinkRefusal(code=LinkCode.BUSY, text=text)
+            _add(self._traffic(member).calls_refused, refusal.code)
             await self._abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, refusal)
+        _add(self._traffic(member).calls, what)
+        if what != "links":
+            await self._pay(member, toll.CALL)
         return self._occupied((what, member))
+
+    async def _pay(self, member: bytes, units: float) -> None:
+        pause = self._traffic(member).toll.charge(units, self._clock.monotonic_ns())
+        if pause:
+            await asyncio.sleep(pause)
 
     @contextmanager
     def _occupied(self, key: tuple[str, bytes]) -> Any:
@@ -219,9 +231,18 @@ class PeerService:
         finally:
             self._busy[key] -= 1
 
+    async def _reject(self, context: Any, member: bytes, why: LinkRefusal) -> NoReturn:
+        """Refuse a call whose request is past a bound."""
+        _add(self._traffic(member).calls_refused, why.code)
+        await self._abort(context, grpc.StatusCode.INVALID_ARGUMENT, why)
+
     async def _abort(self, context: Any, status: grpc.StatusCode, why: LinkRefusal) -> NoReturn:
         await context.abort(status, str(why))
         raise AssertionError("abort does not return")
+
+
+def _add(counts: dict[str, int], name: str) -> None:
+    counts[str(name)] = counts.get(str(name), 0) + 1
 
 
 async def written(context: Any, data: bytes) -> bool:

@@ -93,7 +93,7 @@ def event_from_proto(message: pb.Event) -> Event:
         raise WatchError(f"event.detail is {len(message.detail)} bytes, over {DETAIL_MAX}")
     try:
         detail = msgspec.json.decode(message.detail, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WatchError(f"event.detail is not a JSON object: {error}") from None
     return Event(
         task=_task(message.task),

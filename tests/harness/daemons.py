@@ -104,9 +104,10 @@ class Node(Daemon):
         super().link_down(member, reason)
         self._news.set()
 
-    def frame(self, member: bytes, frame: Frame) -> None:
-        super().frame(member, frame)
+    def frame(self, member: bytes, frame: Frame) -> float:
+        cost = super().frame(member, frame)
         self._news.set()
+        return cost
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait until `condition` holds, looking whenever a link brought something."""

@@ -32,7 +32,10 @@ def wall_ms() -> int:
 class Rogue:
     """A member gone bad: whatever a test gives it to say, it says."""
 
-    def __init__(self, me: Identity, federation: Federation, clock: Clock) -> None:
+    def __init__(
+        self, me: Identity, federation: Federation, clock: Clock, *, name: str = ""
+    ) -> None:
+        """`name` is what the federation calls it, by default what its directory is called."""
         self.public = me.public
         self.heard = Listener()
         self._me = me
@@ -41,7 +44,7 @@ class Rogue:
         self._mesh = Mesh(
             identity=me,
             federation=federation,
-            listen=federation.find(me.directory.name).address,
+            listen=federation.find(name or me.directory.name).address,
             clock=clock,
             handler=self.heard,
             limits=QUICK,

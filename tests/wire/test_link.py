@@ -17,7 +17,7 @@ from node.wire.client import open_channel
 from node.wire.dial import DialledStream
 from node.wire.frames import Digest, Frame, Hello, LinkCode, LinkRefusal, Packet
 from node.wire.limits import FRAME_MIN, Limits
-from node.wire.link import LinkEndedError, Stream, check_hello, common_version
+from node.wire.link import LinkEndedError, Stream, Traffic, check_hello, common_version
 from node.wire.server import Server
 from node.wire.service import PeerService
 from tests.harness.cast import ALICE, NETWORK, committee, ctx, signed
@@ -387,6 +387,7 @@ async def rude_acceptor(
             summary=listener.serve_summary,
             facts=listener.serve_facts,
             refused=lambda who, reason: None,
+            traffic=lambda _: Traffic(),
         )
         server = await Server.open(
             orchard.address(second),

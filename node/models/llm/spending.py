@@ -168,7 +168,7 @@ class Purse:
             raise ModelSetupError(f"the day's spending: {error}; {cure}") from None
         try:
             found = msgspec.json.decode(data, type=_File)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ModelSetupError(
                 f"the day's spending in {self._path} is damaged: {error}; {cure}"
             ) from None

@@ -19,6 +19,8 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 import msgspec
 
 from . import files
+from .config_api import ApiConfig
+from .config_meta import meta as _meta
 from .federation import NAME_MAX, FederationError, split_address
 
 CONFIG_FILE: Final = "quorate.toml"
@@ -35,10 +37,6 @@ Format = Literal["auto", "console", "json"]
 
 class ConfigError(ValueError):
     """A configuration is not usable. The text names file, line and setting, and what to do."""
-
-
-def _meta(meaning: str, *, unit: str = "", **bounds: Any) -> msgspec.Meta:
-    return msgspec.Meta(description=meaning, extra={"unit": unit}, **bounds)
 
 
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,6 +171,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     log: LogConfig = LogConfig()
     limits: LimitsConfig = LimitsConfig()
     keep: KeepConfig = KeepConfig()
+    api: ApiConfig = ApiConfig()
     directory: Path = Path()
 
 
@@ -279,10 +278,12 @@ def parse(data: bytes, path: Path) -> Config:
             config = msgspec.convert(raw, Config, dec_hook=_decode)
         except msgspec.ValidationError as error:
             raise _Wrong(*_located(str(error), raw, known)) from None
-        try:
-            split_address(config.listen)
-        except FederationError as error:
-            raise _Wrong(("listen",), f"listen: {error}") from None
+        for place, address in ((("listen",), config.listen), (("api", "listen"), config.api.listen)):
+            try:
+                if address or place == ("listen",):
+                    split_address(address)
+            except FederationError as error:
+                raise _Wrong(place, f"{'.'.join(place)}: {error}") from None
     except _Wrong as wrong:
         number = _line(text, wrong.path)
         place = f"{path}: line {number}" if number else str(path)
@@ -294,6 +295,7 @@ def parse(data: bytes, path: Path) -> Config:
         federation=directory / config.federation.expanduser(),
         identity=directory / config.identity.expanduser(),
         store=directory / config.store.expanduser(),
+        api=msgspec.structs.replace(config.api, keys=directory / config.api.keys.expanduser()),
     )
 
 

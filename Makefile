@@ -95,7 +95,7 @@ $(INSTALLED): pyproject.toml
 		echo 'this Python cannot make virtual environments: install its venv package (Debian: python3-venv)' >&2; \
 		exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[classifier,dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[api,classifier,dev]'
 	touch $@
 
 $(GENERATOR_INSTALLED): | $(INSTALLED)

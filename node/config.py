@@ -278,12 +278,15 @@ def parse(data: bytes, path: Path) -> Config:
             config = msgspec.convert(raw, Config, dec_hook=_decode)
         except msgspec.ValidationError as error:
             raise _Wrong(*_located(str(error), raw, known)) from None
-        for place, address in ((("listen",), config.listen), (("api", "listen"), config.api.listen)):
+        for where, address in (
+            (("listen",), config.listen),
+            (("api", "listen"), config.api.listen),
+        ):
             try:
-                if address or place == ("listen",):
+                if address or where == ("listen",):
                     split_address(address)
             except FederationError as error:
-                raise _Wrong(place, f"{'.'.join(place)}: {error}") from None
+                raise _Wrong(where, f"{'.'.join(where)}: {error}") from None
     except _Wrong as wrong:
         number = _line(text, wrong.path)
         place = f"{path}: line {number}" if number else str(path)

@@ -14,8 +14,8 @@ class ApiConfig(msgspec.Struct, frozen=True, kw_only=True):
     listen: Annotated[
         str,
         meta(
-            "where HTTP clients connect, as host:port or [IPv6]:port, such as 127.0.0.1:7480; empty "
-            "is off, and any but a loopback address needs an API key"
+            "where HTTP clients connect, as host:port or [IPv6]:port, such as 127.0.0.1:7480; "
+            "empty is off, and any but a loopback address needs an API key"
         ),
     ] = ""
     keys: Annotated[
@@ -23,7 +23,12 @@ class ApiConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = Path("api-keys.json")
     timeout_s: Annotated[
         int,
-        meta("how long a client's task may take until it is given up", unit="seconds", ge=1, le=86_400),
+        meta(
+            "how long a client's task may take until it is given up",
+            unit="seconds",
+            ge=1,
+            le=86_400,
+        ),
     ] = 300
     keep_alive_s: Annotated[
         int,

@@ -14,7 +14,7 @@ DAY_MS: Final = 86_400_000
 
 @dataclass(slots=True)
 class Window:
-    """At most `limit` events (0 is no limit) in any `span_ms` milliseconds."""
+    """At most `limit` events in any `span_ms` milliseconds; 0 is no limit, and not counted."""
 
     span_ms: int
     _times: deque[int] = field(default_factory=deque)
@@ -29,6 +29,11 @@ class Window:
             return self._times[len(self._times) - limit] + self.span_ms - now_ms
         self._times.append(now_ms)
         return 0
+
+    def give_back(self) -> None:
+        """The last one that was taken came to nothing."""
+        if self._times:
+            self._times.pop()
 
 
 class Quotas:
@@ -45,3 +50,7 @@ class Quotas:
     def task(self, client: str, limit: int, now_ms: int) -> int:
         """Count a task; 0, or milliseconds to wait."""
         return self._tasks.setdefault(client, Window(DAY_MS)).wait_ms(limit, now_ms)
+
+    def give_back(self, client: str) -> None:
+        """The task that was counted last was not opened."""
+        self._tasks.setdefault(client, Window(DAY_MS)).give_back()

@@ -23,6 +23,7 @@ COMMANDS: Final = (
     "feedback",
     "reputation",
     "client",
+    "key",
     "status",
     "doctor",
     "prune",

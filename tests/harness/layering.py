@@ -60,6 +60,7 @@ NODE_ROOMS: Mapping[str, frozenset[str]] = {
     "wire": frozenset({"pb"}),
     "store": frozenset(),
     "models": frozenset(),
+    "api": frozenset(),
     "sim": frozenset({"models", "store", "wire"}),
     "demo": frozenset({"models", "store", "wire"}),
     "cli": frozenset({"demo", "models", "store", "wire"}),
@@ -83,9 +84,23 @@ LOG_HOME = "node/log.py"
 SEEDED = ("node/sim/", "node/demo/")
 """Rooms that may draw from a seeded `random.Random`."""
 
-HEAVY = frozenset({"joblib", "litellm", "numpy", "pandas", "scipy", "sklearn", "threadpoolctl"})
+HEAVY = frozenset(
+    {
+        "joblib",
+        "jsonschema",
+        "litellm",
+        "numpy",
+        "pandas",
+        "scipy",
+        "sklearn",
+        "starlette",
+        "threadpoolctl",
+        "uvicorn",
+    }
+)
 HEAVY_HOMES = (
     ANALYSIS,
+    "node/api/",
     "node/demo/",
     "node/models/classifier.py",
     "node/models/estimators.py",

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from consensus.bodies import Commit, Opening, Proposal, Report, Usage
+from consensus.bodies import BodyError, Commit, Opening, Proposal, Report, Usage
 from consensus.envelope import Kind
 from consensus.verdict import Bundle
 
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from .daemon import Daemon
 
 _KEYS: Final = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{8})\b")
+
+
+_OVERDUE: Final = (
+    "the model gave no draft in time",
+    "the model gave no judgment in time",
+)
+"""A timeout as the core words it, whose own deadline may come before the model call's (R0)."""
 
 
 class Doorway:
@@ -77,6 +84,8 @@ class Doorway:
         except RefusedTask as error:
             cause = {None: Cause.BUSY, Code.OVERSIZE: Cause.TOO_LONG}.get(error.code, Cause.INVALID)
             raise Refused(cause, f"{self.name} does not take the task: {error}") from None
+        except BodyError as error:  # larger in all than a TaskOpen may be
+            raise Refused(Cause.TOO_LONG, str(error)) from None
 
     def follow(self, task: bytes) -> AsyncIterator[Event]:
         """The steps of a task."""
@@ -209,6 +218,8 @@ def _faults(member: str, doing: str, reason: str) -> Iterator[Fault]:
     served, _, what = reason.rpartition(": ")
     provider, _, model = served.partition(" ")
     code = next((kind.name.lower() for kind in Failure if what.startswith(kind)), "")
+    if reason in _OVERDUE:
+        code = Failure.TIMEOUT.name.lower()
     yield Fault(
         member=member,
         doing=doing,

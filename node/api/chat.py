@@ -269,8 +269,9 @@ def _unanswered(
     status: str, warnings: dict[str, str], faults: tuple[Fault, ...], more: dict[str, Any]
 ) -> ApiError:
     """A verdict that names no answer, as the error nearest to its cause."""
-    codes = {fault.code for fault in faults}
-    said = "; ".join(f"{one.member} could not {one.doing}: {one.reason}" for one in faults)
+    told = [one for one in faults if one.code] or faults  # the others follow from these
+    codes = {one.code for one in told}
+    said = "; ".join(f"{one.member} could not {one.doing}: {one.reason}" for one in told)
     if status == "undecided":
         return ApiError(
             422,

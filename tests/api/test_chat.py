@@ -330,7 +330,7 @@ async def test_a_request_that_is_wrong_names_what_and_opens_no_task(
     error = reply.json()["error"]
     assert (reply.status_code, error["code"], error["param"]) == (status, code, param), error
     assert reply.headers["x-should-retry"] == "false"
-    assert set(orchard.grove.nodes["alice"].runner.live) == live
+    assert set(orchard.grove.nodes["alice"].runner.live) <= live
 
 
 async def test_what_no_api_client_sends_is_refused(orchard: Orchard) -> None:

@@ -13,6 +13,7 @@ from tests.harness.llm_server import LlmServer
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.filterwarnings("ignore:Items? .* on TypedDict class:UserWarning"),  # litellm's
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
 ]
@@ -26,32 +27,35 @@ OPTIONS = ["a", "b"]
 
 
 class Served:
-    """A committee of four whose dave is a language model on a loopback provider."""
+    """A committee of four: dave and carol are language models on a loopback provider, and carol's
+    budget is too small for any task."""
 
-    def __init__(self, base: str, provider: LlmServer) -> None:
-        self.base, self.provider = base, provider
+    def __init__(self, bases: dict[str, str], provider: LlmServer) -> None:
+        self.bases, self.provider = bases, provider
 
-    async def alone(self, **more: Any) -> Any:
-        """What dave answers by himself."""
-        async with client(self.base) as asking:
-            extra = {"quorate": {"options": OPTIONS, "members": ["dave"], **more}}
+    async def alone(self, name: str = "dave") -> Any:
+        """What a member answers by itself."""
+        async with client(self.bases[name]) as asking:
+            extra = {"quorate": {"options": OPTIONS, "members": [name]}}
             return await asking.chat.completions.create(**ASK, extra_body=extra)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
-    with LlmServer({"dave": "b"}) as provider:
-        options = {
-            "family": "yew",
-            "retries": 0,
-            "deployments": [provider.deployment("openai", who="dave")],
-        }
+    with LlmServer({"dave": "b", "carol": "b"}) as provider:
         async with Grove(tmp_path_factory.mktemp("served"), *NAMES) as grove:
-            model = {"backend": "litellm", "options": options}
-            base = front(grove, "dave", model=model)
+            bases = {}
+            for name, budget in (("dave", {}), ("carol", {"tokens": 1})):
+                options = {
+                    "family": name,
+                    "retries": 0,
+                    "task_budget": budget,
+                    "deployments": [provider.deployment("openai", who=name)],
+                }
+                bases[name] = front(grove, name, model={"backend": "litellm", "options": options})
             await grove.start(*NAMES)
             await grove.linked()
-            yield Served(base, provider)
+            yield Served(bases, provider)
 
 
 async def test_litellm_asks_a_committee_and_reads_all_members_tokens(served: Served) -> None:
@@ -60,7 +64,7 @@ async def test_litellm_asks_a_committee_and_reads_all_members_tokens(served: Ser
     made = await litellm.acompletion(
         model="openai/quorate-fast",
         messages=ASK["messages"],
-        api_base=served.base,
+        api_base=served.bases["dave"],
         api_key="none",
         extra_body={"quorate": {"options": OPTIONS}},
         num_retries=0,
@@ -76,7 +80,7 @@ async def test_litellm_asks_a_committee_and_reads_all_members_tokens(served: Ser
     stream = await litellm.acompletion(
         model="openai/quorate-fast",
         messages=ASK["messages"],
-        api_base=served.base,
+        api_base=served.bases["dave"],
         api_key="none",
         extra_body={"quorate": {"options": OPTIONS}},
         stream=True,
@@ -87,7 +91,7 @@ async def test_litellm_asks_a_committee_and_reads_all_members_tokens(served: Ser
         said += delta.content or ""
         thought += getattr(delta, "reasoning_content", None) or ""
     assert said == "a"
-    assert "carol has judged" in thought
+    assert "alice has judged" in thought
 
 
 async def test_a_provider_that_is_down_is_named_with_model_and_member(served: Served) -> None:
@@ -111,14 +115,14 @@ async def test_a_provider_that_is_down_is_named_with_model_and_member(served: Se
 
 async def test_a_budget_that_is_spent_is_no_reason_to_try_again(served: Served) -> None:
     with pytest.raises(openai.RateLimitError) as caught:
-        await served.alone(budget={"tokens": 1})
+        await served.alone("carol")
     assert caught.value.code == "budget_spent"
     assert caught.value.response.headers["x-should-retry"] == "false"
-    assert "dave could not draft" in str(caught.value)
+    assert "carol could not draft: openai toy-1: the task's budget is spent" in str(caught.value)
 
 
 async def test_a_prompt_that_is_too_long_for_the_model_is_told_as_such(served: Served) -> None:
-    served.provider.force["dave"] = "long"
+    served.provider.force["dave"] = "overlong"
     try:
         with pytest.raises(openai.BadRequestError) as caught:
             await served.alone()

@@ -63,7 +63,7 @@ NODE_ROOMS: Mapping[str, frozenset[str]] = {
     "api": frozenset(),
     "sim": frozenset({"models", "store", "wire"}),
     "demo": frozenset({"models", "store", "wire"}),
-    "cli": frozenset({"demo", "models", "store", "wire"}),
+    "cli": frozenset({"api", "demo", "models", "store", "wire"}),
 }
 """Rooms of `node`, and which others each may know: only `wire` knows the generated code."""
 

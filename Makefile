@@ -6,8 +6,9 @@
 #   make system   the tests that need root and packages of Debian
 #   make bench    figures of speed, with how they were measured
 #   make bench-tally  what each rule is worth on recorded ballots, with intervals
-#   make kills    a node killed at every durable write of every member: eight minutes
+#   make kills    a node killed at every durable write of every member: four minutes
 #   make night    the tests with far more examples
+#   make transcripts  the committees' transcripts anew; read what changed
 #   make proto    node/pb from proto/
 
 PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11; do \
@@ -27,7 +28,7 @@ GENERATOR_INSTALLED := $(GENERATOR)/.installed-$(GENERATOR_VERSION)
 PROTO := $(wildcard proto/*.proto)
 SERVICES := proto/control.proto proto/peer.proto
 
-.PHONY: demo test check lint types contracts drift vectors system bench bench-tally kills night proto clean
+.PHONY: demo test check lint types contracts drift vectors system bench bench-tally kills night transcripts proto clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -65,10 +66,14 @@ bench-tally: $(INSTALLED)
 	$(BIN)/python -m tests.bench.rules
 
 kills: $(INSTALLED)
-	KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/e2e/test_kill_matrix.py
+	KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -rP \
+		tests/e2e/test_kill_matrix.py
 
 night: $(INSTALLED)
 	HYPOTHESIS_PROFILE=night KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+
+transcripts: $(INSTALLED)
+	$(BIN)/python -m tests.transcripts
 
 proto: $(GENERATOR_INSTALLED)
 	$(call generate,.)
@@ -95,7 +100,7 @@ $(INSTALLED): pyproject.toml
 		echo 'this Python cannot make virtual environments: install its venv package (Debian: python3-venv)' >&2; \
 		exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[api,classifier,dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[api,classifier,mcp,dev]'
 	touch $@
 
 $(GENERATOR_INSTALLED): | $(INSTALLED)

@@ -141,6 +141,24 @@ class KeepConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = 0
 
 
+class ClientsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What this node does for the clients of its federation file, over gRPC and TLS."""
+
+    listen: Annotated[
+        str,
+        _meta("where clients connect, as host:port or [IPv6]:port; empty serves none"),
+    ] = ""
+    asks_per_minute: Annotated[
+        int,
+        _meta(
+            "most tasks that one client may open here in a minute",
+            unit="tasks",
+            ge=1,
+            le=1_000_000,
+        ),
+    ] = 30
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """A node's configuration, its paths absolute. `directory` is where its file lies."""
 
@@ -171,6 +189,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     log: LogConfig = LogConfig()
     limits: LimitsConfig = LimitsConfig()
     keep: KeepConfig = KeepConfig()
+    clients: ClientsConfig = ClientsConfig()
     api: ApiConfig = ApiConfig()
     directory: Path = Path()
 
@@ -278,15 +297,11 @@ def parse(data: bytes, path: Path) -> Config:
             config = msgspec.convert(raw, Config, dec_hook=_decode)
         except msgspec.ValidationError as error:
             raise _Wrong(*_located(str(error), raw, known)) from None
-        for where, address in (
-            (("listen",), config.listen),
-            (("api", "listen"), config.api.listen),
-        ):
-            try:
-                if address or where == ("listen",):
-                    split_address(address)
-            except FederationError as error:
-                raise _Wrong(where, f"{'.'.join(where)}: {error}") from None
+        _check_address(("listen",), config.listen)
+        if config.clients.listen:
+            _check_address(("clients", "listen"), config.clients.listen)
+        if config.api.listen:
+            _check_address(("api", "listen"), config.api.listen)
     except _Wrong as wrong:
         number = _line(text, wrong.path)
         place = f"{path}: line {number}" if number else str(path)
@@ -318,6 +333,13 @@ class _Wrong(Exception):  # noqa: N818  never leaves this module
 
 
 _AT = re.compile(r"at `\$((?:\.\w+)*)")
+
+
+def _check_address(setting: tuple[str, ...], address: str) -> None:
+    try:
+        split_address(address)
+    except FederationError as error:
+        raise _Wrong(setting, f"{'.'.join(setting)}: {error}") from None
 
 
 def _decode(kind: type, found: Any) -> Any:

@@ -42,6 +42,7 @@ from .wire import codec
 from .wire.admission import Refusal
 from .wire.control import Ask, ControlError, ControlServer, NotFound
 from .wire.frames import FetchRequest, Frame, Hello, LinkRefusal
+from .wire.guests import GuestServer
 from .wire.ledger import ProvenFact
 from .wire.limits import Limits
 from .wire.mesh import Mesh
@@ -77,6 +78,7 @@ class Daemon:
         self.config = config
         self.federation = federation
         self._me = me
+        self._limits = limits
         self._store = store
         self._model = model
         self._clock = clock
@@ -180,14 +182,16 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         socket = control_socket(self.config)
-        control: ControlServer | None = None
+        doors: list[ControlServer | GuestServer] = []
         front: FrontServer | None = None
         work: list[asyncio.Task[Any]] = []
         try:
             await self.mesh.start()
             socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _check_private(socket.parent)
-            control = await ControlServer.open(socket, self)
+            doors.append(await ControlServer.open(socket, self))
+            if self.config.clients.listen:
+                doors.append(await self._open_to_clients())
             work = [
                 loop.create_task(self.runner.run()),
                 loop.create_task(self._stop.wait()),
@@ -216,8 +220,8 @@ class Daemon:
                 grace = 0
             if front is not None:
                 await front.stop(work[-1], min(1, grace))
-            if control is not None:
-                await control.stop(min(1, grace))
+            for door in doors:
+                await door.stop(min(1, grace))
             await self.mesh.stop(grace)
             for task in work:
                 task.cancel()
@@ -237,6 +241,18 @@ class Daemon:
         if self._stop.is_set():
             self._hurry.set()
         self._stop.set()
+
+    async def _open_to_clients(self) -> GuestServer:
+        clients = self.config.clients
+        return await GuestServer.open(
+            clients.listen,
+            self,
+            me=self._me,
+            federation=self.federation,
+            asks_per_minute=clients.asks_per_minute,
+            clock=self._clock,
+            limits=self._limits,
+        )
 
     def _front(self) -> "FrontServer":
         """The HTTP front, bound. Raises `SetupError`, `OSError`."""
@@ -385,6 +401,7 @@ class Daemon:
             "port": self.mesh.port,
             "uptime_ms": self._clock.wall_ms() - self._began_ms,
             "database_matches": self._remembers_all(),
+            "signed_by_another": self.runner.twin.seen,
             "disk": {"used": self.house.used(), "limit": self.house.quota.limit},
             "decided": self.runner.decided,
             "undecided": [
@@ -408,6 +425,7 @@ class Daemon:
                     "skew_ms": self._skew_ms.get(peer.member.key),
                     "federation_differs": peer.federation_differs,
                     "last_end": None if peer.last_end is None else str(peer.last_end),
+                    "second_calls": peer.traffic.second_calls,
                 }
                 for peer in self.mesh.status()
             ],

@@ -168,8 +168,9 @@ def account(bundle: Bundle, label: Callable[[bytes], str]) -> Account:
     """The costs and faults that a verdict holds, as its members signed them.
 
     Ballots carry their usage, drafts only where they were not mixed (R3); a REPORT before an
-    outcome carries what its member spent in all (P2a). Claims, all of them: nobody can check a
-    bill of another's provider.
+    outcome carries what its member spent in all (P2a), and an outcome names q REPORTs at least, so
+    of a member whose REPORT it leaves out the mixed drafts are not known. Claims, all of them:
+    nobody can check a bill of another's provider.
     """
     books = _Books()
     for part in bundle.rounds:
@@ -208,7 +209,12 @@ def account(bundle: Bundle, label: Callable[[bytes], str]) -> Account:
     ]
     return Account(
         costs=tuple(sorted(costs, key=lambda cost: cost.member)),
-        faults=tuple(dict.fromkeys(books.faults)),
+        faults=tuple(
+            sorted(
+                dict.fromkeys(books.faults),  # what others follow from first
+                key=lambda fault: (not fault.code, fault.member, fault.doing),
+            )
+        ),
     )
 
 

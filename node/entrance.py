@@ -113,6 +113,8 @@ class Entrance:
         over = [member for member in said if spec.committee.position(member) is not None]
         # Of t members one is honest: where so many hold the verdict, nobody needs this node's.
         follow = len(over) >= spec.committee.quorum.t or not r.intake.may_sign(spec)
+        if not follow:
+            r.twin.opened(opened)
         problem = "" if follow else r.intake.problem(opened, load, now)
         ignored = r.intake.ignored(opened, load, now) if follow or problem else ""
         if not ignored and not r.archive.room(opened.signer):

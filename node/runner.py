@@ -68,6 +68,7 @@ from .store.records import (
     listed,
 )
 from .sync import Sync
+from .twin import TwinWatch
 from .wire.admission import Code, Gate, Refusal
 from .wire.frames import FetchRequest, Frame, envelope_size
 from .wire.ledger import ProvenFact
@@ -167,6 +168,7 @@ class Runner:
         self._out: dict[bytes, list[Envelope]] = {}
         self._rtt: dict[bytes, int] = {}
         self._complaints = Complaints(lambda: self.now)
+        self.twin = TwinWatch(self.me, lambda: self.now)
 
     # -- the loop ---------------------------------------------------------------------
 
@@ -337,6 +339,7 @@ class Runner:
         )
 
     def _convict(self, live: Live, effect: Convict) -> None:
+        self.twin.convicted(live.task, effect.second)
         pair = effect.first.envelope, effect.second.envelope
         path = self._shelf.keep(*pair)
         self.sharing.append(self.ledger.convict(*pair))
@@ -455,6 +458,7 @@ class Runner:
             self.entrance.offered(admitted, source)
         elif live is not None:
             live.news_ms = self.now
+            self.twin.received(live.task, admitted)
             self.step(task_id, Receive(message=admitted, source=source))
         else:  # A14: the task is over, and its sender may not know
             self.sync.stranger(task_id, source)

@@ -152,6 +152,11 @@ class Instance:
         proposals = [message for kept in self._proposals.values() for message in kept]
         return proposals + self._votes.messages()
 
+    def waiting(self) -> list[Message]:
+        """PROPOSEs held for the start, which may be nobody's turn: named in digests, so that
+        they are not sent again and again, and relayed once they are known to be due (T2)."""
+        return [message for kept in self._early.values() for message in kept]
+
     def holds(self, item: bytes) -> bool:
         """Whether the PROPOSE or vote with this message id is kept."""
         return self._votes.holds(item) or item in self._kept_proposals
@@ -183,6 +188,7 @@ class Instance:
             if isinstance(body, Propose):
                 self._values.setdefault(value_id(body.value), message)
                 self._early.setdefault(message.signer, []).append(message)
+                self._kept_proposals.add(message.id)
             else:
                 self._votes.add(message, body.view)
                 if message.kind is Kind.PRECOMMIT and body.value != ZERO:

@@ -168,6 +168,10 @@ class RoundState:
             for part in batch.parts
         }
 
+    def waiting(self) -> list[Message]:
+        """PROPOSEs of points that have not begun here: held, and not yet relayed."""
+        return [message for point in self.instances.values() for message in point.waiting()]
+
     def relayed(self) -> list[Message]:
         """What may be pushed to others: all of it, conflicting votes included (T2)."""
         votes = [

@@ -169,7 +169,7 @@ class Task:
         prefixes of the ids it holds there, concatenated (T2)."""
         if not self.rounds:
             return 0, b"".join(message.id[:PREFIX] for message in self._acceptances.values())
-        held = self.round.relayed() + self.round.passed_by(member)
+        held = self.round.relayed() + self.round.waiting() + self.round.passed_by(member)
         return self.round.number, b"".join(m.id[:PREFIX] for m in held)
 
     def lacking(self, round_: int, prefixes: frozenset[bytes], member: bytes) -> list[Message]:
@@ -391,7 +391,13 @@ class Task:
     # -- closing rules ----------------------------------------------------------------
 
     def everyone(self, stage: Stage, done: Iterable[bytes]) -> bool:
-        """R0: a message from every member whose link is up and from q, or deadline and q."""
+        """R0: a message from every member whose link is up and from q, or deadline and q.
+
+        A13: a stage that had closed in an earlier life, as its REPORT shows, is not waited for
+        again. The others wait for this member's votes by then.
+        """
+        if self.scribe.kept(self.round.number, stage, Kind.REPORT) is not None:
+            return True
         there = set(done)
         awaited = (self.up | {self.me}) - self._refusing()
         enough = len(there) >= self.quorum.q

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -235,23 +235,10 @@ def _tell(config: "Config", event: "Event", progress: "Progress", as_json: bool)
     """The verdict on standard output, warnings first (E3); the exit code."""
     detail = event.detail
     summary = Summary.of(detail["figures"], event.round, progress.roll)
-    traffic = detail["traffic"]
-    messages = traffic["sent"] + traffic["received"]
-    count = traffic["sent_bytes"] + traffic["received_bytes"]
+    messages, count = _cost(event)
     code = OK if summary.answer is not None else NEGATIVE
     if as_json:
-        emit(
-            {
-                **summary.plain(),
-                "last_round": summary.last.plain(),
-                "task": event.task.hex(),
-                "verdict": detail["verdict"],
-                "told_by": progress.teller,
-                "messages": messages,
-                "bytes": count,
-                "ms": detail["ms"],
-            }
-        )
+        emit(told(event, summary, progress.teller))
         return code
     from rich.text import Text
 
@@ -270,21 +257,45 @@ def _tell(config: "Config", event: "Event", progress: "Progress", as_json: bool)
     return code
 
 
+def _cost(event: "Event") -> tuple[int, int]:
+    """Messages and bytes that a decided task took, as its teller counted them."""
+    traffic = event.detail["traffic"]
+    return traffic["sent"] + traffic["received"], traffic["sent_bytes"] + traffic["received_bytes"]
+
+
+def told(event: "Event", summary: Summary, teller: str) -> dict[str, Any]:
+    """The event of a verdict, for programs; `teller` is the member whose event it is."""
+    messages, count = _cost(event)
+    return {
+        **summary.plain(),
+        "last_round": summary.last.plain(),
+        "task": event.task.hex(),
+        "verdict": event.detail["verdict"],
+        "told_by": teller,
+        "messages": messages,
+        "bytes": count,
+        "ms": event.detail["ms"],
+    }
+
+
+def given_up(event: "Event") -> dict[str, Any]:
+    """The event of a task that ended without a verdict, for programs."""
+    return {
+        "warnings": [],
+        "status": "expired",
+        "answer": None,
+        "rounds": event.round,
+        "phase": str(event.detail.get("phase", "unknown")),
+        "task": event.task.hex(),
+        "verdict": None,
+    }
+
+
 def _give_up(event: "Event", as_json: bool) -> int:
     """A task that ended without a verdict; the exit code."""
     phase = str(event.detail.get("phase", "unknown"))
     if as_json:
-        emit(
-            {
-                "warnings": [],
-                "status": "expired",
-                "answer": None,
-                "rounds": event.round,
-                "phase": phase,
-                "task": event.task.hex(),
-                "verdict": None,
-            }
-        )
+        emit(given_up(event))
     else:
         where = f"in round {event.round}" if event.round else "before the first round"
         say(f"No answer: the time ran out {where} ({phase})")

@@ -31,8 +31,10 @@ from ..store import database
 from ..store.contract import StoreError
 from ..store.lock import holder
 from ..store.sqlite import SqliteStore
+from ..twin import EVENT, WAY_OUT
 from ..wire import tls
 from ..wire.control import ControlClient, ControlError
+from ..wire.frames import LinkCode
 from ..wire.limits import Limits
 from ..wire.probe import Probed, probe
 from .status import link
@@ -244,11 +246,17 @@ def linked(status: dict[str, Any], federation: Federation, limits: Limits) -> li
     for peer in status["peers"]:
         name = f"member {peer['name']}"
         if not peer["up"]:
-            checks.append(warn(name, link(peer)))
+            taken = (peer["last_end"] or "").startswith(f"{LinkCode.DUPLICATE_LINK}: ")
+            checks.append(warn(name, link(peer), WAY_OUT if taken else ""))
         elif peer["federation_differs"]:
             checks.append(warn(name, link(peer), "give both the same federation file"))
+        elif peer["second_calls"]:
+            checks.append(warn(name, link(peer), "tell its operator: its identity may be copied"))
         else:
             checks.append(ok(name, link(peer)))
+    if status["signed_by_another"]:
+        text = f"{EVENT}: it signed {status['signed_by_another']} messages that came here"
+        checks.append(fail("key", text, WAY_OUT))
     up = sum(peer["up"] for peer in status["peers"])
     skews = [peer["skew_ms"] for peer in status["peers"] if peer["skew_ms"] is not None]
     return [*checks, *_together(up, skews, federation, limits)]
@@ -272,6 +280,9 @@ def _greeted(member: FederationMember, answer: Probed, federation: Federation) -
     name = f"member {member.name}"
     if answer.refusal is not None:
         return warn(name, f"no link: {answer.refusal}")
+    if answer.linked:
+        text = "has a link with another process that has this key, and no node runs here"
+        return fail(name, text, WAY_OUT)
     if answer.hello is not None and answer.hello.federation != federation.hash:
         text = f"answers, with another federation file (epoch {answer.hello.epoch})"
         return warn(name, text, "give both the same federation file")

@@ -20,6 +20,7 @@ COMMANDS: Final = (
     "ask",
     "verdict",
     "verify",
+    "mcp",
     "feedback",
     "reputation",
     "client",

@@ -63,6 +63,9 @@ def show(found: dict[str, Any]) -> None:
         say(
             "  store       not its first: tasks from before it was its own are followed, not signed"
         )
+    seen = found["signed_by_another"]
+    if seen:
+        say(f"  twin        another process signs with this key: {seen} messages seen")
     disk = found["disk"]
     limit = f" of {mib(disk['limit'])}" if disk["limit"] else ""
     over = ": new tasks are refused" if disk["limit"] and disk["used"] > disk["limit"] else ""
@@ -96,7 +99,9 @@ def link(peer: dict[str, Any]) -> str:
         return f"down: {tame(peer['last_end'] or 'not tried yet')}"
     trip = "" if peer["rtt_ms"] is None else f", {peer['rtt_ms']} ms"
     other = "; its federation file differs from ours" if peer["federation_differs"] else ""
-    return f"up{trip}{other}"
+    calls = peer["second_calls"]
+    second = f"; a second process calls with its key ({calls} times)" if calls else ""
+    return f"up{trip}{other}{second}"
 
 
 def duration(ms: int) -> str:

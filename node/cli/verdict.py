@@ -102,7 +102,7 @@ def show(directory: Directory, reference: Id = "", as_json: AsJson = False) -> i
         raise CliError(f"the verdict is invalid: {tame(str(error))}", NEGATIVE) from None
     roll = Roll.of((key.hex() for key in checked.spec.committee.members), federation)
     if as_json:
-        emit(_plain(checked, bundle, roll))
+        emit(plain(checked, bundle, roll))
     else:
         _show(checked, bundle, roll, federation)
     return OK
@@ -240,7 +240,8 @@ def _calls(bundle: "Bundle", number: int, roll: Roll) -> Iterator[str]:
             )
 
 
-def _plain(checked: "Checked", bundle: "Bundle", roll: Roll) -> dict[str, Any]:
+def plain(checked: "Checked", bundle: "Bundle", roll: Roll) -> dict[str, Any]:
+    """A checked verdict, for programs: the decision, then each round's vote."""
     rounds = []
     for number, figures in enumerate(checked.outcomes, 1):
         abstained = [

@@ -119,6 +119,11 @@ def examine(path: Path, pinned: "Federation | None") -> Finding:
         return _unusable(path, error.strerror or str(error))
     except ValueError as error:
         return _unusable(path, str(error))
+    return examine_bytes(path, data, pinned)
+
+
+def examine_bytes(path: Path, data: bytes, pinned: "Federation | None") -> Finding:
+    """Check what a file holds, or would hold; `path` is what it is called in the finding."""
     from ..wire import codec
 
     if data.startswith(EVIDENCE):

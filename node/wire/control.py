@@ -7,7 +7,7 @@ open the socket already owns the node's key.
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import grpc
 import msgspec
@@ -143,7 +143,7 @@ class _Servicer(control_pb2_grpc.ControlServicer):
 
     async def Ask(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802
         try:
-            ask = _ask_from_proto(request)
+            ask = ask_from_proto(request)
             async for event in self._console.ask(ask):
                 yield event_to_proto(event)
         except (BodyError, ControlError, ValueError) as error:
@@ -192,16 +192,17 @@ class _Servicer(control_pb2_grpc.ControlServicer):
 class ControlClient:
     """The command line's side of the socket. Use as `async with`."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, where: Path | str) -> None:
+        self._where = where
         self._channel: Any = None
         self._stub: Any = None
 
-    async def __aenter__(self) -> "ControlClient":
-        if not self._path.exists():
-            raise ControlUnreachable(f"no node is running here: {self._path} is missing")
-        self._channel = grpc.aio.insecure_channel(
-            f"unix:{self._path}",
+    def _open(self) -> Any:
+        """The channel. Raises `ControlUnreachable`."""
+        if not Path(self._where).exists():
+            raise ControlUnreachable(f"no node is running here: {self._where} is missing")
+        return grpc.aio.insecure_channel(
+            f"unix:{self._where}",
             options=[
                 ("grpc.max_receive_message_length", max(MESSAGE_MAX, EVENT_MAX)),
                 ("grpc.keepalive_time_ms", ALIVE_MS),
@@ -213,6 +214,9 @@ class ControlClient:
                 ("grpc.use_local_subchannel_pool", 1),
             ],
         )
+
+    async def __aenter__(self) -> Self:
+        self._channel = self._open()
         self._stub = control_pb2_grpc.ControlStub(  # type: ignore[no-untyped-call]
             self._channel
         )
@@ -266,7 +270,7 @@ class ControlClient:
                 assert isinstance(message, watch_pb2.Event)
                 yield event_from_proto(message)
         except grpc.RpcError as error:
-            raise _explain(error, self._path) from None
+            raise _explain(error, self._where) from None
         finally:
             call.cancel()
 
@@ -274,21 +278,27 @@ class ControlClient:
         try:
             return await call
         except grpc.RpcError as error:
-            raise _explain(error, self._path) from None
+            raise _explain(error, self._where) from None
 
 
 class ControlUnreachable(ControlError):  # noqa: N818  named for what happened
     """The daemon is not there, or went away."""
 
 
-def _explain(error: Any, path: Path) -> ControlError:
+_SAID = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNAUTHENTICATED)
+"""Codes whose text is the node's own."""
+
+
+def _explain(error: Any, where: Path | str) -> ControlError:
     if error.code() is grpc.StatusCode.NOT_FOUND:
         return NotFound(error.details())
-    if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
+    if error.code() in _SAID:
         return ControlError(error.details())
     if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        if "larger than max" not in (error.details() or ""):  # grpc's own words
+            return ControlError(error.details())
         return ControlError(f"the case is too large: a task takes at most {TASK_OPEN_MAX} bytes")
-    return ControlUnreachable(f"no node answers at {path} ({error.code().name.lower()})")
+    return ControlUnreachable(f"no node answers at {where} ({error.code().name.lower()})")
 
 
 def _ask_to_proto(ask: Ask) -> control_pb2.AskRequest:
@@ -304,7 +314,8 @@ def _ask_to_proto(ask: Ask) -> control_pb2.AskRequest:
     )
 
 
-def _ask_from_proto(message: control_pb2.AskRequest) -> Ask:
+def ask_from_proto(message: control_pb2.AskRequest) -> Ask:
+    """The task behind a request. Raises `ControlError`, `ValueError`."""
     try:
         policy = msgspec.json.decode(message.policy or b"{}", type=dict[str, Any])
     except msgspec.DecodeError as error:

@@ -93,6 +93,8 @@ class Traffic:
     envelopes_out: int = 0
     digests_dropped: int = 0
     links: int = 0
+    second_calls: int = 0
+    """Calls for a link while there was one: a second process seems to run on one identity."""
     ends: dict[str, int] = field(default_factory=dict)
     """How often a link, or an attempt at one, ended for each reason's code."""
 

@@ -263,16 +263,16 @@ class Mesh:
                     code=LinkCode.DUPLICATE_LINK,
                     text="your identity is this very node's; does a second daemon run on it?",
                 )
-            if self._identity.public < member:
-                return LinkRefusal(
-                    code=LinkCode.WRONG_DIALLER,
-                    text="of a pair the member with the smaller key dials; wait for our call",
-                )
-            if peer.claimed:
+            if peer.claimed or peer.link is not None:
                 return LinkRefusal(
                     code=LinkCode.DUPLICATE_LINK,
                     text="you have a link with this node already; does a second daemon run on "
                     "your identity?",
+                )
+            if self._identity.public < member:
+                return LinkRefusal(
+                    code=LinkCode.WRONG_DIALLER,
+                    text="of a pair the member with the smaller key dials; wait for our call",
                 )
             peer.claimed = mine = True
             return None
@@ -282,7 +282,9 @@ class Mesh:
             assert peer is not None
             await self._carry(peer, stream, hello)
         except LinkEndedError as error:
-            if peer is not None:
+            if peer is not None and error.end.reason.code == LinkCode.DUPLICATE_LINK:
+                self._second(peer, error.end.reason)
+            elif peer is not None:
                 self._note(peer, error.end)
             else:
                 self._refused("this node's own identity", error.end.reason)
@@ -346,6 +348,12 @@ class Mesh:
             self._log.warning(
                 "link_down", peer=peer.member.name, by=end.by.value, code=code, text=end.reason.text
             )
+
+    def _second(self, peer: _Peer, reason: LinkRefusal) -> None:
+        """Somebody calls as a member whose link is up, which stays as it is: log the first."""
+        peer.traffic.second_calls += 1
+        if peer.traffic.second_calls == 1:
+            self._refused(peer.member.name, reason)
 
     def _refused(self, who: str, reason: LinkRefusal) -> None:
         self._log.warning("caller_refused", caller=who, code=str(reason.code), text=reason.text)

@@ -35,6 +35,8 @@ class Probed:
     hello: Hello | None = None
     refusal: LinkRefusal | None = None
     skew_ms: int | None = None
+    linked: bool = False
+    """It has a link with a process that has our key."""
 
 
 async def probe(
@@ -76,4 +78,5 @@ async def _greet(stream: DialledStream, mine: Hello, clock: Clock, limits: Limit
         hello=packet.hello,
         refusal=None if refusal is not None and refusal.code in TAKEN else refusal,
         skew_ms=None if packet.hello is None else packet.hello.wall_ms - clock.wall_ms(),
+        linked=refusal is not None and refusal.code == LinkCode.DUPLICATE_LINK,
     )

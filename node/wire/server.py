@@ -49,7 +49,7 @@ class Server:
             port = server.add_secure_port(listen, tls.server_credentials(leaves, federation))
         except RuntimeError:
             await server.stop(None)
-            raise _problem(listen) from None
+            raise listen_error(listen) from None
         await server.start()
         for name in ("", SERVICE):
             await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -64,7 +64,7 @@ class Server:
         await self._server.stop(grace_s)
 
 
-def _problem(listen: str) -> ListenError:
+def listen_error(listen: str) -> ListenError:
     """Why `listen` cannot be had; grpc says only that it failed, so the system is asked."""
     host, _, port = listen.rpartition(":")
     reason, number = "not a usable host:port", errno.EINVAL

@@ -147,7 +147,7 @@ class PeerService:
                 async for envelope in envelopes:
                     answer = envelope_to_proto(envelope).SerializeToString()
                     room -= len(answer)
-                    if not await _written(context, answer) or room <= 0:
+                    if not await written(context, answer) or room <= 0:
                         return  # the rest is asked for again
 
     async def _serve_summary(self, data: bytes, context: Any) -> None:
@@ -159,7 +159,7 @@ class PeerService:
         with await self._slot("ledgers", member, self._limits.ledgers, context):
             async with _closing(self._summary(member, prefix)) as summaries:
                 async for summary in summaries:
-                    await _written(context, summary_to_bytes(summary))
+                    await written(context, summary_to_bytes(summary))
 
     async def _serve_facts(self, data: bytes, context: Any) -> None:
         member = await self._identified(context)
@@ -175,7 +175,7 @@ class PeerService:
                     if len(answer) > self._limits.envelope_bytes:
                         continue  # such a verdict is read up on round by round
                     room -= len(answer)
-                    if not await _written(context, answer) or room <= 0:
+                    if not await written(context, answer) or room <= 0:
                         return  # the rest is asked for again
 
     async def _serve_watch(self, data: bytes, context: Any) -> None:
@@ -188,7 +188,7 @@ class PeerService:
         with await self._slot("watches", member, self._limits.watches, context):
             async with _closing(self._watch(member, request)) as events:
                 async for event in events:
-                    if not await _written(context, event_to_proto(event).SerializeToString()):
+                    if not await written(context, event_to_proto(event).SerializeToString()):
                         return
 
     def _caller(self, context: Any) -> bytes | LinkRefusal:
@@ -224,7 +224,7 @@ class PeerService:
         raise AssertionError("abort does not return")
 
 
-async def _written(context: Any, data: bytes) -> bool:
+async def written(context: Any, data: bytes) -> bool:
     """Send a message of an answer; False if nobody waits for it any more."""
     try:
         await context.write(data)

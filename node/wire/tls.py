@@ -59,7 +59,18 @@ def server_credentials(leaves: Leaves, federation: Federation) -> grpc.ServerCre
     That much TLS checks by itself; `identify` then says which member it is. The leaf is
     asked for at each handshake, so that a node may run for longer than one is valid.
     """
-    roots = b"".join(certificates.pem(member.certificate) for member in federation.members)
+    return _serving(
+        leaves, b"".join(certificates.pem(member.certificate) for member in federation.members)
+    )
+
+
+def guest_credentials(leaves: Leaves) -> grpc.ServerCredentials:
+    """A server's side for clients, which show no certificate: `passes` says who calls."""
+    return _serving(leaves, None)
+
+
+def _serving(leaves: Leaves, roots: bytes | None) -> grpc.ServerCredentials:
+    """Credentials of a server; with `roots`, a caller's certificate must lead to one of them."""
     served: list[Leaf] = []
 
     def configuration() -> grpc.ServerCertificateConfiguration | None:
@@ -72,7 +83,7 @@ def server_credentials(leaves: Leaves, federation: Federation) -> grpc.ServerCre
         )
 
     return grpc.dynamic_ssl_server_credentials(
-        configuration(), configuration, require_client_authentication=True
+        configuration(), configuration, require_client_authentication=roots is not None
     )
 
 

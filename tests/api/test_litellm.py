@@ -74,7 +74,8 @@ async def test_litellm_asks_a_committee_and_reads_all_members_tokens(served: Ser
     cost = made.quorate["cost"]
     by_member = {item["member"]: item["tokens"] for item in cost["members"]}
     assert sum(by_member.values()) == made.usage.total_tokens == by_member["dave"]
-    assert 0 < cost["unsplit_tokens"] < made.usage.prompt_tokens  # the draft went through the mix
+    # Its draft went through the mix, and the outcome need not name its report.
+    assert cost["unsplit_tokens"] < made.usage.prompt_tokens
     assert cost["usd"] > 0
 
     stream = await litellm.acompletion(

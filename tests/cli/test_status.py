@@ -12,6 +12,7 @@ from tests.harness.command import Command
 def peer(name: str, **changes: Any) -> dict[str, Any]:
     """How a link stands, as a node tells it."""
     told = {"up": True, "rtt_ms": 2, "federation_differs": False, "last_end": None}
+    told["second_calls"] = 0
     return {"name": name, "address": f"{name}.example:7400", **told, **changes}
 
 
@@ -23,6 +24,7 @@ FOUND = {
     "port": 7400,
     "uptime_ms": 3_725_000,
     "database_matches": False,
+    "signed_by_another": 4,
     "disk": {"used": 3 * 2**20, "limit": 2 * 2**20},
     "decided": 7,
     "undecided": [{"task": "b" * 64, "phase": "judge", "round": 2, "ms": 61_000}],
@@ -31,6 +33,7 @@ FOUND = {
         peer("bob"),
         peer("carol", up=False, last_end="unreachable: nothing listens there"),
         peer("dave", federation_differs=True),
+        peer("erin", second_calls=3),
     ],
 }
 
@@ -67,6 +70,9 @@ def test_links_tasks_and_refusals_are_shown(capsys: pytest.CaptureFixture[str]) 
     assert f"{'b' * 16} judge 2 1 min 1 s" in lines
     assert "bob bob.example:7400 up, 2 ms" in lines
     assert "carol carol.example:7400 down: unreachable: nothing listens there" in lines
+    assert "twin another process signs with this key: 4 messages seen" in lines
+    erin = "erin erin.example:7400 up, 2 ms; a second process calls with its key (3 times)"
+    assert erin in lines
     assert "dave dave.example:7400 up, 2 ms; its federation file differs from ours" in lines
 
 

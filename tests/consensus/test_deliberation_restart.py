@@ -1,8 +1,9 @@
 """What a restart takes up again (rule A13)."""
 
 from consensus.agreement.effects import Persist, Send
-from consensus.bodies import Ballot, Report
+from consensus.bodies import Ballot, Propose, Report
 from consensus.deliberation.phases import Phase
+from consensus.deliberation.round import PREFIX
 from consensus.deliberation.scribe import Kept
 from consensus.envelope import Kind, MessageId, Stage
 from tests.harness.tables import Table, decide
@@ -27,3 +28,45 @@ def test_member_that_may_not_sign_opens_nothing_of_its_earlier_life() -> None:
     effects = seat.receive(*decide(table, Stage.FREEZE, seals), *seals)
     assert seat.task.phase is Phase.REVEAL
     assert not [effect for effect in effects if isinstance(effect, Persist | Send)]
+
+
+def test_stage_that_had_closed_before_a_restart_is_not_waited_for_again() -> None:
+    table = Table()
+    accepts = [table.accept(who) for who in (1, 2)]
+    seat = table.make().begin()
+    seat.receive(*accepts)
+    seat.draft("a")
+    seat.receive(*(table.commit(who, "a") for who in (1, 2)))
+    assert seat.task.phase is Phase.DRAFT  # the third is still awaited
+    seat.expire(Stage.SLATE, "close")
+    (report,) = seat.sent(Kind.REPORT)
+    after = table.make(kept=seat.kept.values()).begin()
+    after.receive(*accepts)
+    assert after.task.phase is Phase.SLATE
+    assert after.sent(Kind.REPORT) == [report]
+
+
+def test_propose_for_a_point_not_begun_is_named_in_digests_and_not_relayed() -> None:
+    table = Table()
+    seat = table.make().begin()
+    seat.receive(*(table.accept(who) for who in (1, 2)))
+    proposed, *_ = decide(table, Stage.SLATE, [table.commit(who, "a") for who in range(4)])
+    seat.receive(proposed)
+    _, held = seat.task.held(proposed.signer)
+    assert proposed.id[:PREFIX] in {held[at : at + PREFIX] for at in range(0, len(held), PREFIX)}
+    other = table.committee.members[2]
+    assert proposed not in seat.task.lacking(1, frozenset(), other)
+
+
+def test_own_stored_propose_of_a_point_that_was_skipped_is_named_in_digests() -> None:
+    table = Table()
+    commits = [table.commit(who, "a") for who in range(4)]
+    certificate = decide(table, Stage.SLATE, commits)
+    value = certificate[0].body
+    assert isinstance(value, Propose)
+    stored = table.sign(0, 1, Stage.SLATE, Kind.PROPOSE, value)
+    seat = table.make(kept=[Kept(message=stored)]).begin()
+    seat.receive(*(table.accept(who) for who in (1, 2)), *certificate, *commits)
+    assert seat.task.phase > Phase.SLATE
+    assert stored.id[:PREFIX] in seat.task.held(table.committee.members[1])[1]
+    assert seat.task.holds(stored.id)

@@ -7,14 +7,18 @@ import pytest
 
 from tests.harness.real_nodes import RealSwarm
 
+README = {"cases": {"What is the capital of Portugal?": {"answer": "Lisbon"}}}
+"""What all say to the question that the README asks."""
+
 MODELS = {
-    "alice": {"line": {"answer": "a"}},
-    "bob": {"line": {"answer": "a"}},
-    "carol": {"line": {"answer": "b"}},
+    "alice": {"line": {"answer": "a"}, **README},
+    "bob": {"line": {"answer": "a"}, **README},
+    "carol": {"line": {"answer": "b"}, **README},
     # The slowest: what the others did can be seen before the stage closes. In round 3 its
     # model hangs, in a task whose policy allows so many.
     "dave": {
         "line": {"answer": "b"},
+        **README,
         "delay_ms": 150,
         "faults": [{"how": "draft_hangs", "round": 3}, {"how": "judge_hangs", "round": 3}],
     },

@@ -8,6 +8,7 @@ else: it says again what it said, opens what it committed to, and nobody is conv
 import asyncio
 import os
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -166,10 +167,12 @@ async def test_a_member_killed_at_a_write_resumes_with_the_bytes_it_had(
     victim = mortals[name]
     first = 1 + (2 * NAMES.index(name) + list(Moment).index(moment)) % STEP
     write, step = (1, 1) if WHOLE else (first, STEP)
+    deaths = 0
     while True:
         others = _three(mortals, victim)
         cell = Cell(swarm=mortals, victim=victim, others=others, write=write, moment=moment)
         if not await cell.play():
             break
-        write += step
+        write, deaths = write + step, deaths + 1
+    sys.stdout.write(f"{name} died {deaths} times, {moment}\n")
     assert write > LEAST, f"only {write - 1} commits in a whole round"

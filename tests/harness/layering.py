@@ -89,6 +89,8 @@ HEAVY = frozenset(
         "joblib",
         "jsonschema",
         "litellm",
+        "mcp",
+        "mcp_types",
         "numpy",
         "pandas",
         "scipy",
@@ -101,6 +103,7 @@ HEAVY = frozenset(
 HEAVY_HOMES = (
     ANALYSIS,
     "node/api/",
+    "node/cli/mcp_server.py",
     "node/demo/",
     "node/models/classifier.py",
     "node/models/estimators.py",

@@ -9,17 +9,27 @@ import ssl
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 from node import certificates
+from node.clock import SystemClock
 from node.wire.client import PeerError, connect
 from node.wire.frames import FetchRequest
+from node.wire.guests import GuestServer
 from node.wire.limits import Limits
 
 from .meshes import Orchard
 
 
+class Nobody:
+    """A console that is never asked: no handshake gets that far."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AssertionError(f"{name} was asked")
+
+
 async def main(home: Path) -> None:
-    """Print a line for each of four handshakes."""
+    """Print a line for each of six handshakes."""
     async with Orchard(home, "alice", "bob") as orchard:
         alice = orchard.federation.find("alice")
         leaf = orchard.people["bob"].leaf(datetime.now(UTC))
@@ -53,20 +63,32 @@ async def main(home: Path) -> None:
         context = ssl.create_default_context(cadata=certificates.pem(alice.certificate).decode())
         context.load_cert_chain(home / "bob.pem")
         context.set_alpn_protocols(["h2"])
-        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
-            context.minimum_version = context.maximum_version = version
-            try:
-                reader, writer = await asyncio.open_connection(
-                    host,
-                    int(port),
-                    ssl=context,
-                    server_hostname=certificates.server_name(alice.key),
-                )
-                said = len(await reader.read(9))  # the server's settings
-                writer.close()
-            except (ssl.SSLError, ConnectionError):
-                said = 0
-            print(f"a client of {version.name}: {'served' if said else 'refused'}")  # noqa: T201
+        guests = await GuestServer.open(
+            f"{host}:0",
+            Nobody(),
+            me=orchard.people["alice"],
+            federation=orchard.federation,
+            asks_per_minute=1,
+            clock=SystemClock(),
+            limits=Limits(),
+        )
+        for who, at in (("client", int(port)), ("guest", guests.port)):
+            for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+                context.minimum_version = context.maximum_version = version
+                try:
+                    reader, writer = await asyncio.open_connection(
+                        host,
+                        at,
+                        ssl=context,
+                        server_hostname=certificates.server_name(alice.key),
+                    )
+                    said = len(await reader.read(9))  # the server's settings
+                    writer.close()
+                except (ssl.SSLError, ConnectionError):
+                    said = 0
+                served = "served" if said else "refused"
+                print(f"a {who} of {version.name}: {served}")  # noqa: T201
+        await guests.stop(0)
 
 
 if __name__ == "__main__":

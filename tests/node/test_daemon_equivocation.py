@@ -23,6 +23,7 @@ from consensus.envelope import POINTS, Envelope, Kind, Stage
 from consensus.verdict import Bundle
 from node import evidence
 from node.cli import exits
+from node.twin import EVENT
 from node.wire import codec
 from tests.harness.cast import key, signed
 from tests.harness.command import Command, command
@@ -129,6 +130,7 @@ async def test_equivocation_in_any_slot_is_caught_voided_and_stalls_nobody(
         for name, answer in zip(NAMES, "abca", strict=True)
     }
     async with Grove(tmp_path, *NAMES, models=models) as grove:
+        grove.expected.add(EVENT)  # mallory's daemon hears what it never wrote
         await grove.start(*NAMES)
         await grove.linked()
         grove.nodes["mallory"].bend = bend = TwoFaced(grove)

@@ -237,6 +237,8 @@ async def test_tls_1_3_is_spoken_and_1_2_is_not_on_either_side(tmp_path: Path) -
         "a server of TLSv1_3: ['TLSv1.3']",
         "a client of TLSv1_2: refused",
         "a client of TLSv1_3: served",
+        "a guest of TLSv1_2: refused",
+        "a guest of TLSv1_3: served",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -100,8 +101,7 @@ class Front:
         if self._open and not self._keys.any:
             # A page in a browser on this machine is no client: it may name any host that it had
             # resolved to loopback, and then its requests are of that host.
-            host = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host")
-            if (host or "").strip("[]") not in self._hosts:
+            if _named_host(request) not in self._hosts:
                 raise ApiError(
                     403, "wrong_host", f"this node answers as {', '.join(sorted(self._hosts))}"
                 )
@@ -160,6 +160,14 @@ class Front:
         except Absent as error:
             raise ApiError(404, "verdict_not_found", str(error), param="id") from None
         return Response(data, media_type="application/json")
+
+
+def _named_host(request: Request) -> str:
+    """The host that a request says it is for, without its port."""
+    try:
+        return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return ""
 
 
 async def _body(request: Request) -> bytes:

@@ -336,6 +336,8 @@ async def test_a_request_that_is_wrong_names_what_and_opens_no_task(
 async def test_what_no_api_client_sends_is_refused(orchard: Orchard) -> None:
     async with plain(orchard.alice) as asking:
         other = await asking.get("models", headers={"host": "rebound.example"})
+        for host in ("localhost", "localhost:7480", "[::1]", "[::1]:7480", "127.0.0.1"):
+            assert (await asking.get("models", headers={"host": host})).status_code == 200
         typed = await asking.post("chat/completions", content=b"{}")
         large = await asking.post(
             "chat/completions",

@@ -13,12 +13,16 @@ import pytest_asyncio
 
 from node import config
 from node.api import keys
+from node.api.contract import Cause, Question, Refused
+from node.api.server import FrontError, FrontServer
 from node.clock import SystemClock
 from node.config import LimitsConfig
+from node.config_api import ApiConfig
 from node.daemon import SetupError
 from node.doorway import Doorway
 from node.entropy import SystemEntropy
 from tests.harness.daemons import QUICK, Grove
+from tests.harness.federations import free_address
 from tests.harness.fronts import client, front, plain
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -34,10 +38,10 @@ class Alone:
         self.grove, self.base = grove, base
         self.node = grove.nodes["dave"]
 
-    async def ask(self, key: str = "", **more: Any) -> httpx.Response:
+    async def ask(self, key: str = "", base: str = "", **more: Any) -> httpx.Response:
         """What a question is answered with."""
         sent = {"authorization": f"Bearer {key}"} if key else {}
-        async with plain(self.base) as asking:
+        async with plain(base or self.base) as asking:
             return await asking.post(
                 "chat/completions", json={**ASK, "quorate": {**ALONE, **more}}, headers=sent
             )
@@ -52,7 +56,7 @@ async def alone(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Alone
         models={"dave": {"delay_ms": 600_000}},
         limits=LimitsConfig(stop_s=0, tasks=1),
     ) as grove:
-        base = front(grove, "dave", timeout_s=1)
+        base = front(grove, "dave")
         await grove.start("dave")
         yield Alone(grove, base)
 
@@ -68,14 +72,26 @@ async def settled(alone: Alone) -> None:
         await live.watchers.ended()
 
 
-async def test_a_model_that_is_slow_and_a_task_that_is_late_are_told_apart(alone: Alone) -> None:
+async def test_a_model_that_is_slow_is_named(alone: Alone) -> None:
     slow = await alone.ask(policy={**QUICK, "draft_ms": 10})
     assert code(slow) == (504, "provider_timeout")
     assert "dave could not draft" in slow.json()["error"]["message"]
     assert slow.json()["error"]["quorate"]["faults"][0]["member"] == "dave"
-    late = await alone.ask()
+
+
+async def test_a_task_that_is_late_goes_on_without_its_client(alone: Alone) -> None:
+    address = free_address()
+    hasty = ApiConfig(listen=address, timeout_s=1, keys=alone.node.config.api.keys)
+    door = Doorway(alone.node, since_ms=0, stopping=lambda: False)
+    server = FrontServer.open(door, hasty, SystemClock())
+    running = asyncio.create_task(server.run())
+    late = await alone.ask(base=f"http://{address}/v1")
+    await server.stop(running, 1)
     assert code(late) == (504, "deadline_exceeded")
     assert late.headers["x-should-retry"] == "false"
+    assert late.json()["error"]["quorate"]["task"] in {
+        task.hex() for task in alone.node.runner.live
+    }
     await settled(alone)
 
 
@@ -159,7 +175,6 @@ async def test_a_key_file_that_is_damaged_locks_nobody_in_or_out(alone: Alone) -
 
 
 async def test_a_stopping_node_opens_no_task(alone: Alone) -> None:
-    from node.api.contract import Cause, Question, Refused
 
     door = Doorway(alone.node, since_ms=0, stopping=lambda: True)
     asked = alone.grove.ask("dave")
@@ -179,8 +194,6 @@ async def test_a_stopping_node_opens_no_task(alone: Alone) -> None:
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "[::]", "192.0.2.1", "node.example"])
 async def test_an_address_that_others_reach_needs_a_key(alone: Alone, address: str) -> None:
-    from node.api.server import FrontError, FrontServer
-    from node.config_api import ApiConfig
 
     door = Doorway(alone.node, since_ms=0, stopping=lambda: False)
     listen = ApiConfig(listen=f"{address}:7480", keys=Path(os.devnull).with_name("no-such-file"))

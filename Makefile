@@ -107,7 +107,7 @@ $(INSTALLED): pyproject.toml
 		echo 'this Python cannot make virtual environments: install its venv package (Debian: python3-venv)' >&2; \
 		exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[classifier,mcp,dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[api,classifier,mcp,dev]'
 	touch $@
 
 $(GENERATOR_INSTALLED): | $(INSTALLED)

@@ -18,6 +18,8 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 import msgspec
 
 from . import files, toml
+from .config_api import ApiConfig
+from .config_meta import meta as _meta
 from .federation import NAME_MAX, FederationError, split_address
 
 CONFIG_FILE: Final = "quorate.toml"
@@ -34,10 +36,6 @@ Format = Literal["auto", "console", "json"]
 
 class ConfigError(ValueError):
     """A configuration is not usable. The text names file, line and setting, and what to do."""
-
-
-def _meta(meaning: str, *, unit: str = "", **bounds: Any) -> msgspec.Meta:
-    return msgspec.Meta(description=meaning, extra={"unit": unit}, **bounds)
 
 
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,6 +189,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     limits: LimitsConfig = LimitsConfig()
     keep: KeepConfig = KeepConfig()
     clients: ClientsConfig = ClientsConfig()
+    api: ApiConfig = ApiConfig()
     directory: Path = Path()
 
 
@@ -296,6 +295,8 @@ def parse(data: bytes, path: Path) -> Config:
         _check_address(("listen",), config.listen)
         if config.clients.listen:
             _check_address(("clients", "listen"), config.clients.listen)
+        if config.api.listen:
+            _check_address(("api", "listen"), config.api.listen)
     except _Wrong as wrong:
         number = _line(text, wrong.path)
         place = f"{path}: line {number}" if number else str(path)
@@ -307,6 +308,7 @@ def parse(data: bytes, path: Path) -> Config:
         federation=directory / config.federation.expanduser(),
         identity=directory / config.identity.expanduser(),
         store=directory / config.store.expanduser(),
+        api=msgspec.structs.replace(config.api, keys=directory / config.api.keys.expanduser()),
     )
 
 

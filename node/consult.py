@@ -15,6 +15,9 @@ from .models.base import Failure, Model, ModelError, public_reason
 
 log = get_logger("model")
 
+WITHDRAWN = "whoever asked has left, and the model is not asked"
+"""The reason of a member that abstains because its own client hung up."""
+
 Answer = Callable[[bytes, Drafted | Judged], None]
 """Takes a task's id and the model's answer, or its failure, as an event."""
 
@@ -29,10 +32,34 @@ class Consultant:
 
     def ask(self, live: Live, effect: Draft | Judge) -> None:
         """Call the model in the background; the answer comes back as an event."""
+        if live.withdrawn:
+            self._decline(live, effect)
+            return
         work = self._draft(live, effect) if isinstance(effect, Draft) else self._judge(live, effect)
         call = asyncio.get_running_loop().create_task(work)
         live.calls.add(call)
-        call.add_done_callback(live.calls.discard)
+        call.add_done_callback(lambda done: self._ended(live, effect, done))
+
+    def withdraw(self, live: Live) -> None:
+        """Stop asking the model about a task whose asker left: this member abstains at once, and
+        the committee goes on without waiting for it."""
+        live.withdrawn = True
+        for call in tuple(live.calls):
+            call.cancel()
+
+    def _ended(self, live: Live, effect: Draft | Judge, call: asyncio.Task[None]) -> None:
+        live.calls.discard(call)
+        if call.cancelled() and live.withdrawn:
+            self._decline(live, effect)
+
+    def _decline(self, live: Live, effect: Draft | Judge) -> None:
+        at = effect.request.round
+        self._answer(
+            live.task.id,
+            Drafted(round=at, proposal=None, failure=WITHDRAWN)
+            if isinstance(effect, Draft)
+            else Judged(round=at, judgment=None, failure=WITHDRAWN),
+        )
 
     async def _draft(self, live: Live, effect: Draft) -> None:
         request, proposal, failure = effect.request, None, ""

@@ -6,7 +6,7 @@ import signal
 from collections.abc import AsyncIterator
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from consensus.bodies import BodyError, TaskOpen
 from consensus.committee import FaultMode
@@ -20,6 +20,7 @@ from reputation.digests import Summary
 from . import facts, federation_file, identity, memory
 from .clock import Clock, SystemClock
 from .config import Config, control_socket
+from .doorway import Doorway
 from .entrance import RefusedTask, pruned_text
 from .entropy import Entropy, SystemEntropy
 from .evidence import EvidenceShelf
@@ -47,6 +48,9 @@ from .wire.limits import ID_PREFIX, Limits
 from .wire.mesh import Mesh
 from .wire.mix import Sealer
 from .wire.watch import Event, WatchRequest
+
+if TYPE_CHECKING:
+    from .api.server import FrontServer
 
 log = get_logger("daemon")
 
@@ -179,6 +183,7 @@ class Daemon:
             loop.add_signal_handler(number, self.stop)
         socket = control_socket(self.config)
         doors: list[ControlServer | GuestServer] = []
+        front: FrontServer | None = None
         work: list[asyncio.Task[Any]] = []
         try:
             await self.mesh.start()
@@ -192,11 +197,15 @@ class Daemon:
                 loop.create_task(self._stop.wait()),
                 loop.create_task(self.house.run()),
             ]
+            if self.config.api.listen:
+                front = self._front()
+                work.append(loop.create_task(front.run()))
             log.info(
                 "ready",
                 member=self.config.name,
                 port=self.mesh.port,
                 store=str(self.config.store.name),
+                **({"api": self.config.api.listen} if front is not None else {}),
             )
             if ready is not None:
                 ready.set()
@@ -209,6 +218,8 @@ class Daemon:
             await self._drain(grace)
             if self._hurry.is_set():
                 grace = 0
+            if front is not None:
+                await front.stop(work[-1], min(1, grace))
             for door in doors:
                 await door.stop(min(1, grace))
             await self.mesh.stop(grace)
@@ -242,6 +253,20 @@ class Daemon:
             clock=self._clock,
             limits=self._limits,
         )
+
+    def _front(self) -> "FrontServer":
+        """The HTTP front, bound. Raises `SetupError`, `OSError`."""
+        try:  # loaded by nodes that have a front
+            from .api.server import FrontError, FrontServer
+        except ModuleNotFoundError as error:
+            raise SetupError(
+                f"api.listen is set, and {error.name} is missing: pip install 'quorate[api]'"
+            ) from None
+        door = Doorway(self, since_ms=self._began_ms, stopping=self._stop.is_set)
+        try:
+            return FrontServer.open(door, self.config.api, self._clock)
+        except (FrontError, ValueError) as error:
+            raise SetupError(str(error)) from None
 
     async def _drain(self, grace_s: float) -> None:
         """Wait for running tasks, so that a stopping member does not leave a vote unsaid."""
@@ -330,13 +355,14 @@ class Daemon:
     async def ask(self, ask: Ask) -> AsyncIterator[Event]:
         """Open a task and follow it. Raises `ControlError`."""
         try:
-            live = self.runner.entrance.ask(self._spec(ask))
+            live = self.runner.entrance.ask(self.spec(ask))
         except RefusedTask as error:
             raise ControlError(f"this node does not take the task: {error}") from None
         async for event in live.watchers.follow():
             yield event
 
-    def _spec(self, ask: Ask) -> TaskOpen:
+    def spec(self, ask: Ask) -> TaskOpen:
+        """The task that was asked for, opened now. Raises `ControlError`."""
         unknown = set(ask.policy) - {item.name for item in fields(Policy)}
         if unknown:
             names = ", ".join(sorted(item.name for item in fields(Policy)))

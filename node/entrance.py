@@ -39,7 +39,14 @@ GRACE_MS = 10_000
 
 
 class RefusedTask(Exception):  # noqa: N818  named for what happened
-    """This node does not take the task; the text is the reason."""
+    """This node does not take the task; the text is the reason.
+
+    `code` is the gate's, where the task itself is at fault; without one there is no room for it.
+    """
+
+    def __init__(self, text: str, code: Code | None = None) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class Entrance:
@@ -76,7 +83,7 @@ class Entrance:
         opened = scribe.sign(0, Stage.OPEN, Kind.TASK_OPEN, spec)
         admitted = r.gate.admit(opened.envelope)
         if isinstance(admitted, Refusal):
-            raise RefusedTask(admitted.text)
+            raise RefusedTask(admitted.text, admitted.code)
         now = self._clock.wall_ms()
         problem = r.intake.problem(opened, self._load(), now)
         if not problem and not r.archive.room(r.me):

@@ -48,6 +48,8 @@ class Live:
     traffic: Traffic = field(default_factory=Traffic)
     timers: dict[TimerKey, asyncio.TimerHandle] = field(default_factory=dict)
     calls: set[asyncio.Task[None]] = field(default_factory=set)
+    withdrawn: bool = False
+    """Whether nobody here wants the answer any more: this node's model is asked nothing further."""
     seeking: asyncio.TimerHandle | None = None
     """The next time that this node asks for what is named and missing."""
     synced_ms: int = 0

@@ -19,6 +19,7 @@ INTERRUPTED: Final = 130
 
 MENDABLE: Final = frozenset(
     {
+        "node.api.keys.KeyFileError",
         "node.backup.BackupError",
         "node.config.ConfigError",
         "node.daemon.SetupError",

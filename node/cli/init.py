@@ -12,6 +12,7 @@ import typer
 from .. import config as node_config
 from .. import config_text, files
 from ..config import CONFIG_FILE, Config, ConfigError, ModelConfig
+from ..config_api import ApiConfig
 from .exits import CliError
 from .output import emit, say
 
@@ -55,6 +56,13 @@ def init(
         Path | None,
         typer.Option(help="The federation file. DIR/federation.toml if left out."),
     ] = None,
+    api: Annotated[
+        str,
+        typer.Option(
+            help="Where OpenAI's clients may ask it, such as 127.0.0.1:7480; nowhere if left out.",
+            metavar="HOST:PORT",
+        ),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Make a node: its secret identity, configuration, store, and the card that others add.
@@ -62,7 +70,7 @@ def init(
     Nothing that is there is overwritten. The card goes to whoever keeps the federation file.
     """
     home = directory.expanduser().absolute()
-    config = _config(home, name, listen, model, _options(option or []), federation)
+    config = _config(home, name, listen, model, _options(option or []), federation, api)
     reached = address or listen
     if reached.rpartition(":")[0] in EVERYWHERE:
         raise CliError(
@@ -101,6 +109,7 @@ def _config(
     model: str,
     options: dict[str, Any],
     federation: Path | None,
+    api: str,
 ) -> Config:
     """The configuration, checked by reading it as it will be read."""
     from ..models import registry
@@ -116,6 +125,7 @@ def _config(
         listen=listen,
         federation=federation.expanduser().absolute() if federation else FEDERATION,
         model=ModelConfig(backend=model, options=options),
+        api=ApiConfig(listen=api),
     )
     try:
         return node_config.parse(config_text.render(written).encode(), path)

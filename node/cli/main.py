@@ -24,6 +24,7 @@ COMMANDS: Final = (
     "feedback",
     "reputation",
     "client",
+    "key",
     "status",
     "doctor",
     "prune",

@@ -51,7 +51,8 @@ async def _serve(config: "Config") -> None:
     await asyncio.wait((serving, waiting), return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     if ready.is_set():
-        _say_ready(f"{config.name} is ready at {config.listen}")
+        front = f", and to HTTP clients at {config.api.listen}" if config.api.listen else ""
+        _say_ready(f"{config.name} is ready at {config.listen}{front}")
     try:
         await serving
     except StoreError as error:  # A13: what cannot be stored must not be signed

@@ -290,7 +290,7 @@ class Grove:
         """
         node = self.nodes[name]
         while True:
-            spec = node._spec(asked)
+            spec = node.spec(asked)
             signing = self.people[name].signing
             opened = signed(signing, Kind.TASK_OPEN, ctx(spec.committee), spec)
             seed = point_seed(opened.id, 1, Stage.SLATE, ZERO)

@@ -60,9 +60,10 @@ NODE_ROOMS: Mapping[str, frozenset[str]] = {
     "wire": frozenset({"pb"}),
     "store": frozenset(),
     "models": frozenset(),
+    "api": frozenset(),
     "sim": frozenset({"models", "store", "wire"}),
     "demo": frozenset({"models", "store", "wire"}),
-    "cli": frozenset({"demo", "models", "store", "wire"}),
+    "cli": frozenset({"api", "demo", "models", "store", "wire"}),
 }
 """Rooms of `node`, and which others each may know: only `wire` knows the generated code."""
 
@@ -86,6 +87,7 @@ SEEDED = ("node/sim/", "node/demo/")
 HEAVY = frozenset(
     {
         "joblib",
+        "jsonschema",
         "litellm",
         "mcp",
         "mcp_types",
@@ -93,11 +95,14 @@ HEAVY = frozenset(
         "pandas",
         "scipy",
         "sklearn",
+        "starlette",
         "threadpoolctl",
+        "uvicorn",
     }
 )
 HEAVY_HOMES = (
     ANALYSIS,
+    "node/api/",
     "node/cli/mcp_server.py",
     "node/demo/",
     "node/models/classifier.py",

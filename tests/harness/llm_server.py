@@ -145,6 +145,10 @@ class LlmServer:
             return error(shape, 500)
         if how in ERRORS:
             return error(shape, ERRORS[how])
+        if how == "overlong":  # as OpenAI says it
+            code, text = "context_length_exceeded", "This model's maximum context length is 8."
+            told = {"message": text, "type": "invalid_request_error", "code": code}
+            return 400, {}, json.dumps({"error": told}).encode()
         if how == "badjson":
             return 200, {}, b'{"id": "chatcmpl-1", "choices": [{"mess'
         system, user = body["messages"][0]["content"], body["messages"][1]["content"]

@@ -19,6 +19,7 @@ from node.config import (
     parse,
     settings,
 )
+from node.config_api import ApiConfig
 from node.config_text import EXAMPLE, plain, render
 
 LEAST = 'name = "alice"\nlisten = "127.0.0.1:7400"\n[model]\nbackend = "scripted"\n'
@@ -39,6 +40,7 @@ def test_the_least_file_gives_every_default() -> None:
         model=ModelConfig(backend="scripted"),
         log=LogConfig(level="info", format="auto"),
         limits=LimitsConfig(tasks=64, opener_tasks_per_minute=600, task_life_s=86_400, stop_s=10),
+        api=ApiConfig(keys=HOME / "api-keys.json"),
         directory=HOME,
     )
 
@@ -72,7 +74,7 @@ def test_options_of_a_model_pass_unread() -> None:
         ("name =", "quorate.toml: not readable as TOML: Invalid value (at"),
         ('name = "a"\nname = "b"\n', "not readable as TOML: Cannot overwrite a value (at line 2"),
         ('nme = "a"\n', "line 1: unknown setting 'nme'; did you mean 'name'?"),
-        ("zzz = 1\n", "line 1: unknown setting 'zzz'; known here: clients, federation"),
+        ("zzz = 1\n", "line 1: unknown setting 'zzz'; known here: api, clients, federation"),
         ("directory = 'x'\n" + LEAST, "line 1: unknown setting 'directory'"),
         (LEAST + "[limits]\n\ntask = 1\n", "line 7: unknown setting 'limits.task'; did you mean"),
         (LEAST + "[limit]\n", "line 5: unknown setting 'limit'; did you mean 'limits'?"),

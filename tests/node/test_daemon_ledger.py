@@ -75,7 +75,7 @@ def figures(data: bytes) -> dict[str, Any]:
 
 def pair(grove: Grove, name: str) -> tuple[Envelope, Envelope]:
     """Two answers of `name` to one task: equivocation."""
-    opened = grove.nodes["alice"]._spec(grove.ask(*grove.nodes))
+    opened = grove.nodes["alice"].spec(grove.ask(*grove.nodes))
     at = ctx(opened.committee)
     one, other = (
         signed(grove.people[name].signing, Kind.ACCEPTANCE, at, Acceptance(refusal=reason))
@@ -107,8 +107,8 @@ async def test_five_ledgers_are_alike_also_after_one_was_away(tmp_path: Path) ->
         assert late.verdict(missed.id) is not None
         for node in grove.nodes.values():
             assert book(node).excluded(grove.key("dave"))
-            views = node.runner.ledger.views(node._spec(grove.ask(*NAMES)))
-            place = node._spec(grove.ask(*NAMES)).committee.position(grove.key("dave"))
+            views = node.runner.ledger.views(node.spec(grove.ask(*NAMES)))
+            place = node.spec(grove.ask(*NAMES)).committee.position(grove.key("dave"))
             assert place is not None
             assert (views.authors[place], views.judges[place]) == (0, 0)
         scores = [
@@ -141,7 +141,7 @@ async def test_a_clients_word_moves_scores_in_every_node_and_views_follow(tmp_pa
             tally = figures(data)["tally"]
             assert len(set(tally["scores"])) > 1
             right = (
-                grove.nodes[name]._spec(grove.ask(*NAMES)).committee.position(grove.key("mallory"))
+                grove.nodes[name].spec(grove.ask(*NAMES)).committee.position(grove.key("mallory"))
             )
             assert tally["scores"][right] == max(tally["scores"])
 

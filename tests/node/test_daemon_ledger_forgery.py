@@ -27,7 +27,7 @@ async def test_forged_facts_are_refused_with_their_codes(tmp_path: Path) -> None
         alice = grove.nodes["alice"]
         await alice.settled()
         held = alice.runner.ledger.book.digest
-        committee = alice._spec(grove.ask(*NAMES)).committee
+        committee = alice.spec(grove.ask(*NAMES)).committee
         bob = grove.people["bob"].signing
         answers = [
             signed(bob, Kind.ACCEPTANCE, ctx(committee, task=ours.id), Acceptance(refusal=said))
@@ -111,7 +111,7 @@ async def test_evidence_is_found_behind_ids_that_were_ground_to_hide_it(tmp_path
         rogue = await grove.rogue()
         alice = grove.nodes["alice"]
         own = EvidenceFact(member=rogue.public).id
-        at = ctx(alice._spec(grove.ask(*NAMES)).committee)
+        at = ctx(alice.spec(grove.ask(*NAMES)).committee)
         pair = [
             signed(key("mallory"), Kind.ACCEPTANCE, at, Acceptance(refusal=said))
             for said in ("", "no")

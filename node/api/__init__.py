@@ -1,0 +1,1 @@
+"""The HTTP front of a node: the API of OpenAI's clients, spoken for a committee."""

@@ -1,0 +1,199 @@
+"""The front's routes, and the gate before them: who may ask, from where, and how often."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ..clock import Clock, monotonic_ms
+from ..config_api import ApiConfig
+from ..log import get_logger
+from .asking import BODY_MAX
+from .catalogue import Catalogue
+from .chat import Chats, Client
+from .contract import Absent, Door
+from .errors import ApiError, invalid, over_quota, unauthorised
+from .keys import KeyFileError, Keyring
+from .quotas import Quotas
+
+log = get_logger("api")
+
+LOCAL: Final = "local"
+"""The client without a key, on a node that needs none."""
+
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_WORDS: Final = {404: "not_found", 405: "method_not_allowed"}
+
+Handler = Callable[[Request, Client], Awaitable[Response]]
+
+
+class Front:
+    """The front of one node. `host` is where it listens; `open_` says that no key is needed as
+    long as none was made, which only a loopback address may be."""
+
+    def __init__(
+        self, door: Door, config: ApiConfig, *, host: str, open_: bool, clock: Clock, keys: Keyring
+    ) -> None:
+        self._door = door
+        self._config = config
+        self._hosts = LOOPBACK | {host}
+        self._open = open_
+        self._clock = clock
+        self._keys = keys
+        self._quotas = Quotas()
+        self._catalogue = Catalogue.of(config.policies)
+        self._chats = Chats(
+            door,
+            catalogue=self._catalogue,
+            quotas=self._quotas,
+            clock=clock,
+            life_s=config.timeout_s,
+            keep_alive_s=config.keep_alive_s,
+        )
+
+    def app(self) -> Starlette:
+        """The application."""
+        return Starlette(
+            routes=[
+                Route("/v1/models", self._gated(self._models)),
+                Route("/v1/models/{model:path}", self._gated(self._model)),
+                Route("/v1/chat/completions", self._gated(self._chat), methods=["POST"]),
+                Route("/v1/verdicts/{id}", self._gated(self._verdict)),
+            ],
+            exception_handlers={HTTPException: _http_error, Exception: _bug},
+        )
+
+    # -- the gate -----------------------------------------------------------------------
+
+    def _gated(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            try:
+                client = self._client(request)
+                wait = self._quotas.request(
+                    client.name, client.requests_per_minute, monotonic_ms(self._clock)
+                )
+                if wait:
+                    raise over_quota(
+                        f"{client.name} may make {client.requests_per_minute} requests a minute",
+                        -(-wait // 1_000),
+                    )
+                return await handler(request, client)
+            except ApiError as error:
+                if error.status >= 500:
+                    log.warning("no answer for a client", code=error.code, reason=str(error))
+                return JSONResponse(error.plain(), error.status, error.headers)
+
+        return endpoint
+
+    def _client(self, request: Request) -> Client:
+        """Who asks. Raises `ApiError`."""
+        try:
+            self._keys.refresh()
+        except KeyFileError as error:
+            log.error("the API keys cannot be read; those of before count", reason=str(error))
+        scheme, _, text = request.headers.get("authorization", "").partition(" ")
+        if self._open and not self._keys.any:
+            # A page in a browser on this machine is no client: it may name any host that it had
+            # resolved to loopback, and then its requests are of that host.
+            if _named_host(request) not in self._hosts:
+                raise ApiError(
+                    403, "wrong_host", f"this node answers as {', '.join(sorted(self._hosts))}"
+                )
+            return self._limited(LOCAL, None, None)
+        if scheme.casefold() != "bearer":
+            raise unauthorised(
+                "an API key is needed: send it as 'Authorization: Bearer KEY'; the node's operator "
+                "makes one with `quorate key add`"
+            )
+        key = self._keys.find(text.strip())
+        if key is None:
+            raise unauthorised("this API key is not known here, or was revoked")
+        return self._limited(key.name, key.requests_per_minute, key.tasks_per_day)
+
+    def _limited(self, name: str, requests: int | None, tasks: int | None) -> Client:
+        config = self._config
+        return Client(
+            name=name,
+            requests_per_minute=config.requests_per_minute if requests is None else requests,
+            tasks_per_day=config.tasks_per_day if tasks is None else tasks,
+        )
+
+    # -- the routes -----------------------------------------------------------------------
+
+    async def _models(self, _: Request, __: Client) -> Response:
+        made = [self._plain(name) for name in self._catalogue.policies]
+        return JSONResponse({"object": "list", "data": made})
+
+    async def _model(self, request: Request, _: Client) -> Response:
+        name = request.path_params["model"]
+        if self._catalogue.find(name) is None:
+            raise ApiError(
+                404, "model_not_found", f"there is no model {name[:80]!r}", param="model"
+            )
+        return JSONResponse(self._plain(name))
+
+    def _plain(self, name: str) -> dict[str, object]:
+        return {
+            "id": name,
+            "object": "model",
+            "created": self._door.since_ms // 1_000,
+            "owned_by": self._door.name,
+            "quorate": {"policy": dict(self._catalogue.find(name) or {})},
+        }
+
+    async def _chat(self, request: Request, client: Client) -> Response:
+        # Also what keeps a web page out: it may send this type only after asking, and is not let.
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
+        if kind != "application/json":
+            raise ApiError(415, "wrong_content_type", "send JSON, as content-type application/json")
+        return await self._chats.complete(request, client, await _body(request))
+
+    async def _verdict(self, request: Request, _: Client) -> Response:
+        try:
+            data = await self._door.verdict(request.path_params["id"])
+        except Absent as error:
+            raise ApiError(404, "verdict_not_found", str(error), param="id") from None
+        return Response(data, media_type="application/json")
+
+
+def _named_host(request: Request) -> str:
+    """The host that a request says it is for, without its port."""
+    try:
+        return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return ""
+
+
+async def _body(request: Request) -> bytes:
+    """The body. Raises `ApiError` if it is larger than any task."""
+    data = bytearray()
+    async for piece in request.stream():
+        data += piece
+        if len(data) > BODY_MAX:
+            raise ApiError(
+                413,
+                "context_length_exceeded",
+                f"the request is over {BODY_MAX} bytes",
+                param="messages",
+            )
+    if not data:
+        raise invalid("the body is empty; it is a JSON object", code="invalid_json")
+    return bytes(data)
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = _WORDS.get(error.status_code, "http_error")
+    made = ApiError(error.status_code, code, f"{error.detail}: see /v1/models for what is here")
+    return JSONResponse(made.plain(), made.status, {**(error.headers or {}), **made.headers})
+
+
+async def _bug(_: Request, error: Exception) -> Response:  # noqa: ARG001  logged by the server
+    made = ApiError(500, "internal_error", "internal error; see this node's log", kind="api_error")
+    return JSONResponse(made.plain(), made.status, made.headers)

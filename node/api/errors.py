@@ -1,0 +1,81 @@
+"""Errors in the shape that OpenAI's clients read, and which of them a client may try again.
+
+`error.message`, `error.type`, `error.param` and `error.code` are OpenAI's; `error.quorate` adds the
+task, its verdict, and which member, provider and model were at fault.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+RETRY: Final = "x-should-retry"
+"""The header by which OpenAI's own clients are told whether to try again: what was decided once is
+not decided anew because a client tries twice."""
+
+
+class ApiError(Exception):
+    """A request that is answered with an error."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        kind: str = "invalid_request_error",
+        param: str | None = None,
+        again_s: int | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.kind = kind
+        self.param = param
+        self.again_s = again_s
+        self.about = dict(about or {})
+
+    def plain(self) -> dict[str, Any]:
+        """The body of the reply."""
+        error: dict[str, Any] = {
+            "message": str(self),
+            "type": self.kind,
+            "param": self.param,
+            "code": self.code,
+        }
+        if self.about:
+            error["quorate"] = self.about
+        return {"error": error}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Whether, and after how many seconds, to try again."""
+        if self.again_s is None:
+            return {RETRY: "false"}
+        return {RETRY: "true", "retry-after": str(self.again_s)}
+
+
+def invalid(message: str, param: str | None = None, code: str = "invalid_value") -> ApiError:
+    """The request itself is wrong."""
+    return ApiError(400, code, message, param=param)
+
+
+def too_long(message: str) -> ApiError:
+    """The prompt does not fit a task."""
+    return ApiError(400, "context_length_exceeded", message, param="messages")
+
+
+def unauthorised(message: str) -> ApiError:
+    """No API key, or none that counts."""
+    return ApiError(401, "invalid_api_key", message, kind="authentication_error")
+
+
+def over_quota(message: str, again_s: int) -> ApiError:
+    """A client asked for more than it may."""
+    return ApiError(429, "rate_limit_exceeded", message, kind="rate_limit_error", again_s=again_s)
+
+
+def unavailable(
+    code: str, message: str, *, again_s: int | None, about: Mapping[str, Any] | None = None
+) -> ApiError:
+    """The committee, or this node, cannot take or finish a task now."""
+    return ApiError(503, code, message, kind="service_unavailable", again_s=again_s, about=about)

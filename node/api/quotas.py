@@ -1,0 +1,56 @@
+"""What each client may ask for: requests in a minute, tasks in a day, over sliding windows.
+
+Pure: time comes in. A client's windows hold no more entries than it may make, so their size is
+bounded by its own quota, and clients are those who have a key, and one that has none.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+MINUTE_MS: Final = 60_000
+DAY_MS: Final = 86_400_000
+
+
+@dataclass(slots=True)
+class Window:
+    """At most `limit` events in any `span_ms` milliseconds; 0 is no limit, and not counted."""
+
+    span_ms: int
+    _times: deque[int] = field(default_factory=deque)
+
+    def wait_ms(self, limit: int, now_ms: int) -> int:
+        """Take one, and 0; or, if there is none to take, milliseconds until there is."""
+        if not limit:
+            return 0
+        while self._times and self._times[0] <= now_ms - self.span_ms:
+            self._times.popleft()
+        if len(self._times) >= limit:
+            return self._times[len(self._times) - limit] + self.span_ms - now_ms
+        self._times.append(now_ms)
+        return 0
+
+    def give_back(self) -> None:
+        """The last one that was taken came to nothing."""
+        if self._times:
+            self._times.pop()
+
+
+class Quotas:
+    """The windows of every client, by its name."""
+
+    def __init__(self) -> None:
+        self._requests: dict[str, Window] = {}
+        self._tasks: dict[str, Window] = {}
+
+    def request(self, client: str, limit: int, now_ms: int) -> int:
+        """Count a request; 0, or milliseconds to wait."""
+        return self._requests.setdefault(client, Window(MINUTE_MS)).wait_ms(limit, now_ms)
+
+    def task(self, client: str, limit: int, now_ms: int) -> int:
+        """Count a task; 0, or milliseconds to wait."""
+        return self._tasks.setdefault(client, Window(DAY_MS)).wait_ms(limit, now_ms)
+
+    def give_back(self, client: str) -> None:
+        """The task that was counted last was not opened."""
+        self._tasks.setdefault(client, Window(DAY_MS)).give_back()

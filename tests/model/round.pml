@@ -55,7 +55,7 @@ byte counted[2];     /* what it counts */
 bool read;           /* an honest proposal has left its author: the Byzantine member has read it */
 bool seen;           /* an honest ballot was opened */
 
-hidden byte carried, members, value, k;
+byte carried, members, value, k; /* scratch, 0 between steps */
 
 #define AT(point, who) ((point) * 3 + (who))
 
@@ -89,14 +89,12 @@ inline report(point) {
 	value = 0; k = 0
 }
 
-/* A REPORT of an honest member: its first or a later one, made when a view was lost. */
+/* Carry an honest member's REPORT, or not. */
 #define CARRY(point, who) \
 	if \
 	:: reported[AT(point, who)] -> \
-		value = first[AT(point, who)]; \
-		add_any(point, 0, 6); \
-		carried = carried | value; members++; \
-		printf("EVENT %d carried %d %d\n", who, point, value); \
+		carried = carried | first[AT(point, who)]; members++; \
+		printf("EVENT %d carried %d %d\n", who, point, first[AT(point, who)]) \
 	:: true \
 	fi
 
@@ -106,15 +104,12 @@ inline decide(point) {
 	CARRY(point, 0);
 	CARRY(point, 1);
 	CARRY(point, 2);
-	/* The Byzantine member's REPORT: any part of what exists. */
-	if
-	:: true ->
-		value = 0;
-		add_any(point, 0, 6);
-		carried = carried | value; members++;
-		printf("EVENT 3 carried %d %d\n", point, value)
-	:: true
-	fi;
+	/* The Byzantine member's REPORT, and what is in later ones alone: any part of what exists. */
+	members++;
+	value = 0;
+	add_any(point, 0, 6);
+	carried = carried | value;
+	printf("EVENT 3 carried %d %d\n", point, value);
 	/* V1: without REPORTs if there is a slot for every member. */
 	if
 	:: members < CARRIED && (sent[point] & 7) == 7 && (sent[point] & BYZANTINE) ->

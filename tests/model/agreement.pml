@@ -8,9 +8,9 @@
  *   lock discipline  who precommitted u prevotes another value later only if that value had a
  *                    quorum of prevotes in the view of that precommit or after it;
  * and with -DCALM, which counts who heard what of the Byzantine member:
- *   progress         were it silent from now on and all that is held relayed, then every honest
- *                    leader has a proposal that every honest member prevotes, and what one
- *                    has decided all can decide.
+ *   progress         with all votes of view 0 cast, were it silent from now on and all that is held
+ *                    relayed, then every honest leader has a proposal that every honest member
+ *                    prevotes, and what one has decided all can decide.
  *
  * What is left out, and why nothing is lost by that:
  *   - No channels. A vote is sent when it is cast, and a rule that asks for q votes may fire once
@@ -444,7 +444,8 @@ inline lead(leader) {
 
 proctype Calm() {
 	do
-	:: d_step { decision == NONE -> lead(0); lead(1); lead(2) }
+	/* Once a view's votes are settled: before that it may still decide by itself. */
+	:: d_step { decision == NONE && ANY(precommit, 0) == 3 -> lead(0); lead(1); lead(2) }
 	:: d_step { decision != NONE ->
 		printf("EVENT 0 calm 0 %d 0\n", decision);
 		assert((HOLDS(0, decision) && ALL_KNOW(0, decision))

@@ -1,4 +1,4 @@
-"""The faults that the models and the Python core have in common, and the searches that find them."""
+"""The faults that the models and the Python core share, and the searches that find them."""
 
 from dataclasses import dataclass
 from pathlib import Path

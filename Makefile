@@ -7,7 +7,8 @@
 #   make bench    figures of speed, with how they were measured
 #   make bench-tally  what each rule is worth on recorded ballots, with intervals
 #   make kills    a node killed at every durable write of every member: eight minutes
-#   make night    the tests with far more examples
+#   make model    the protocol's models, searched by spin; MODEL=full for the large ones
+#   make night    the tests with far more examples, and the large models where spin is
 #   make proto    node/pb from proto/
 
 PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11; do \
@@ -26,7 +27,7 @@ GENERATOR_INSTALLED := $(GENERATOR)/.installed-$(GENERATOR_VERSION)
 PROTO := $(wildcard proto/*.proto)
 SERVICES := proto/control.proto proto/peer.proto
 
-.PHONY: demo test check lint types contracts drift vectors system bench bench-tally kills night proto clean
+.PHONY: demo test check lint types contracts drift vectors system bench bench-tally kills model night proto clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -66,8 +67,13 @@ bench-tally: $(INSTALLED)
 kills: $(INSTALLED)
 	KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) tests/e2e/test_kill_matrix.py
 
+MODEL ?=
+model: $(INSTALLED)
+	$(BIN)/python -m tests.model $(MODEL)
+
 night: $(INSTALLED)
 	HYPOTHESIS_PROFILE=night KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS)
+	! command -v spin >/dev/null || $(BIN)/python -m tests.model full
 
 proto: $(GENERATOR_INSTALLED)
 	$(call generate,.)

@@ -5,7 +5,7 @@ import json
 import sys
 
 from tests.model.checker import Found, search
-from tests.model.mutants import AGREEMENT, BOUNDED, FAULTS, FULL, HERE, Search
+from tests.model.mutants import AGREEMENT, BOUNDED, FAULTS, FULL, HERE, LOST_POLKA, Search
 from tests.model.trails import schedule
 
 
@@ -32,6 +32,17 @@ def _hold(searches: tuple[Search, ...]) -> int:
     return failed
 
 
+def _write(what: Search, found: Found, *, breaks: str) -> None:
+    settings = dict(one.split("=") for one in what.defines if "=" in one)
+    bad = int(settings["BAD"])
+    lines = ",\n    ".join(json.dumps(step) for step in schedule(found.trail, bad=bad))
+    text = (
+        f'{{\n  "fault": "{what.name}",\n  "breaks": "{breaks}",\n'
+        f'  "byzantine_leads": {bad},\n  "steps": [\n    {lines}\n  ]\n}}\n'
+    )
+    (HERE / "schedules" / f"{what.name.lower()}.json").write_text(text)
+
+
 def _bite(*, write: bool) -> int:
     failed = 0
     for fault in FAULTS:
@@ -39,15 +50,11 @@ def _bite(*, write: bool) -> int:
         _say(told(fault.search, found))
         failed += not found.errors
         if write and fault.search.model == AGREEMENT and found.errors:
-            settings = dict(one.split("=") for one in fault.search.defines if "=" in one)
-            bad = int(settings["BAD"])
-            steps = schedule(found.trail, views=int(settings["VIEWS"]), bad=bad)
-            lines = ",\n    ".join(json.dumps(step) for step in steps)
-            text = (
-                f'{{\n  "fault": "{fault.search.name}",\n  "breaks": "{fault.breaks}",\n'
-                f'  "byzantine_leads": {bad},\n  "steps": [\n    {lines}\n  ]\n}}\n'
-            )
-            (HERE / "schedules" / f"{fault.search.name.lower()}.json").write_text(text)
+            _write(fault.search, found, breaks=fault.breaks)
+    found = search(LOST_POLKA, shortest=write)
+    _say(told(LOST_POLKA, found))
+    if write:
+        _write(LOST_POLKA, found, breaks="stuck")
     return failed
 
 

@@ -40,6 +40,14 @@ def test_a_counterexample_leaves_the_core_as_it_is_agreed_and_deciding(fault: Fa
     assert len(replay.decided) == 1
 
 
+@pytest.mark.xfail(strict=True, reason="a restart forgets the prevotes behind a lock (README.md)")
+def test_a_restart_keeps_the_quorum_behind_its_lock() -> None:
+    told = json.loads((HERE / "schedules" / "lost_polka.json").read_text())
+    replay = Replay(told["byzantine_leads"])
+    replay.play(told["steps"])
+    assert replay.all_decided
+
+
 def test_every_schedule_belongs_to_a_fault() -> None:
     names = {path.stem for path in (HERE / "schedules").glob("*.json")}
-    assert names == {fault.search.name.lower() for fault in CORE}
+    assert names == {fault.search.name.lower() for fault in CORE} | {"lost_polka"}

@@ -13,9 +13,9 @@ QUORUM = 3
 Step = list[Any]
 
 
-def schedule(trail: Iterable[str], *, views: int, bad: int) -> list[Step]:
+def schedule(trail: Iterable[str], *, bad: int) -> list[Step]:
     """Steps of a replay (see `replay.py`) that bring about the events of a trail."""
-    made = _Schedule(views, bad)
+    made = _Schedule(bad)
     for line in trail:
         who, what, view, value, valid = line.split()
         made.event(int(who), what, int(view), int(value), int(valid))
@@ -23,9 +23,8 @@ def schedule(trail: Iterable[str], *, views: int, bad: int) -> list[Step]:
 
 
 class _Schedule:
-    def __init__(self, views: int, bad: int) -> None:
+    def __init__(self, bad: int) -> None:
         self.steps: list[Step] = []
-        self._views = views
         self._bad = bad
         self._cast: dict[tuple[str, int, int], str] = {}
         self._offers: dict[int, tuple[str, int]] = {}

@@ -71,6 +71,13 @@ FAULTS = (
         "committee.quorum, q=committee.quorum.q - 1)",
     ),
     _agreement(
+        "ACROSS_VIEWS", "VIEWS=4", "FORK", "BAD=3",
+        breaks="fork",
+        old="supporters = self._votes.supporters(view, Kind.PRECOMMIT, value)",
+        new="supporters = {signer: vote for one in self._votes.precommit_views() "
+        "for signer, vote in self._votes.supporters(one, Kind.PRECOMMIT, value).items()}",
+    ),
+    _agreement(
         "AMNESIA", "VIEWS=2", "FORK", "BAD=1", "WIDE",
         breaks="fork",
         old="self.locked = self.valid = (body.view, body.value)", new="pass",

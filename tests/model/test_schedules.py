@@ -21,6 +21,7 @@ def _played(fault: Fault, kind: type[Instance]) -> Replay:
 @pytest.mark.parametrize("fault", CORE, ids=lambda fault: fault.search.name.lower())
 def test_a_counterexample_breaks_the_core_with_the_fault_in_it(fault: Fault) -> None:
     replay = _played(fault, faulty(fault))
+    assert replay.missed == 0  # all that the model did, the core did
     match fault.breaks:
         case "fork":
             assert replay.decided == {b"red", b"blue"}

@@ -62,6 +62,9 @@ class _Schedule:
                 self.steps.append(["deliver", who, "byzantine", "precommit", view, "nil"])
             case "decide":
                 self._offer(who, view, name, -1)
+                for (kind, at, signer), cast in self._cast.items():  # A8 forbids counting these
+                    if kind == "precommit" and at != view and cast == name and signer != who:
+                        self.steps.append(["deliver", who, signer, kind, at, cast])
                 self._quorum(who, "precommit", view, name)
             case "restart":
                 self.steps.append(["restart", who])

@@ -28,7 +28,9 @@
  *     is named is RED, and leaders are numbered in the order of their views.
  *   - Certificates (A14) are relay by other means; evidence (A15) changes no vote's weight.
  *
- * Each #ifdef but CALM and the sizes is a fault that the search must find (mutants.py).
+ * WIDE adds restarts and catching up (A9), which README.md shows to add nothing to safety; FORK
+ * looks for forks alone; VIEWS and BAD bound a search. Every other #ifdef is a fault that the
+ * search must find (mutants.py).
  */
 
 #ifndef VIEWS

@@ -8,7 +8,8 @@
 #   make bench    figures of speed, with how they were measured
 #   make bench-tally  what each rule is worth on recorded ballots, with intervals
 #   make kills    a node killed at every durable write of every member: four minutes
-#   make night    the tests with far more examples
+#   make model    the protocol's models, searched by spin; MODEL=full for the large ones
+#   make night    the tests with far more examples, and the large models where spin is
 #   make transcripts  the committees' transcripts anew; read what changed
 #   make proto    node/pb from proto/
 
@@ -29,7 +30,7 @@ GENERATOR_INSTALLED := $(GENERATOR)/.installed-$(GENERATOR_VERSION)
 PROTO := $(wildcard proto/*.proto)
 SERVICES := proto/control.proto proto/peer.proto
 
-.PHONY: demo test adversary check lint types contracts drift vectors system bench bench-tally kills night \
+.PHONY: demo test adversary check lint types contracts drift vectors system bench bench-tally kills model night \
 	transcripts proto clean
 .DELETE_ON_ERROR:
 
@@ -75,9 +76,14 @@ kills: $(INSTALLED)
 	KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -rP \
 		tests/e2e/test_kill_matrix.py
 
+MODEL ?=
+model: $(INSTALLED)
+	$(BIN)/python -m tests.model $(MODEL)
+
 night: $(INSTALLED)
 	QUORATE_SCALE=night HYPOTHESIS_PROFILE=night KILL_MATRIX=whole \
 		$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+	! command -v spin >/dev/null || $(BIN)/python -m tests.model full
 
 transcripts: $(INSTALLED)
 	$(BIN)/python -m tests.transcripts

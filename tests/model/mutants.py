@@ -1,0 +1,136 @@
+"""The faults that the models and the Python core share, and the searches that find them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+AGREEMENT = HERE / "agreement.pml"
+ROUND = HERE / "round.pml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """One run of spin. `depth` bounds the steps of a path, 0 for no bound that is ever met."""
+
+    name: str
+    model: Path
+    defines: tuple[str, ...] = ()
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One fault: the search that finds it and, for agreement, the same change of the core.
+
+    In `module`'s source `old`, which stands there once, becomes `new`. `breaks` is what a
+    schedule made from the counterexample then does: fork, decide junk, or never decide.
+    """
+
+    search: Search
+    breaks: str = ""
+    module: str = "consensus.agreement.instance"
+    old: str = ""
+    new: str = ""
+
+
+def _agreement(
+    name: str, *defines: str, breaks: str, old: str, new: str, votes: bool = False, depth: int = 60
+) -> Fault:
+    return Fault(
+        search=Search(name=name, model=AGREEMENT, defines=(name, *defines), depth=depth),
+        breaks=breaks,
+        module=f"consensus.agreement.{'votes' if votes else 'instance'}",
+        old=old,
+        new=new,
+    )
+
+
+def _round(name: str) -> Fault:
+    return Fault(search=Search(name=name, model=ROUND, defines=(name,)))
+
+
+FAULTS = (
+    _agreement(
+        "NO_LOCK", "VIEWS=2", "FORK", "BAD=1",
+        breaks="fork", old="agrees = free or (", new="agrees = True or (",
+    ),
+    _agreement(
+        "LOCK_UNCOMPARED", "VIEWS=3", "FORK", "BAD=2",
+        breaks="fork", depth=32,
+        old="free = self.locked is None or self.locked[0] <= body.valid_view", new="free = True",
+    ),
+    _agreement(
+        "VALID_VIEW_UNCHECKED", "VIEWS=2", "FORK", "BAD=1",
+        breaks="fork", old="if len(earlier) < self._size.q:", new="if False:",
+    ),
+    _agreement(
+        "QUORUM_MINUS_ONE", "VIEWS=2", "FORK", "BAD=0",
+        breaks="fork",
+        old="self._size = committee.quorum",
+        new="self._size = __import__('dataclasses').replace("
+        "committee.quorum, q=committee.quorum.q - 1)",
+    ),
+    _agreement(
+        "ACROSS_VIEWS", "VIEWS=4", "FORK", "BAD=3",
+        breaks="fork",
+        old="supporters = self._votes.supporters(view, Kind.PRECOMMIT, value)",
+        new="supporters = {signer: vote for one in self._votes.precommit_views() "
+        "for signer, vote in self._votes.supporters(one, Kind.PRECOMMIT, value).items()}",
+    ),
+    _agreement(
+        "AMNESIA", "VIEWS=2", "FORK", "BAD=1", "WIDE",
+        breaks="fork",
+        old="self.locked = self.valid = (body.view, body.value)", new="pass",
+    ),
+    _agreement(
+        "VALIDITY_UNCHECKED", "VIEWS=2", "FORK", "BAD=0",
+        breaks="junk",
+        old="            return None\n        return answer",
+        new="            return None\n        return Valid()",
+    ),
+    _agreement(
+        "NO_RELAY", "VIEWS=2", "CALM", "BAD=2",
+        breaks="stuck",
+        old="return proposals + self._votes.messages()",
+        new="return [m for m in proposals + self._votes.messages() if m.signer == self._me]",
+    ),
+    _agreement(
+        "FIRST_VOTE_WINS", "VIEWS=2", "CALM", "BAD=2",
+        breaks="stuck", votes=True,
+        old="if message.id in self._ids:", new="if earlier or message.id in self._ids:",
+    ),
+    _agreement(
+        "NO_VALID_VALUE", "VIEWS=2", "CALM", "BAD=2",
+        breaks="stuck", old="self.valid = (self.view, value)", new="pass",
+    ),
+    _round("LEAVES_EARLY"),
+    _round("COMMIT_AFTER_SLATE"),
+    _round("OPENS_EARLY"),
+    _round("SEAL_AFTER_FREEZE"),
+    _round("PROPOSERS_CHOICE"),
+    _round("REPORTS_MINUS_ONE"),
+)  # fmt: skip
+
+LOST_POLKA = Search(
+    name="LOST_POLKA", model=AGREEMENT, defines=("VIEWS=2", "CALM", "WIDE", "BAD=2"), depth=40
+)
+"""No fault of a rule: with restarts, progress does not hold as the rules stand (README.md)."""
+
+BOUNDED = (
+    Search(name="agreement, 2 views", model=AGREEMENT, defines=("VIEWS=2", "WIDE")),
+    Search(name="progress, 2 views", model=AGREEMENT, defines=("VIEWS=2", "CALM")),
+    Search(name="round", model=ROUND),
+)
+"""What every change passes."""
+
+FULL = tuple(
+    Search(
+        name=f"agreement, 3 views, {who}",
+        model=AGREEMENT,
+        defines=("VIEWS=3", f"BAD={bad}"),
+    )
+    for bad, who in enumerate(
+        ("Byzantine leader first", "Byzantine leader second", "Byzantine leader third", "honest")
+    )
+)
+"""What a night adds: who leads what splits the search into four that share no state."""

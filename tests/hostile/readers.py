@@ -158,7 +158,7 @@ def _asks(_: Path) -> list[bytes]:
 
 
 def _ask(data: bytes) -> object:
-    return control._ask_from_proto(control_pb2.AskRequest.FromString(data))
+    return control.ask_from_proto(control_pb2.AskRequest.FromString(data))
 
 
 # -- what is agreed and handed on -----------------------------------------------------------

@@ -108,6 +108,7 @@ class Listener:
         for one in ids:
             if one in self.facts:
                 yield self.facts[one]
+        await self.gate.wait()
 
     async def serve_watch(self, member: bytes, request: WatchRequest) -> AsyncIterator[Event]:
         self.watches.append((member, request))

@@ -24,6 +24,7 @@ from node.wire.frames import (
     Want,
     envelope_to_proto,
 )
+from node.wire.ledger import ProvenFact
 from node.wire.limits import Limits
 from node.wire.link import LinkEndedError
 from node.wire.server import ListenError
@@ -498,6 +499,43 @@ async def test_one_fetch_more_than_the_bound_is_told_to_wait(tmp_path: Path) -> 
         bob.gate.set()
         assert await asyncio.gather(*waiting, other) == [[], [], []]
         assert await fetched(orchard, "alice", "bob", REQUEST) == []
+
+
+async def test_a_fetch_ends_with_its_time_and_what_came_by_then_is_kept(tmp_path: Path) -> None:
+    async with Orchard(tmp_path, "alice", "bob") as orchard:
+        await orchard.start(limits=replace(QUICK, fetch_ms=300))
+        await orchard.linked()
+        bob = orchard.heard["bob"]
+        bob.held = [vote("bob", 1)]
+        bob.gate.clear()
+        answer = orchard.meshes["alice"].fetch(orchard.key("bob"), REQUEST)
+        assert await anext(answer) == vote("bob", 1)
+        with pytest.raises(PeerError):
+            await anext(answer)
+        await bob.until(lambda: bob.closed == 1)  # and the place is free again
+        bob.gate.set()
+        assert await fetched(orchard, "alice", "bob", REQUEST) == [vote("bob", 1)]
+
+
+async def test_one_question_about_facts_more_than_the_bound_is_told_to_wait(
+    tmp_path: Path,
+) -> None:
+    async def asked() -> list[ProvenFact]:
+        answer = orchard.meshes["alice"].facts(orchard.key("bob"), (bytes(32),))
+        return [one async for one in answer]
+
+    async with Orchard(tmp_path, "alice", "bob") as orchard:
+        await orchard.start(limits=replace(QUICK, ledgers=1))
+        await orchard.linked()
+        bob = orchard.heard["bob"]
+        bob.gate.clear()
+        waiting = asyncio.create_task(asked())
+        await bob.until(lambda: bob.lacking)
+        with pytest.raises(PeerError, match="busy: 1 ledgers of yours are under way here"):
+            await asked()
+        bob.gate.set()
+        assert await waiting == []
+        assert await asked() == []
 
 
 async def test_a_fetch_that_is_dropped_frees_its_place(tmp_path: Path) -> None:

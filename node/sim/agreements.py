@@ -105,7 +105,8 @@ class Arena:
         self.good = [at for at in range(members) if at not in self.bad]
         self.cut = OPEN
         self.mail: list[tuple[int, int, Message]] = []
-        self.timers: list[tuple[int, TimerKey]] = []
+        self.timers: list[tuple[int, int, TimerKey]] = []  # member, which of its lives, timer
+        self.lives = dict.fromkeys(self.good, 0)
         self.sent: list[Message] = []
         self.decided: set[bytes] = set()
         self.slots: dict[tuple[int, Kind, int], bytes] = {}
@@ -141,7 +142,8 @@ class Arena:
     # -- members ----------------------------------------------------------------------
 
     def boot(self, at: int) -> None:
-        """Start a member, or start it again from what it stored."""
+        """Start a member, or start it again from what it stored: no timer outlives a process."""
+        self.lives[at] += 1
         self.instances[at] = Instance(
             committee=self.committee,
             round_=1,
@@ -214,7 +216,7 @@ class Arena:
                 self._say(at, message, self.good)
                 self._echo(message)
             case SetTimer():
-                self.timers.append((at, effect.key))
+                self.timers.append((at, self.lives[at], effect.key))
             case Convict():
                 if effect.first.signer not in {self.committee.members[bad] for bad in self.bad}:
                     raise SafetyError(f"{at} convicts somebody honest")
@@ -302,10 +304,11 @@ class Arena:
 
     def _expire(self) -> None:
         if self.timers:
-            at, key = self.timers.pop(self.rng.randrange(len(self.timers)))
-            self._run_out(at, key)
+            self._run_out(*self.timers.pop(self.rng.randrange(len(self.timers))))
 
-    def _run_out(self, at: int, key: TimerKey) -> None:
+    def _run_out(self, at: int, life: int, key: TimerKey) -> None:
+        if life != self.lives[at]:
+            return
         self._ticking = True
         self._tell(f"the {key.name} timer of {at} in view {key.view} runs out")
         self.take(at, self.instances[at].expire(key))
@@ -382,8 +385,8 @@ class Arena:
             timers, self.timers = self.timers, []
             if not timers:
                 break
-            for at, key in timers:
-                self._run_out(at, key)
+            for at, life, key in timers:
+                self._run_out(at, life, key)
         undecided = [at for at, one in self.instances.items() if not one.decided]
         raise LivenessError(
             f"{undecided} are undecided after {self.highest - first} views of a calm network"

@@ -132,9 +132,8 @@ class Bundle:
         if not data.startswith(_OPENING_WORDS):
             raise BundleError("this is not a verdict file: it does not begin like one")
         try:
-            plain = canonical.read_sparse(
-                data, SPAN
-            )  # its form is checked below, by writing it again
+            # Its form is checked below, by writing it again.
+            plain = canonical.read_sparse(data, SPAN)
             bundle = cls(
                 opened=from_plain(plain["opened"]),
                 rounds=tuple(

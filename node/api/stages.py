@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from ..endings import REASONS
 from .contract import Step
 
 WORD_MAX: Final = 400
@@ -20,15 +21,6 @@ _POINT: Final = {
     "freeze": "agreed which ballots count",
     "outcome": "agreed on the outcome",
 }
-REASONS: Final = {
-    "unanimity": "all agreed",
-    "near_consensus": "beliefs are near consensus and the winner stood",
-    "plateau": "another round would have added nothing",
-    "rounds": "the policy allows no more rounds",
-    "budget": "the budget is spent",
-    "deadline": "the time is spent",
-}
-"""Why no further round was held, in words (P2)."""
 
 
 def line(step: Step, naming: Callable[[str], str]) -> str:

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from ..endings import REASONS
 from ..follow import MOVED
 from ..models.llm.fence import Fences, token
 from .progress import STEPS
-from .tables import REASONS, Roll
+from .tables import Roll
 
 if TYPE_CHECKING:
     from ..federation import Federation

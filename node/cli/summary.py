@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .tables import REASONS, TEXT_MAX, Roll, RoundView, percent, share, tame, tame_lines
+from ..endings import REASONS
+from .tables import TEXT_MAX, Roll, RoundView, percent, share, tame, tame_lines
 
 _CAUTIONS: Final = {
     "crash_mode": "crash mode: {}",

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from ..endings import REASONS
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -24,16 +26,6 @@ _KEY_START: Final = 8
 """Hex digits by which the core's own texts name a member."""
 
 _KEY = re.compile(r"\b[0-9a-f]{8}\b")
-
-REASONS: Final = {
-    "unanimity": "all agreed",
-    "near_consensus": "beliefs are near consensus and the winner stood",
-    "plateau": "another round would have added nothing",
-    "rounds": "the policy allows no more rounds",
-    "budget": "the budget is spent",
-    "deadline": "the time is spent",
-}
-"""Why no further round was held, in words (P2)."""
 
 STRIKES: Final = {
     "alias": "claimed an alias that another claims too",

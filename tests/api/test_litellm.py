@@ -1,6 +1,7 @@
 """litellm as a client, and a committee one of whose models is litellm's: usage, and who failed."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import openai
@@ -32,6 +33,15 @@ class Served:
 
     def __init__(self, bases: dict[str, str], provider: LlmServer) -> None:
         self.bases, self.provider = bases, provider
+
+    @contextmanager
+    def forced(self, name: str, how: str) -> Iterator[None]:
+        """Have the provider answer a member in that way."""
+        self.provider.force[name] = how
+        try:
+            yield
+        finally:
+            self.provider.force.clear()
 
     async def alone(self, name: str = "dave") -> Any:
         """What a member answers by itself."""
@@ -96,12 +106,8 @@ async def test_litellm_asks_a_committee_and_reads_all_members_tokens(served: Ser
 
 
 async def test_a_provider_that_is_down_is_named_with_model_and_member(served: Served) -> None:
-    served.provider.force["dave"] = "busy"
-    try:
-        with pytest.raises(openai.InternalServerError) as caught:
-            await served.alone()
-    finally:
-        served.provider.force.clear()
+    with served.forced("dave", "busy"), pytest.raises(openai.InternalServerError) as caught:
+        await served.alone()
     assert (caught.value.status_code, caught.value.code) == (502, "provider_failed")
     assert "dave could not draft: openai toy-1: server error 503" in str(caught.value)
     assert isinstance(caught.value.body, dict)
@@ -123,10 +129,6 @@ async def test_a_budget_that_is_spent_is_no_reason_to_try_again(served: Served) 
 
 
 async def test_a_prompt_that_is_too_long_for_the_model_is_told_as_such(served: Served) -> None:
-    served.provider.force["dave"] = "overlong"
-    try:
-        with pytest.raises(openai.BadRequestError) as caught:
-            await served.alone()
-    finally:
-        served.provider.force.clear()
+    with served.forced("dave", "overlong"), pytest.raises(openai.BadRequestError) as caught:
+        await served.alone()
     assert caught.value.code == "context_length_exceeded"

@@ -19,7 +19,7 @@ from node.federation import Client
 from node.ledger import STATEMENTS
 from node.store.records import Pruned
 from node.wire.control import ControlError
-from reputation import Book, EvidenceFact, FactKind, FeedbackFact, link
+from reputation import Book, EvidenceFact, FactKind, FeedbackFact, VerdictFact, link
 from tests.harness.cast import ctx, signed
 from tests.harness.command import Command, Ran, command
 from tests.harness.daemons import Grove, Node, Turned
@@ -225,19 +225,26 @@ async def test_words_that_do_not_count_are_refused_with_a_reason(tmp_path: Path)
             await alice.feedback(statement(grove, "alice", opened.id, at_ms=99))
 
 
+async def missed_by_alice(grove: Grove) -> tuple[Envelope, bytes, VerdictFact]:
+    """A task that bob, carol and dave decided without her, and stopped: its verdict, its fact."""
+    names = ("bob", "carol", "dave")
+    await grove.start(*names)
+    await grove.linked()
+    opened = await grove.decide(*names, "alice", by="bob")
+    data = await grove.nodes["bob"].verdict(opened.id.hex())
+    fact = book(grove.nodes["bob"]).verdict(opened.id)
+    assert fact is not None
+    for name in names:
+        await grove.stop(name)
+    return opened, data, fact
+
+
 async def test_a_task_that_comes_in_while_its_verdict_is_fetched_is_stored_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = NAMES[:4]
     async with Grove(tmp_path, *names, models=MODELS) as grove:
-        await grove.start("bob", "carol", "dave")
-        await grove.linked()
-        opened = await grove.decide(*names[1:], "alice", by="bob")
-        data = await grove.nodes["bob"].verdict(opened.id.hex())
-        fact = book(grove.nodes["bob"]).verdict(opened.id)
-        assert fact is not None
-        for name in names[1:]:
-            await grove.stop(name)
+        opened, data, fact = await missed_by_alice(grove)
         await grove.start("alice")
         alice = grove.nodes["alice"]
         admitted = alice.runner.gate.admit(opened)
@@ -260,14 +267,7 @@ async def test_an_expired_task_is_not_followed_when_its_verdict_came_meanwhile(
 ) -> None:
     names, clock = NAMES[:4], Turned()
     async with Grove(tmp_path, *names, models=MODELS) as grove:
-        await grove.start("bob", "carol", "dave")
-        await grove.linked()
-        opened = await grove.decide(*names[1:], "alice", by="bob")
-        data = await grove.nodes["bob"].verdict(opened.id.hex())
-        fact = book(grove.nodes["bob"]).verdict(opened.id)
-        assert fact is not None
-        for name in names[1:]:
-            await grove.stop(name)
+        opened, data, fact = await missed_by_alice(grove)
         clock.ahead_ms = 86_400_000
         await grove.start("alice", clock=clock)
         alice = grove.nodes["alice"]

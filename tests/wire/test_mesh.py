@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import socket
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +35,7 @@ from tests.harness import cast
 from tests.harness.cast import committee, ctx, signed
 from tests.harness.federations import Named
 from tests.harness.loglines import captured
-from tests.harness.meshes import QUICK, Orchard, Relay, ShiftedClock
+from tests.harness.meshes import QUICK, Listener, Orchard, Relay, ShiftedClock
 
 TASK = b"t" * 32
 CTX = ctx(committee())
@@ -501,15 +502,21 @@ async def test_one_fetch_more_than_the_bound_is_told_to_wait(tmp_path: Path) -> 
         assert await fetched(orchard, "alice", "bob", REQUEST) == []
 
 
+async def held_up(orchard: Orchard) -> tuple[Listener, AsyncIterator[Envelope]]:
+    """Alice's fetch from bob, who holds the answer up after its first envelope."""
+    await orchard.linked()
+    bob = orchard.heard["bob"]
+    bob.held = [vote("bob", 1)]
+    bob.gate.clear()
+    answer = orchard.meshes["alice"].fetch(orchard.key("bob"), REQUEST)
+    assert await anext(answer) == vote("bob", 1)
+    return bob, answer
+
+
 async def test_a_fetch_ends_with_its_time_and_what_came_by_then_is_kept(tmp_path: Path) -> None:
     async with Orchard(tmp_path, "alice", "bob") as orchard:
         await orchard.start(limits=replace(QUICK, fetch_ms=300))
-        await orchard.linked()
-        bob = orchard.heard["bob"]
-        bob.held = [vote("bob", 1)]
-        bob.gate.clear()
-        answer = orchard.meshes["alice"].fetch(orchard.key("bob"), REQUEST)
-        assert await anext(answer) == vote("bob", 1)
+        bob, answer = await held_up(orchard)
         with pytest.raises(PeerError):
             await anext(answer)
         await bob.until(lambda: bob.closed == 1)  # and the place is free again
@@ -541,12 +548,7 @@ async def test_one_question_about_facts_more_than_the_bound_is_told_to_wait(
 async def test_a_fetch_that_is_dropped_frees_its_place(tmp_path: Path) -> None:
     async with Orchard(tmp_path, "alice", "bob") as orchard:
         await orchard.start(limits=replace(QUICK, fetches=1))
-        await orchard.linked()
-        bob = orchard.heard["bob"]
-        bob.held = [vote("bob", 1)]
-        bob.gate.clear()
-        answer = orchard.meshes["alice"].fetch(orchard.key("bob"), REQUEST)
-        assert await anext(answer) == vote("bob", 1)
+        bob, answer = await held_up(orchard)
         await answer.aclose()  # type: ignore[attr-defined]
         await bob.until(lambda: bob.closed == 1)
         bob.gate.set()

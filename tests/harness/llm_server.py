@@ -109,21 +109,22 @@ class LlmServer:
         self.asked.set()
         _, shape, how, who, *_ = path.split("/")
         how = self.force.get(who, how)
-        self.calls[f"{shape}/{how}/{who}"] += 1
+        key = f"{shape}/{how}/{who}"
+        self.calls[key] += 1
+        first = self.calls[key] == 1  # told on arrival: those that wait pass the gate in any order
         self._now += 1
         self.most_at_a_time = max(self.most_at_a_time, self._now)
         if self._now > 1:
             self.two.set()
         try:
-            late = how == "firstslow" and self.calls[f"{shape}/{how}/{who}"] == 1
-            if how == "slow" or late:
+            if how == "slow" or (how == "firstslow" and first):
                 await reader.read(1)  # until the client hangs up
                 self.let_go.set()
                 return
             if how == "closed":
                 return
             await asyncio.to_thread(self.gate.wait)
-            code, extra, data = self._answer(path, shape, how, who, body)
+            code, extra, data = self._answer(path, shape, how, who, body, first)
         finally:
             self._now -= 1
         lines = [f"HTTP/1.1 {code} {'OK' if code == 200 else 'Error'}"]
@@ -137,11 +138,13 @@ class LlmServer:
         writer.write("\r\n".join([*lines, "", ""]).encode() + data)
         await writer.drain()
 
-    def _answer(self, path: str, shape: str, how: str, who: str, body: dict[str, Any]) -> Sent:
+    def _answer(
+        self, path: str, shape: str, how: str, who: str, body: dict[str, Any], first: bool
+    ) -> Sent:
         wanted = "/api/chat" if shape == "ollama" else "/v1/chat/completions"
         if not path.endswith(wanted):
             return 404, {}, b"404 page not found"
-        if how.startswith("first500") and self.calls[f"{shape}/{how}/{who}"] == 1:
+        if how.startswith("first500") and first:
             return error(shape, 500)
         if how in ERRORS:
             return error(shape, ERRORS[how])
@@ -152,11 +155,11 @@ class LlmServer:
         if how == "badjson":
             return 200, {}, b'{"id": "chatcmpl-1", "choices": [{"mess'
         system, user = body["messages"][0]["content"], body["messages"][1]["content"]
-        first = len(body["messages"]) == 2
+        opening = len(body["messages"]) == 2
         text = Toy(self.answers.get(who, "a")).reply(system, user)
         why, refusal = "stop", None
         match how:
-            case "stammer" if first:
+            case "stammer" if opening:
                 text = "The answer is plain to see."
             case "mumble":
                 text = "The answer is plain to see."

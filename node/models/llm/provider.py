@@ -8,6 +8,7 @@ what the request leaves of time, and what a call costs is reserved and counted.
 
 import asyncio
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -362,6 +363,9 @@ def _import() -> ModuleType:
     """litellm, told not to call anybody, to keep nothing and to say nothing."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else the import fetches a price list
     os.environ.setdefault("LITELLM_MODE", "PRODUCTION")  # else it reads any .env file about
+    # How it describes its types to pydantic is not for this node's operator. It asks for the same
+    # itself on its first import, but imports most of itself later.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"pydantic\.")
     import litellm
 
     litellm.telemetry = False

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from consensus import canonical
 from consensus.bodies import Ballot, Budget, Mark
 from consensus.plateau import Dials, Plateau, Reason, assess
-from consensus.plateau.dials import turn
+from consensus.plateau.dials import follow
 from consensus.plateau.signals import divergence, normal_entropy, overlap
 from consensus.plateau.stop import gained
 from consensus.policy import ONE, Policy
@@ -336,17 +336,17 @@ def test_the_first_rule_that_holds_names_the_reason() -> None:
 
 
 def test_contentiousness_falls_with_divergence_and_never_rises() -> None:
-    assert turn(Dials(), ONE, 0).contentiousness == 9_000
-    assert turn(Dials(), 5_000, 0).contentiousness == 6_000
-    assert turn(Dials(), 0, 0).contentiousness == 3_000
-    assert turn(Dials(contentiousness=4_000), ONE, 0).contentiousness == 4_000
+    assert follow(Dials(), ONE, 0, 0).contentiousness == 9_000
+    assert follow(Dials(), 5_000, 0, 0).contentiousness == 6_000
+    assert follow(Dials(), 0, 0, 0).contentiousness == 3_000
+    assert follow(Dials(contentiousness=4_000), ONE, 0, 0).contentiousness == 4_000
 
 
 def test_the_gate_follows_the_median_argument_up_to_seven_tenths() -> None:
-    assert turn(Dials(), 0, 35).gate == 3_500
-    assert turn(Dials(), 0, 70).gate == 7_000
-    assert turn(Dials(), 0, 71).gate == 7_000
-    assert turn(Dials(gate=5_000), 0, 35).gate == 5_000
+    assert follow(Dials(), 0, 35, 0).gate == 3_500
+    assert follow(Dials(), 0, 70, 0).gate == 7_000
+    assert follow(Dials(), 0, 71, 0).gate == 7_000
+    assert follow(Dials(gate=5_000), 0, 35, 0).gate == 5_000
 
 
 def test_the_best_argument_of_each_class_always_passes() -> None:

@@ -192,8 +192,8 @@ class Policy:
     dials: str = _choice(
         "follow",
         ("follow", "maci", "ucb"),
-        "what turns the dials: the figures of the round; MACI's flags; or a bandit over moves, which "
-        "learns across tasks and keeps to the budget (P3)",
+        "what turns the dials: the figures of the round; MACI's flags; or a bandit over moves, "
+        "which learns across tasks and keeps to the budget (P3)",
     )
     ucb_cost: int = _figure(
         1_000, 0, ONE, "bp", "what the dearest round costs the bandit's reward (P3)"

@@ -22,9 +22,9 @@ def dissent(
     """The runner-up's answer in full, its figures, and the best argument for it; None without one.
 
     `members` are the positions of its authors, `belief` is in bp. The best argument is the
-    rationale with the highest median of argument points (by judges of other `families`) among the class's candidates that give
-    one, equal ones by a hash with `seed`, which is agreed before anyone can see it; `by` is its
-    author, None if nobody gave a rationale.
+    rationale with the highest median of argument points, by judges of other `families`, among the
+    class's candidates that give one, equal ones by a hash with `seed`, which is agreed before
+    anyone can see it; `by` is its author, None if nobody gave a rationale.
     """
     runner_up = result.group(result.runner_up)
     if runner_up is None:

@@ -113,7 +113,9 @@ def _sources(
         alone = [source for source in counts if source not in cited[1 - at]]
         alone.sort(key=lambda one: (-counts[one], tagged_hash("source", seed, one.encode())))
         for source in alone[:EACH]:
-            text = f"Read {source}: cited for {names[at]} by {counts[source]}, for the other by nobody"
+            text = (
+                f"Read {source}: cited for {names[at]} by {counts[source]}, for the other by nobody"
+            )
             found.append({"for": at, "source": source, "text": text})
     if not found:
         both = "both cite the same" if cited[0] else "nobody cites anything for either"

@@ -284,6 +284,14 @@ class Book:
             )
         return found
 
+    def counted(self) -> Iterator[tuple[VerdictFact, tuple[FeedbackFact, ...]]]:
+        """The tasks that count (within their opener's cap), by (opened-at, id), each with every
+        client's last word on it."""
+        for task in sorted(self._tasks.values(), key=lambda item: item.place):
+            if task.applied:
+                words = (task.statements[client] for client in sorted(task.statements))
+                yield task.fact, tuple(words)
+
 
 def _mean(good: int, bad: int) -> int:
     """The posterior's mean in bp, of sums in bp times `UNIT`."""

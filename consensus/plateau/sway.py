@@ -67,7 +67,7 @@ class Sway:
         if count < 2:
             return 0
         middle = Fraction(count - 1, 2)
-        spread = sum(((at - middle) ** 2 for at in range(count)), Fraction(0))
+        spread = sum(((at - middle) * (at - middle) for at in range(count)), Fraction(0))
         moved = sum(((at - middle) * share for at, share in enumerate(self.drawn)), Fraction(0))
         found = moved / spread
         return round_ratio(found.numerator, found.denominator)

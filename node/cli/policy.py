@@ -6,7 +6,7 @@ here is read by any vote until an opener puts it into a task's policy.
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -57,7 +57,7 @@ def fit(
         curve = fitted(seen.drafts, seen.judgments, seen.rounds)
     except TooFewError as error:
         raise CliError(f"{error}; `quorate feedback` says what is right", NEGATIVE) from None
-    chosen = {
+    chosen: dict[str, Any] = {
         "curve_generate": curve.generate,
         "curve_verify": curve.verify,
         "curve_rate": curve.rate,

@@ -20,6 +20,11 @@ app = typer.Typer(
 )
 
 
+@app.callback()
+def policy() -> None:
+    """Fit fields of a policy to past tasks."""  # with a callback `fit` keeps its name
+
+
 @app.command()
 def fit(
     directory: Annotated[Path, typer.Argument(help="The node's directory.", metavar="DIR")],

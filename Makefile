@@ -7,6 +7,7 @@
 #   make system   the tests that need root and packages of Debian
 #   make bench    figures of speed, with how they were measured
 #   make bench-tally  what each rule is worth on recorded ballots, with intervals
+#   make bench-plateau  what stop rules save and cost, with intervals and pictures
 #   make kills    a node killed at every durable write of every member: four minutes
 #   make model    the protocol's models, searched by spin; MODEL=full for the large ones
 #   make night    the tests with far more examples, and the large models where spin is
@@ -30,7 +31,7 @@ GENERATOR_INSTALLED := $(GENERATOR)/.installed-$(GENERATOR_VERSION)
 PROTO := $(wildcard proto/*.proto)
 SERVICES := proto/control.proto proto/peer.proto
 
-.PHONY: demo test adversary check lint types contracts drift vectors system bench bench-tally kills model night \
+.PHONY: demo test adversary check lint types contracts drift vectors system bench bench-tally bench-plateau kills model night \
 	transcripts proto clean
 .DELETE_ON_ERROR:
 
@@ -71,6 +72,9 @@ bench: $(INSTALLED)
 
 bench-tally: $(INSTALLED)
 	$(BIN)/python -m tests.bench.rules
+
+bench-plateau: $(INSTALLED)
+	$(BIN)/python -m tests.bench.stops
 
 kills: $(INSTALLED)
 	KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -rP \

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -63,9 +64,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"{budget.most:.1f} % at most; {budget.rounds:.1f} chosen rounds a task."
     )
     ways = bandits.turned(3 * asked.scale)
-    _say(
-        "\n### Dials, simulated tasks\n\n| dials | rounds | right | against follow |\n|---|---|---|---|"
-    )
+    _say("\n### Dials, simulated tasks\n")
+    _say("| dials | rounds | right | against follow |\n|---|---|---|---|")
     for way in ways:
         middle, low, high = way.points
         _say(
@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _moved(trace: Trace) -> int:
     """How much happens in a trace: rounds with another winner than the one before."""
     winners = [item.tally.winner for item in trace.rounds]
-    return sum(one != other for one, other in zip(winners, winners[1:], strict=False))
+    return sum(one != other for one, other in pairwise(winners))
 
 
 def _say(text: str) -> None:

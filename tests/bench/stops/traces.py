@@ -9,9 +9,9 @@ Three kinds, and only the first is real from end to end:
   answer with the rate at which recorded judges preferred their own (0.84), and else takes the
   answer that its own recorded ballot puts first. Its ballot stays.
 * `simulated`: members and judges by chance. A member's log-odds move towards those of the peers
-  that pass the gate, as far as contentiousness lets them; right answers persuade a little better; and
-  every round adds noise that grows with the rounds, as long contexts do. *Simulated judges* favour
-  the answer that they themselves hold. What this says holds for such members and no others.
+  that pass the gate, as far as contentiousness lets them; right answers persuade a little better;
+  and every round adds noise that grows with the rounds, as long contexts do. *Simulated judges*
+  favour the answer that they themselves hold. What this says holds for such members and no others.
 """
 
 import hashlib
@@ -165,7 +165,8 @@ def recorded(questions: Sequence[Question], families: Sequence[str], seed: int =
 def _revised(item: Question, families: tuple[str, ...], rng: Random) -> Trace:
     first = item.round(marks=True)
     n, spec = len(item.letters), first.spec
-    liking = [_liking(item.letters, cast) for cast in sorted(first.ballots, key=lambda b: b.voter)]
+    likes = {cast.voter: _liking(item.letters, cast) for cast in first.ballots}
+    liking = [likes.get(voter, {}) for voter in range(n)]
     letters, rounds = list(item.letters), list[Round]()
     for number in range(1, CAP + 1):
         ids = _ids(item.id, number, n)
@@ -174,14 +175,14 @@ def _revised(item: Question, families: tuple[str, ...], rng: Random) -> Trace:
             for at, letter in enumerate(letters)
         ]
         ballots = [
-            _ballot(voter, ids, [likes.get(letter, 0.0) for letter in letters], ())
-            for voter, likes in enumerate(liking)
+            _ballot(voter, ids, [liked.get(letter, 0.0) for letter in letters], ())
+            for voter, liked in enumerate(liking)
+            if voter in likes
         ]
         rounds.append(_round(spec, candidates, ballots, rounds, f"{item.id} {number}", number))
-        for at, likes in enumerate(liking):
-            best = max(likes, key=lambda letter: likes[letter], default=letters[at])
+        for at, liked in enumerate(liking):
             if rng.random() > OWN:
-                letters[at] = best
+                letters[at] = max(liked, key=lambda one: liked[one], default=letters[at])
     return Trace(spec=spec, families=families, gold=item.gold, rounds=tuple(rounds))
 
 

@@ -10,7 +10,8 @@ from consensus import canonical
 from consensus.agreement.instance import value_id
 from consensus.bodies import Ballot, Report, TaskOpen, Vote
 from consensus.committee import Committee
-from consensus.deliberation.outcome import Facts, figures
+from consensus.deliberation.opened import Facts
+from consensus.deliberation.outcome import figures
 from consensus.deliberation.points import PointValue
 from consensus.envelope import POINTS, Ctx, Envelope, Kind, Stage
 from consensus.ports import Message

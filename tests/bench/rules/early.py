@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from consensus.bodies import AnswerKind, AnswerSpec
 from consensus.exact import apportion
 from consensus.policy import ONE
@@ -49,16 +52,19 @@ def early_ends() -> Mapping[str, EarlyEnds]:
     for member in members:
         models.setdefault(member.partition("#")[0], []).append(member)
     known = [item for item in of.questions.values() if item.gold is not None]
-    return {
-        first: _asked(
-            known, of.letters, [models[first], *(models[m] for m in models if m != first)]
-        )
-        for first in models
-    }
+    drawn = draws(len(known))
+    found = {}
+    for first in models:
+        order = [models[first], *(asked for model, asked in models.items() if model != first)]
+        found[first] = _asked(known, of.letters, order, drawn)
+    return found
 
 
 def _asked(
-    questions: Sequence[Recording], letters: Sequence[str], models: Sequence[Sequence[str]]
+    questions: Sequence[Recording],
+    letters: Sequence[str],
+    models: Sequence[Sequence[str]],
+    drawn: NDArray[np.float64],
 ) -> EarlyEnds:
     calls = sum(map(len, models))
     unsaved, saved, all_right, right, early = [], [], [], [], []
@@ -78,7 +84,6 @@ def _asked(
         saved.append(1 - made / calls)
         all_right.append(pooled)
         right.append(mine)
-    drawn = draws(len(questions))
     return EarlyEnds(
         questions=len(questions),
         ended=len(early),

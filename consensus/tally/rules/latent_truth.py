@@ -41,8 +41,10 @@ down to its information: Varin, Reid and Firth 2011). Weights of members are exp
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
+from itertools import repeat
 from math import comb, gcd
+from operator import mul
 
 from ...exact import GRID, LN_UNIT, ONE_BP, ln, log_sum, round_ratio
 from ..answers import Classes
@@ -109,12 +111,17 @@ def ways(won: int, lost: int, members: int, count: int) -> int:
     By inclusion and exclusion over the classes that are left out, with the true one among the
     rest and without it. Zero with fewer members than classes.
     """
-    return sum(
-        (-1) ** out
-        * comb(count - 1, out)
-        * ((won + lost * (count - 1 - out)) ** members - (lost * (count - 1 - out)) ** members)
-        for out in range(count)
-    )
+    found = 0
+    for out in range(count):
+        rest = lost * (count - 1 - out)
+        with_out = comb(count - 1, out) * (_times(won + rest, members) - _times(rest, members))
+        found += -with_out if out % 2 else with_out
+    return found
+
+
+def _times(base: int, exponent: int) -> int:
+    """A power by multiplying, of integers."""
+    return reduce(mul, repeat(base, exponent), 1)
 
 
 def said_by_ballots(

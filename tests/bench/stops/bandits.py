@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from consensus.exact import ONE_BP
+from consensus.exact import ONE_BP, round_ratio
 from consensus.plateau import Plateau
 from consensus.plateau.scheduler import MOVES, Arm, choose, view
 from consensus.policy import Policy
@@ -23,6 +23,8 @@ ARMS: Final = {
 }
 HORIZONS: Final = (100, 1_000, 10_000)
 SEEDS: Final = 20
+SHOWN: Final = np.unique(np.geomspace(10, HORIZONS[-1], 120).astype(int)) - 1
+"""Rounds of which the picture has the regret, from 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +47,21 @@ def bound(means: Sequence[float], horizon: int) -> float:
 
 
 def regret(name: str, means: Sequence[float]) -> Regret:
-    """Bernoulli arms, played by `choose` as members play it, means rounded to bp each time."""
+    """Bernoulli arms, played by `choose` as members play it.
+
+    Means are of exact sums, rounded to bp for each choice, as ledgers give them for each task.
+    """
     runs = []
     for seed in range(SEEDS):
         rng, arms = Random(seed), [Arm() for _ in means]
+        won = [0] * len(means)
         lost = np.zeros(HORIZONS[-1])
         for at in range(HORIZONS[-1]):
             arm = choose(arms, None)
             assert arm is not None
-            arms[arm] = arms[arm].after(ONE_BP * (rng.random() < means[arm]), 0)
+            won[arm] += rng.random() < means[arm]
+            count = arms[arm].count + 1
+            arms[arm] = Arm(count=count, reward=round_ratio(ONE_BP * won[arm], count))
             lost[at] = max(means) - means[arm]
         runs.append(lost.cumsum())
     whole = np.array(runs)
@@ -64,7 +72,7 @@ def regret(name: str, means: Sequence[float]) -> Regret:
         mean=tuple(float(one) for one in whole.mean(axis=0)[at]),
         deviation=tuple(float(one) for one in whole.std(axis=0, ddof=1)[at]),
         bound=tuple(bound(means, horizon) for horizon in HORIZONS),
-        course=tuple(float(one) for one in whole.mean(axis=0)[::50]),
+        course=tuple(float(one) for one in whole.mean(axis=0)[SHOWN]),
     )
 
 

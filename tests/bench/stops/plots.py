@@ -10,7 +10,7 @@ import numpy as np
 from consensus.exact import ONE_BP
 from consensus.policy import STOPS, Policy
 
-from .bandits import Regret
+from .bandits import SHOWN, Regret
 from .traces import CAP, Trace
 
 mpl.use("Agg")
@@ -117,8 +117,7 @@ def regrets(found: Sequence[Regret], path: Path) -> None:
     """Mean regret by round, beside the bound."""
     figure, axis = plt.subplots(figsize=(8, 5), layout="constrained")
     for colour, one in zip(("tab:blue", "tab:orange", "tab:green"), found, strict=False):
-        at = 1 + 50 * np.arange(len(one.course))
-        axis.plot(at, one.course, color=colour, label=f"{one.name}: regret")
+        axis.plot(SHOWN + 1, one.course, color=colour, label=f"{one.name}: regret")
         axis.plot(
             one.horizons,
             one.bound,

@@ -5,7 +5,7 @@ import json
 import sys
 
 from tests.model.checker import Found, search
-from tests.model.mutants import AGREEMENT, BOUNDED, FAULTS, FULL, HERE, LOST_POLKA, Search
+from tests.model.mutants import AGREEMENT, BOUNDED, FAULTS, FULL, HERE, Search
 from tests.model.trails import schedule
 
 
@@ -51,10 +51,6 @@ def _bite(*, write: bool) -> int:
         failed += not found.errors
         if write and fault.search.model == AGREEMENT and found.errors:
             _write(fault.search, found, breaks=fault.breaks)
-    found = search(LOST_POLKA, shortest=write)
-    _say(told(LOST_POLKA, found))
-    if write:
-        _write(LOST_POLKA, found, breaks="stuck")
     return failed
 
 

@@ -1,14 +1,20 @@
 """Asking the model: bounded calls, deadlines, and one kind of answer back to the core.
 
+Where more wait than may be under way, accounts take turns by the time that their calls took
+(`fair`): whoever opens a hundred tasks does not have the model to itself.
+
 A provider's failure is named here: in full in this node's log, and in words fit for others
 in the abstention that goes out instead of a draft or a ballot (rule R0).
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from consensus.deliberation.effects import Draft, Drafted, Judge, Judged
 
+from .clock import Clock
+from .fair import FairQueue
 from .live import Live
 from .log import get_logger
 from .models.base import Failure, Model, ModelError, public_reason
@@ -25,10 +31,12 @@ Answer = Callable[[bytes, Drafted | Judged], None]
 class Consultant:
     """One node's model with its bound on calls at a time."""
 
-    def __init__(self, model: Model, calls: int, answer: Answer) -> None:
+    def __init__(self, model: Model, calls: int, answer: Answer, clock: Clock) -> None:
         self._model = model
-        self._room = asyncio.Semaphore(calls)
         self._answer = answer
+        self._clock = clock
+        self._room = calls
+        self._waiting: FairQueue[asyncio.Future[None]] = FairQueue()
 
     def ask(self, live: Live, effect: Draft | Judge) -> None:
         """Call the model in the background; the answer comes back as an event."""
@@ -64,7 +72,7 @@ class Consultant:
     async def _draft(self, live: Live, effect: Draft) -> None:
         request, proposal, failure = effect.request, None, ""
         try:
-            async with asyncio.timeout(request.deadline_ms / 1_000), self._room:
+            async with asyncio.timeout(request.deadline_ms / 1_000), self._seat(live.account):
                 proposal = await self._model.draft(request)
         except Exception as error:  # noqa: BLE001  whatever a third party's model raises
             failure = self._failed(live, "draft", error)
@@ -73,11 +81,43 @@ class Consultant:
     async def _judge(self, live: Live, effect: Judge) -> None:
         request, judgment, failure = effect.request, None, ""
         try:
-            async with asyncio.timeout(request.deadline_ms / 1_000), self._room:
+            async with asyncio.timeout(request.deadline_ms / 1_000), self._seat(live.account):
                 judgment = await self._model.judge(request)
         except Exception as error:  # noqa: BLE001  whatever a third party's model raises
             failure = self._failed(live, "judge", error)
         self._answer(live.task.id, Judged(round=request.round, judgment=judgment, failure=failure))
+
+    @asynccontextmanager
+    async def _seat(self, account: bytes) -> AsyncIterator[None]:
+        """One of the calls at a time, when it is this account's turn."""
+        if self._room:
+            self._room -= 1
+        else:
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.put(account, turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():  # it came too late
+                    self._leave()
+                raise
+        began = self._clock.monotonic_ns()
+        try:
+            yield
+        finally:
+            self._waiting.charge(account, self._clock.monotonic_ns() - began)
+            self._leave()
+
+    def _leave(self) -> None:
+        """Give a seat to the next that still waits."""
+        while self._waiting:
+            account, turn = self._waiting.take()
+            if not turn.done():
+                # What the call costs is known at its end; until then it is one call more.
+                self._waiting.charge(account, 0)
+                turn.set_result(None)
+                return
+        self._room += 1
 
     def _failed(self, live: Live, doing: str, error: Exception) -> str:
         """The reason an abstention carries; the full cause goes to this node's own log."""

@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 AGREEMENT = HERE / "agreement.pml"
 ROUND = HERE / "round.pml"
 DESK = "consensus.deliberation.desk:Desk"
-OUTCOME = "consensus.deliberation.outcome"
+OPENED = "consensus.deliberation.opened"
 POINTS = "consensus.deliberation.points"
 
 
@@ -134,7 +134,7 @@ FAULTS = (
     _round(
         "COMMIT_AFTER_SLATE",
         Change(
-            where=f"{OUTCOME}:_open_all",
+            where=f"{OPENED}:open_all",
             old="if commit is not None:\n            opened.claims",
             new="if opening.alias:\n            opened.claims",
         ),
@@ -153,7 +153,7 @@ FAULTS = (
     _round(
         "SEAL_AFTER_FREEZE",
         Change(
-            where=f"{OUTCOME}:_open_all",
+            where=f"{OPENED}:open_all",
             old="if sealed is not None and opening.ballot is not None:",
             new="if opening.ballot is not None:",
         ),

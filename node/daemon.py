@@ -38,6 +38,7 @@ from .runner import Runner
 from .store.contract import BadReference, StoreError
 from .store.records import FactRow, Slot
 from .store.sqlite import SqliteStore
+from .window import Window
 from .wire import codec, toll
 from .wire.admission import Refusal
 from .wire.control import Ask, ControlError, ControlServer, NotFound
@@ -264,9 +265,19 @@ class Daemon:
             ) from None
         door = Doorway(self, since_ms=self._began_ms, stopping=self._stop.is_set)
         try:
-            return FrontServer.open(door, self.config.api, self._clock)
+            return FrontServer.open(door, self._window(door), self.config.api, self._clock)
         except (FrontError, ValueError) as error:
             raise SetupError(str(error)) from None
+
+    def _window(self, door: Doorway) -> Window:
+        return Window(
+            self,
+            store=self._store,
+            clock=self._clock,
+            since_ms=self._began_ms,
+            naming=door.naming,
+            stopping=self._stop.is_set,
+        )
 
     async def _drain(self, grace_s: float) -> None:
         """Wait for running tasks, so that a stopping member does not leave a vote unsaid."""

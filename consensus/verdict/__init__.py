@@ -2,14 +2,16 @@
 
 from .bundle import Bundle, BundleError, PointBundle, RoundBundle
 from .evidence import decode_evidence, encode_evidence, evidence_problem
-from .verify import Checked, VerdictError, verify
+from .verify import STEPS, Checked, Step, VerdictError, verify
 
 __all__ = [
+    "STEPS",
     "Bundle",
     "BundleError",
     "Checked",
     "PointBundle",
     "RoundBundle",
+    "Step",
     "VerdictError",
     "decode_evidence",
     "encode_evidence",

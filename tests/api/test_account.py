@@ -5,7 +5,7 @@ from consensus.envelope import Kind, MessageId
 from consensus.verdict import Bundle
 from consensus.verdict.bundle import RoundBundle
 from node.api.contract import Cost, Fault
-from node.doorway import account
+from node.accounts import account
 from node.wire import codec
 from tests.harness.cast import ALICE, BOB, CAROL, committee, ctx, key, signed
 

@@ -58,6 +58,7 @@ def _steps(
     for number, round_ in places:
         rule, title = STEPS[number]
         text, message = "", None
+        state: seen.StepState
         if (number, round_) == last and failed is not None:
             state, rule, text = "fails", failed.rule, failed.text
             message = None if failed.message is None else failed.message.hex()

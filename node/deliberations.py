@@ -39,6 +39,13 @@ _STEPS: Final = {
 """Events that are a member's step in a round, and what the step is called."""
 
 
+_WITHOUT: Final[Mapping[TaskState, seen.State]] = {
+    TaskState.REFUSED: "refused",
+    TaskState.EXPIRED: "expired",
+}
+"""How a task ends without a verdict."""
+
+
 @dataclass(slots=True)
 class _Marks:
     """Who has done what in one round, gathered."""
@@ -112,7 +119,7 @@ class Deliberations:
         """Those of the last ones that ended without a verdict."""
         found = []
         for brief in await self._store.recent(ENDED):
-            if brief.state in (TaskState.REFUSED, TaskState.EXPIRED):
+            if brief.state in _WITHOUT:
                 row = await self._store.task(brief.task)
                 if row is not None:
                     found.append(
@@ -175,7 +182,7 @@ class Deliberations:
             raise Absent(
                 f"no task {task.hex()[:16]} is known here" if gone is None else pruned_text(gone)
             )
-        state = {TaskState.REFUSED: "refused", TaskState.EXPIRED: "expired"}.get(row.state)
+        state = _WITHOUT.get(row.state)
         if state is None:  # decided this moment, or about to be dropped
             raise Absent(f"task {task.hex()[:16]} is between two states here: ask again")
         return self._whole(task, _spec(row), bytes(row.opening.signer), state=state)
@@ -341,9 +348,7 @@ class Deliberations:
         )
 
     def _warned(self, warnings: Iterable[Sequence[str]]) -> list[seen.Warned]:
-        return [
-            seen.Warned(code=code, text=self._naming(text)) for code, text in warnings
-        ]
+        return [seen.Warned(code=code, text=self._naming(text)) for code, text in warnings]
 
     def _name(self, key: str) -> str:
         return self._federation.label(bytes.fromhex(key))

@@ -74,7 +74,11 @@ def cut(text: str, most: int = TEXT_MAX) -> str:
 def round_seen(opened: Opened, committee: Committee) -> seen.Round:
     """A round with its outcome."""
     figures = opened.figures
-    tally, decision, baselines = figures["tally"], figures["decision"], figures["tally"]["baselines"]
+    tally, decision, baselines = (
+        figures["tally"],
+        figures["decision"],
+        figures["tally"]["baselines"],
+    )
     shown = {item["answer"]: item["excerpt"] or item["answer"] for item in tally["classes"]}
     authors = dict(zip(figures["proposals"], figures["authors"], strict=True))
 

@@ -87,9 +87,7 @@ class Checked:
         return decision
 
 
-def verify(
-    bundle: Bundle, reader: Reader, pin: Pin | None, told: Told = lambda _: None
-) -> Checked:
+def verify(bundle: Bundle, reader: Reader, pin: Pin | None, told: Told = lambda _: None) -> Checked:
     """Check a verdict. Raises `VerdictError` naming the rule that fails: of the last step told."""
     told(Step(number=1, round=0))
     spec, base = _check_open(bundle.opened, reader)

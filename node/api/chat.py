@@ -18,7 +18,7 @@ from .catalogue import Catalogue
 from .contract import Absent, Account, Door, Fault, Step
 from .errors import ApiError, unavailable
 from .keys import Client
-from .opening import Openings
+from .opening import TRY_S, Openings
 from .shapes import mismatch
 from .sse import EventStream, Tell, hung_up
 from .stages import line

@@ -175,7 +175,7 @@ class Window(Protocol):
         ...
 
     async def verdict(self, reference: str) -> seen.Deliberation:
-        """The task of a verdict, by the first digits of its or the verdict's id. Raises `Absent`."""
+        """The task of a verdict, by the first digits of either's id. Raises `Absent`."""
         ...
 
     async def check(self, reference: str) -> seen.Check:

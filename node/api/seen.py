@@ -18,18 +18,14 @@ Id = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 State = Literal["running", "decided", "refused", "expired"]
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """The base of all of them: frozen, by keyword."""
-
-
-class Warned(Seen):
+class Warned(msgspec.Struct, frozen=True, kw_only=True):
     """Something that a verdict says before its answer (rule E3)."""
 
     code: str
     text: str
 
 
-class Brief(Seen):
+class Brief(msgspec.Struct, frozen=True, kw_only=True):
     """A deliberation as it stands in a list.
 
     `question` is how the last part of the case begins. `phase` and `round` say where a running
@@ -54,7 +50,7 @@ class Brief(Seen):
     decided_at_ms: Ms | None = None
 
 
-class Listed(Seen):
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
     """A page of deliberations: on the first those that run, then the newest decided ones first.
 
     `next` is what `after` takes for the page that follows, None on the last.
@@ -64,7 +60,7 @@ class Listed(Seen):
     next: Id | None
 
 
-class Part(Seen):
+class Part(msgspec.Struct, frozen=True, kw_only=True):
     """A part of the case; `numbers` is the length of its feature vector."""
 
     role: str
@@ -72,7 +68,7 @@ class Part(Seen):
     numbers: Count = 0
 
 
-class Asked(Seen):
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """The kind of answer that is asked for."""
 
     kind: str
@@ -80,7 +76,7 @@ class Asked(Seen):
     unit: str
 
 
-class Abstained(Seen):
+class Abstained(msgspec.Struct, frozen=True, kw_only=True):
     """A member that drafted or judged nothing, and the reason that it signed."""
 
     member: str
@@ -88,7 +84,7 @@ class Abstained(Seen):
     reason: str
 
 
-class Steps(Seen):
+class Steps(msgspec.Struct, frozen=True, kw_only=True):
     """Who has done what in a round, as this node saw it. What they said is not told before the
     round's outcome: until then nobody may know whose draft is whose (rules R3, R9).
 
@@ -105,7 +101,7 @@ class Steps(Seen):
     views: Count = 0
 
 
-class Draft(Seen):
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A proposal that counted, its author opened. Long texts are cut, with an ellipsis."""
 
     author: str
@@ -114,7 +110,7 @@ class Draft(Seen):
     confidence: Share | None
 
 
-class Standing(Seen):
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """One answer's figures in one round. `error` is the standard error of the logarithm of its
     strength, in nats."""
 
@@ -128,7 +124,7 @@ class Standing(Seen):
     wins: Share
 
 
-class Cell(Seen):
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """What one voter's ballot says of one draft: `masked` where its word does not count (R9).
 
     `wins` is the share of its comparisons of the draft that the draft won, None without one;
@@ -140,14 +136,14 @@ class Cell(Seen):
     endorsement: Signed | None = None
 
 
-class Row(Seen):
+class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One voter's row of the vote matrix, one cell a column."""
 
     voter: str
     cells: list[Cell]
 
 
-class Matrix(Seen):
+class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     """Voters by drafts. `authors` and `answers` head the columns."""
 
     authors: list[str]
@@ -155,7 +151,7 @@ class Matrix(Seen):
     rows: list[Row]
 
 
-class Signals(Seen):
+class Signals(msgspec.Struct, frozen=True, kw_only=True):
     """What the plateau reads of a round (rule P1) and the dials that it sets (P3).
 
     `gain` is what entropy lost since the round before; `flat` rounds in a row added nothing;
@@ -174,14 +170,14 @@ class Signals(Seen):
     gate: Share
 
 
-class Strike(Seen):
+class Strike(msgspec.Struct, frozen=True, kw_only=True):
     """Something that a member is charged with."""
 
     member: str
     reason: str
 
 
-class Round(Seen):
+class Round(msgspec.Struct, frozen=True, kw_only=True):
     """A round that has its outcome. `reason` says why it was the last, None if it was not."""
 
     round: Count
@@ -199,7 +195,7 @@ class Round(Seen):
     strikes: list[Strike]
 
 
-class Dissent(Seen):
+class Dissent(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be said for the answer that came second (rule E3a)."""
 
     answer: str
@@ -209,7 +205,7 @@ class Dissent(Seen):
     by: str | None
 
 
-class Spent(Seen):
+class Spent(msgspec.Struct, frozen=True, kw_only=True):
     """What the task cost one member, by its own claim."""
 
     member: str
@@ -217,7 +213,7 @@ class Spent(Seen):
     usd: float
 
 
-class Failed(Seen):
+class Failed(msgspec.Struct, frozen=True, kw_only=True):
     """A model that gave nothing, as its member signed it."""
 
     member: str
@@ -228,7 +224,7 @@ class Failed(Seen):
     code: str
 
 
-class Outcome(Seen):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a verdict says."""
 
     verdict: Id
@@ -245,7 +241,7 @@ class Outcome(Seen):
     faults: list[Failed]
 
 
-class Deliberation(Seen):
+class Deliberation(msgspec.Struct, frozen=True, kw_only=True):
     """A deliberation, as far as this node knows it and may tell it."""
 
     task: Id
@@ -269,7 +265,10 @@ class Deliberation(Seen):
     outcome: Outcome | None
 
 
-class CheckStep(Seen):
+StepState = Literal["holds", "fails", "not reached", "not asked"]
+
+
+class CheckStep(msgspec.Struct, frozen=True, kw_only=True):
     """One step of a check: `round` is 0 for what is of no round. `text` says why it failed, and
     `message` names the envelope that is at fault."""
 
@@ -277,12 +276,12 @@ class CheckStep(Seen):
     round: Count
     rule: str
     title: str
-    state: Literal["holds", "fails", "not reached", "not asked"]
+    state: StepState
     text: str = ""
     message: Id | None = None
 
 
-class Check(Seen):
+class Check(msgspec.Struct, frozen=True, kw_only=True):
     """What checking a verdict came to. `pinned` says that members and floors are those of this
     node's federation file."""
 
@@ -296,7 +295,7 @@ class Check(Seen):
     steps: list[CheckStep]
 
 
-class Link(Seen):
+class Link(msgspec.Struct, frozen=True, kw_only=True):
     """How the link with a member stands; `end` is why the last one ended."""
 
     up: bool
@@ -307,7 +306,7 @@ class Link(Seen):
     refused: dict[str, int]
 
 
-class Skill(Seen):
+class Skill(msgspec.Struct, frozen=True, kw_only=True):
     """A member's scores in one domain, a half being neutral, and how many tasks made them."""
 
     domain: str
@@ -317,7 +316,7 @@ class Skill(Seen):
     strikes: dict[str, int]
 
 
-class MemberSeen(Seen):
+class MemberSeen(msgspec.Struct, frozen=True, kw_only=True):
     """A member. `link` is None for this node itself; `evidence` is the fact that excludes it."""
 
     name: str
@@ -331,7 +330,7 @@ class MemberSeen(Seen):
     scores: list[Skill]
 
 
-class Members(Seen):
+class Members(msgspec.Struct, frozen=True, kw_only=True):
     """The federation's members, and the ledger that their scores are a function of (rule L1)."""
 
     federation: str
@@ -342,7 +341,7 @@ class Members(Seen):
     members: list[MemberSeen]
 
 
-class Word(Seen):
+class Word(msgspec.Struct, frozen=True, kw_only=True):
     """A client's signed word on a verdict."""
 
     client: str
@@ -352,7 +351,7 @@ class Word(Seen):
     fact: Id
 
 
-class FactSeen(Seen):
+class FactSeen(msgspec.Struct, frozen=True, kw_only=True):
     """One task behind a member's scores. `author` and `judge` are what it says for and against,
     in observations; `left` is what decay has left of it; `why` says in words why it is so."""
 
@@ -373,7 +372,7 @@ class FactSeen(Seen):
     feedback: list[Word]
 
 
-class MemberFacts(Seen):
+class MemberFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A member and the facts behind its scores, the newest first; `more` of them are not listed."""
 
     member: MemberSeen
@@ -381,7 +380,7 @@ class MemberFacts(Seen):
     more: Count
 
 
-class ModelSeen(Seen):
+class ModelSeen(msgspec.Struct, frozen=True, kw_only=True):
     """The model behind a node."""
 
     backend: str
@@ -389,16 +388,17 @@ class ModelSeen(Seen):
     name: str
 
 
-class Disk(Seen):
+class Disk(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of the store, and the most that it may take (0: no limit)."""
 
     used: Count
     limit: Count
 
 
-class NodeSeen(Seen):
+class NodeSeen(msgspec.Struct, frozen=True, kw_only=True):
     """How this node is doing. `whole` is False while its store is not its first, and tasks from
-    before are followed and not signed; `twin` counts messages of its own key that it never wrote."""
+    before are followed and not signed; `twin` counts messages of its own key that it did not write.
+    """
 
     name: str
     key: Id
@@ -418,7 +418,7 @@ class NodeSeen(Seen):
     stopping: bool
 
 
-class Told(Seen):
+class Told(msgspec.Struct, frozen=True, kw_only=True):
     """One event of a stream: `kind` says what happened, and `detail` has fields by kind."""
 
     task: Id

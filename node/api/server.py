@@ -13,7 +13,7 @@ from ..clock import Clock
 from ..config_api import ApiConfig
 from ..federation import split_address
 from .app import Front
-from .contract import Door
+from .contract import Door, Window
 from .keys import Keyring
 
 HEADERS_MAX: Final = 65_536
@@ -46,7 +46,7 @@ class FrontServer:
         self._listener = listener
 
     @classmethod
-    def open(cls, door: Door, config: ApiConfig, clock: Clock) -> "FrontServer":
+    def open(cls, door: Door, window: Window, config: ApiConfig, clock: Clock) -> "FrontServer":
         """Bind the port. Raises `FrontError`, `OSError`, `KeyFileError`, `CatalogueError`."""
         host, port = split_address(config.listen)
         bare = host.strip("[]")
@@ -59,7 +59,7 @@ class FrontServer:
                 "API key: make one with `quorate key add DIR NAME`, or listen on "
                 f"127.0.0.1:{port}"
             )
-        front = Front(door, config, host=bare, open_=local, clock=clock, keys=keys)
+        front = Front(door, window, config, host=bare, open_=local, clock=clock, keys=keys)
         server = _Server(
             uvicorn.Config(
                 front.app(),

@@ -28,7 +28,6 @@ _KEY_START: Final = 8
 _KEY = re.compile(r"\b[0-9a-f]{8}\b")
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roll:
     """A committee's members by position: keys in hex, and names for people."""

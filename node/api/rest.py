@@ -177,7 +177,7 @@ class Rest:
         made.headers["vary"] = "accept"
         return made
 
-    async def check(self, _: Request, id: str) -> Response:  # noqa: A002
+    async def check(self, _: Request, id: str) -> Response:
         """Check it."""
         try:
             return reply(await self._window.check(id))
@@ -210,7 +210,7 @@ def reply(data: msgspec.Struct, status: int = 200, kind: str = JSON) -> Response
 
 
 def query(request: Request, shape: type[_T]) -> _T:
-    """The parameters of a query. Raises `ApiError` for one that is unknown, twice there or unfit."""
+    """The parameters of a query. Raises `ApiError` for an unknown, a repeated or an unfit one."""
     given = request.query_params.multi_items()
     if twice := sorted({name for name, _ in given if sum(name == one for one, _ in given) > 1}):
         raise invalid(f"{twice[0]} is given twice", twice[0])

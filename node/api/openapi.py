@@ -46,12 +46,15 @@ def _structs() -> Iterator[Any]:
         if endpoint.body is not None:
             yield endpoint.body
         for shape in endpoint.content.values():
-            yield from (one for one in (shape, *_inner(shape)) if _is_struct(one))
+            yield from _inner(shape)
 
 
 def _inner(shape: Any) -> Iterator[Any]:
-    if isinstance(shape, Mapping):
-        yield from shape.values()
+    if _is_struct(shape):
+        yield shape
+    elif isinstance(shape, Mapping):
+        for part in shape.values():
+            yield from _inner(part)
 
 
 def _is_struct(shape: Any) -> bool:
@@ -91,9 +94,12 @@ def _replies(endpoint: Endpoint, of: Mapping[Any, Any]) -> Iterator[tuple[int, d
 
 
 def _schema(shape: Any, of: Mapping[Any, Any]) -> Any:
+    """`shape` with references for its structs."""
     if _is_struct(shape):
         return of[shape]
-    return {name: of[part] if _is_struct(part) else part for name, part in shape.items()}
+    if isinstance(shape, Mapping):
+        return {name: _schema(part, of) for name, part in shape.items()}
+    return shape
 
 
 def _parts(parts: tuple[PathParam, ...]) -> Iterator[dict[str, Any]]:

@@ -85,7 +85,7 @@ class LimitsConfig(msgspec.Struct, frozen=True, kw_only=True):
             ge=1,
             le=100_000,
         ),
-    ] = 64
+    ] = 128
     opener_tasks_per_minute: Annotated[
         int,
         _meta("most tasks taken from one opener in a minute", unit="tasks", ge=1, le=1_000_000),

@@ -33,7 +33,7 @@ LOCAL: Final = "local"
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
-_WORDS: Final = {404: "not_found", 405: "method_not_allowed"}
+WORDS: Final = {404: "not_found", 405: "method_not_allowed"}
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -257,7 +257,7 @@ async def _body(request: Request) -> bytes:
 
 async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    code = _WORDS.get(error.status_code, "http_error")
+    code = WORDS.get(error.status_code, "http_error")
     made = ApiError(error.status_code, code, f"{error.detail}: see /v1/models for what is here")
     return JSONResponse(made.plain(), made.status, {**(error.headers or {}), **made.headers})
 

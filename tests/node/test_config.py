@@ -39,7 +39,7 @@ def test_the_least_file_gives_every_default() -> None:
         store=HOME / "store" / "quorate.db",
         model=ModelConfig(backend="scripted"),
         log=LogConfig(level="info", format="auto"),
-        limits=LimitsConfig(tasks=64, opener_tasks_per_minute=600, task_life_s=86_400, stop_s=10),
+        limits=LimitsConfig(tasks=128, opener_tasks_per_minute=600, task_life_s=86_400, stop_s=10),
         api=ApiConfig(keys=HOME / "api-keys.json"),
         directory=HOME,
     )

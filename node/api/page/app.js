@@ -86,5 +86,6 @@ addEventListener("hashchange", () => {
   main.focus({ preventScroll: true });
   scrollTo(0, 0);
 });
+addEventListener("decided", () => tried(() => list.refresh()));
 show();
 forever();

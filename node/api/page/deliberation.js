@@ -26,7 +26,9 @@ export class DeliberationView {
     this.parts = Object.fromEntries(
       ["head", "outcome", "stages", "matrix", "strengths", "course", "drafts", "costs", "log"]
         .map((name) => [name, h("section", { class: `panel ${name}`, hidden: true })]));
-    place.replaceChildren(h("div", { class: "deliberation" }, Object.values(this.parts)));
+    const { head, outcome, stages, matrix: votes, strengths: ranked, course: run, drafts, costs, log } = this.parts;
+    place.replaceChildren(h("div", { class: "deliberation" }, head, outcome,
+      h("div", { class: "column" }, stages, run, drafts, log), h("div", { class: "column" }, votes, ranked, costs)));
     this.place = place;
   }
 
@@ -36,6 +38,7 @@ export class DeliberationView {
       if (this.data.state !== "running") return;
       await follow(this.task, this.over.signal, (event) => this.tell(event));
       await this.load();
+      dispatchEvent(new CustomEvent("decided"));
       const found = this.data.outcome;
       if (found) announce(`Decided: ${found.answer ?? "no answer"}, believed ${percent(found.probability)}`);
     } catch (problem) {
@@ -200,7 +203,7 @@ export class DeliberationView {
   stages(shown, last) {
     const held = this.data.steps.find((one) => one.round === shown);
     const silent = new Map((held?.abstained ?? []).map((one) => [`${one.member} ${one.stage}`, one.reason]));
-    const columns = STEPS.filter(([step]) => this.data.state === "running" || this.who(shown, step).size);
+    const columns = STEPS.filter(([step]) => this.data.state === "running" || step !== "shown");
     const members = [...this.data.members].sort();
     const count = ([step]) => h("small", null, `${this.who(shown, step).size}/${members.length}`);
     return [

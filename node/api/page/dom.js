@@ -65,7 +65,7 @@ export function put(place, stamp, make) {
   if (place.dataset.stamp === text) return;
   const active = document.activeElement;
   const key = place.contains(active) ? active.dataset.key : undefined;
-  place.replaceChildren(...[make()].flat().filter(Boolean));
+  place.replaceChildren(...[make()].flat(Infinity).filter(Boolean));
   place.dataset.stamp = text;
   if (key !== undefined) {
     [...place.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key)?.focus({ preventScroll: true });
@@ -73,7 +73,11 @@ export function put(place, stamp, make) {
 }
 
 export const percent = (share, digits = 1) => `${(share * 100).toFixed(digits)}\u202f%`;
-export const signed = (share) => `${share < 0 ? "\u2212" : "+"}${Math.abs(share).toFixed(2)}`;
+export const signed = (share) => {
+  const text = Math.abs(share).toFixed(2);
+  if (Number(text) === 0) return text;
+  return `${share < 0 ? "\u2212" : "+"}${text}`;
+};
 export const short = (id) => id.slice(0, 12);
 export const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 

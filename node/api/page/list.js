@@ -47,7 +47,7 @@ export class List {
         h("span", { class: "muted number" }, one.state === "running" ? elapsed(one) : when(one.decided_at_ms ?? one.opened_at_ms))),
       h("span", { class: "ask" }, said(one.question)),
       one.state === "decided"
-        ? h("span", { class: "line" }, h("b", { class: "clip" }, one.answer === null ? one.status.replaceAll("_", " ") : said(one.answer)),
+        ? h("span", { class: "line" }, h("b", { class: "clip" }, one.answer === null ? "no answer" : said(one.answer)),
             h("span", { class: "number" }, one.answer === null ? null : percent(one.probability)))
         : null,
       one.warnings.length ? h("span", { class: "codes" }, one.warnings.map((warning) => warning.code.replaceAll("_", " ")).join(", ")) : null));

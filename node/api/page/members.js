@@ -60,7 +60,7 @@ function link(one) {
   if (one.me) return h("span", { class: "muted" }, "this node");
   if (!one.link) return "\u2013";
   if (!one.link.up) return h("span", { class: "down" }, `\u25cb down${one.link.end ? `: ${one.link.end.replaceAll("_", " ")}` : ""}`);
-  return h("span", { class: "up" }, "\u25cf up", one.link.rtt_ms === null ? null : ` ${one.link.rtt_ms} ms`,
+  return h("span", { class: "up" }, h("b", { "aria-hidden": "true" }, "\u25cf"), " up", one.link.rtt_ms === null ? null : ` ${one.link.rtt_ms} ms`,
     one.link.federation_differs ? h("span", { class: "down" }, ", another federation file") : null);
 }
 

@@ -12,6 +12,9 @@ export class ApiProblem extends Error {
   }
 }
 
+/** The node did not answer at all. */
+export class Away extends Error {}
+
 let asking = null;
 
 function headers(more) {
@@ -44,7 +47,12 @@ function askForKey(problem) {
 
 async function sent(path, options) {
   for (;;) {
-    const reply = await fetch(path, { ...options, headers: headers(options.headers), cache: "no-store" });
+    let reply;
+    try {
+      reply = await fetch(path, { ...options, headers: headers(options.headers), cache: "no-store" });
+    } catch (problem) {
+      throw problem.name === "AbortError" ? problem : new Away("this node cannot be reached");
+    }
     if (reply.status !== 401) return reply;
     const had = sessionStorage.getItem(KEPT) !== null;
     await askForKey(had ? "That key is not known here, or was revoked." : "");
@@ -86,7 +94,11 @@ export async function follow(task, signal, tell) {
       for await (const { id, data } of events(reply.body)) {
         tries = 0;
         last = id;
-        tell(data);
+        try {
+          tell(data);
+        } catch (problem) {
+          reportError(problem); // a fault of the page's own, and none of the stream's
+        }
         if (id === "end" || ["expired", "abandoned", "unknown"].includes(data.kind)) return;
       }
     } catch (problem) {

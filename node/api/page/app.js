@@ -1,6 +1,6 @@
 // The page: which part is shown (by the address after #), and what is asked anew every so often.
 
-import { ApiProblem, pause } from "./api.js";
+import { ApiProblem, Away, pause } from "./api.js";
 import { DeliberationView } from "./deliberation.js";
 import { h } from "./dom.js";
 import { List } from "./list.js";
@@ -53,19 +53,30 @@ async function show() {
   }
   current = open(pattern.exec(location.hash)[1]);
   list.draw();
-  await tried(() => current.refresh?.());
+  await tried(current.refresh);
 }
 
+/** Asks, and says what went wrong where nothing is shown yet; milliseconds to wait at least. */
 async function tried(ask) {
   try {
-    await ask();
-    document.body.classList.remove("away");
+    if (ask) await ask();
     return 0;
   } catch (problem) {
     if (problem.name === "AbortError") return 0;
-    if (!(problem instanceof ApiProblem)) document.body.classList.add("away");
+    if (!(problem instanceof ApiProblem || problem instanceof Away)) reportError(problem);
     else if (!body.hasChildNodes()) body.replaceChildren(h("p", { class: "panel problem", role: "alert" }, problem.message));
     return problem.after ?? 0;
+  }
+}
+
+/** This node's health; a node that does not answer at all is said to be away. */
+async function reached() {
+  try {
+    await health(document.getElementById("health"));
+    document.body.classList.remove("away");
+  } catch (problem) {
+    document.body.classList.toggle("away", problem instanceof Away);
+    throw problem;
   }
 }
 
@@ -73,9 +84,9 @@ async function forever() {
   for (;;) {
     let wait = EVERY_MS;
     if (document.visibilityState === "visible") {
-      wait = Math.max(wait, await tried(() => health(document.getElementById("health"))));
+      wait = Math.max(wait, await tried(reached));
       wait = Math.max(wait, await tried(() => list.refresh()));
-      wait = Math.max(wait, await tried(() => current.refresh?.()));
+      wait = Math.max(wait, await tried(current.refresh));
     }
     await pause(wait);
   }

@@ -1,9 +1,9 @@
 // One deliberation: who has done what while it runs, each round's figures once it has its outcome,
 // and the verdict with its check.
 
-import { ApiProblem, file, follow, get, post } from "./api.js";
+import { ApiProblem, Away, file, follow, get, pause, post } from "./api.js";
 import { bar, course, matrix, strengths } from "./charts.js";
-import { announce, bytes, h, percent, plural, put, said, short, span, table, when } from "./dom.js";
+import { announce, bytes, h, percent, pair, plural, put, said, short, span, table, when } from "./dom.js";
 
 const STEPS = [["drafted", "drafted", "slate"], ["shown", "shown", ""], ["judged", "judged", "freeze"], ["opened", "opened", "outcome"]];
 const OF_EVENT = { committed: "drafted", proposed: "shown", judged: "judged", opened: "opened" };
@@ -12,6 +12,7 @@ const PHASES = {
   judge: "judging", freeze: "agreeing on the ballots", reveal: "opening", outcome: "agreeing on the outcome", done: "done",
 };
 const AGAIN_MS = 400;
+const AWAY_MS = 1500;
 
 export class DeliberationView {
   constructor(place, task) {
@@ -34,10 +35,10 @@ export class DeliberationView {
 
   async run() {
     try {
-      await this.load();
+      await this.loaded();
       if (this.data.state !== "running") return;
       await follow(this.task, this.over.signal, (event) => this.tell(event));
-      await this.load();
+      await this.loaded();
       dispatchEvent(new CustomEvent("decided"));
       const found = this.data.outcome;
       if (found) announce(`Decided: ${found.answer ?? "no answer"}, believed ${percent(found.probability)}`);
@@ -52,6 +53,18 @@ export class DeliberationView {
     clearTimeout(this.waiting);
   }
 
+  /** Load it, however long the node is away. */
+  async loaded() {
+    for (;;) {
+      try {
+        return await this.load();
+      } catch (problem) {
+        if (!(problem instanceof Away)) throw problem;
+        await pause(AWAY_MS, this.over.signal);
+      }
+    }
+  }
+
   async load() {
     this.data = await get(`/v1/deliberations/${this.task}`, this.over.signal);
     this.draw();
@@ -64,7 +77,9 @@ export class DeliberationView {
       try {
         await this.load();
       } catch (problem) {
-        if (!this.over.signal.aborted && !(problem instanceof ApiProblem)) throw problem;
+        // The next event asks again, and so does the end.
+        const passing = problem instanceof ApiProblem || problem instanceof Away;
+        if (!this.over.signal.aborted && !passing) throw problem;
       }
     }, AGAIN_MS);
   }
@@ -153,7 +168,7 @@ export class DeliberationView {
         pair("ended", `after ${plural(found.rounds, "round")}: ${found.why}`),
         found.dissent
           ? pair("dissent", [said(found.dissent.answer), ` by ${found.dissent.members.join(", ")}, believed ${percent(found.dissent.belief)}`,
-              found.dissent.argument ? h("q", null, said(found.dissent.argument)) : null])
+              found.dissent.argument ? h("q", null, said(found.dissent.argument)) : null], "apart")
           : null),
       h("div", { class: "actions" },
         h("button", { class: "primary", type: "button", "data-key": "check", disabled: this.check?.busy,
@@ -277,7 +292,6 @@ export class DeliberationView {
   }
 }
 
-const pair = (name, value) => h("div", null, h("dt", null, name), h("dd", null, value));
 
 export function elapsed(brief) {
   const until = brief.decided_at_ms ?? Date.now();

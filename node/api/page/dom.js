@@ -31,6 +31,9 @@ export const s = (tag, props, ...children) =>
 /** What a model or a client wrote. */
 export const said = (text, tag = "span") => h(tag, { class: "said", dir: "auto" }, text);
 
+/** One entry of a list of facts. */
+export const pair = (name, value, kind) => h("div", { class: kind }, h("dt", null, name), h("dd", null, value));
+
 /** A table of figures. `columns` are {head, number, cell}; `cell` makes a cell's content of a row. */
 export function table(caption, columns, rows, { unseen = false, key } = {}) {
   return h(

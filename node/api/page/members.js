@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { bar } from "./charts.js";
-import { h, percent, plural, put, said, short, table, when } from "./dom.js";
+import { h, percent, pair, plural, put, said, short, table, when } from "./dom.js";
 
 export async function members(place, signal) {
   const found = await get("/v1/members", signal);
@@ -53,7 +53,6 @@ export async function member(place, name, signal) {
   ]);
 }
 
-const pair = (name, value) => h("div", null, h("dt", null, name), h("dd", null, value));
 const both = ([good, bad]) => (good || bad ? `+${good.toFixed(2)} \u2212${bad.toFixed(2)}` : "0");
 
 function link(one) {

@@ -1,7 +1,7 @@
 // This node's health: in one line of the header, and in full.
 
 import { get } from "./api.js";
-import { bytes, h, put, said, short, span } from "./dom.js";
+import { bytes, h, pair, put, said, short, span } from "./dom.js";
 
 export async function health(place, signal) {
   const found = await get("/v1/node", signal);
@@ -34,5 +34,3 @@ export async function node(place, signal) {
       pair("network", h("code", { title: found.network }, short(found.network))),
       pair("key", h("code", { class: "long" }, found.key)))));
 }
-
-const pair = (name, value) => h("div", null, h("dt", null, name), h("dd", null, value));

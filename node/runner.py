@@ -55,6 +55,7 @@ from .ledger import Ledger
 from .live import Live, Traffic
 from .log import get_logger
 from .models.base import Model
+from .observe.observers import Observers
 from .sharing import Sharing
 from .store.contract import Store, StoreError
 from .store.records import (
@@ -69,6 +70,7 @@ from .store.records import (
 )
 from .sync import Sync
 from .twin import TwinWatch
+from .vitals import ended
 from .wire import toll
 from .wire.admission import Code, Gate, Refusal
 from .wire.frames import FetchRequest, Frame, envelope_size
@@ -156,7 +158,9 @@ class Runner:
         self.sync = Sync(self)
         self.ledger = Ledger(me=self.me, federation=self.federation)
         self.sharing = Sharing(self, self.ledger, store)
-        self.consultant = Consultant(model, model_calls, self.step)
+        self.observers = Observers(clock)
+        self.figures = self.observers.figures
+        self.consultant = Consultant(model, model_calls, self.step, self.observers)
         self.entrance = Entrance(
             self, reader=reader, writer=writer, store=store, clock=clock, entropy=entropy
         )
@@ -214,12 +218,21 @@ class Runner:
 
     def _advance(self, live: Live, step: Callable[[Live], list[Effect]]) -> None:
         try:
-            self._collect(live, step(live))
+            effects = step(live)
+            self._look(live)
+            self._collect(live, effects)
             self.sync.stepped(live)
         except Exception:
             # A fault of ours in one task must not stop the others, and this one signs no more.
             log.exception("internal error; the task is dropped", task=live.task.id.hex()[:8])
             self.entrance.drop(live)
+
+    def _look(self, live: Live) -> None:
+        """Tell whoever watches if a task is at another place than before."""
+        at = len(live.task.rounds), live.task.phase
+        if at != live.at and not live.task.over:
+            live.at = at
+            self.observers.entered(live.task.id, at[0], at[1].name.lower())
 
     def begin(self, task_id: bytes) -> None:
         """Queue the first step of a task."""
@@ -236,6 +249,11 @@ class Runner:
         """The monotonic clock in milliseconds."""
         return monotonic_ms(self._clock)
 
+    @property
+    def waiting(self) -> int:
+        """Events that wait for the core."""
+        return len(self._queue)
+
     # -- effects ----------------------------------------------------------------------
 
     def _collect(self, live: Live, effects: Iterable[Effect]) -> None:
@@ -245,6 +263,7 @@ class Runner:
                 case Persist():
                     slot = Slot.of(effect.message.envelope, effect.secret)
                     self.tick.slots.append(slot)
+                    self.figures.signed[effect.message.kind.name.lower()] += 1
                 case Finish():
                     self._finish(live, effect)
                 case _:
@@ -333,6 +352,8 @@ class Runner:
     def _progress(self, live: Live, effect: Progress) -> None:
         event = Event(task=live.task.id, round=effect.round, kind=effect.what, detail=effect.detail)
         live.watchers.tell(event)
+        if effect.what == "view":
+            self.observers.view_lost(live.task.id, effect.detail["point"])
         log.debug(
             effect.what,
             task=live.task.id.hex()[:8],
@@ -349,6 +370,8 @@ class Runner:
         pair = effect.first.envelope, effect.second.envelope
         path = self._shelf.keep(*pair)
         self.sharing.append(self.ledger.convict(*pair))
+        known = self.federation.member(effect.first.signer)
+        self.figures.equivocations["other" if known is None else known.name] += 1
         log.warning(
             "equivocation",
             task=live.task.id.hex()[:8],
@@ -415,6 +438,7 @@ class Runner:
         def settle() -> None:
             self.archive.keep(bundle, live.task.spec)
             self.decided += 1
+            self.observers.ended(ended(finish, summary["reason"], self.federation))
             live.cancel()
             self.live.pop(live.task.id, None)
             self.sync.read_up()
@@ -466,6 +490,7 @@ class Runner:
             self.entrance.offered(admitted, source)
         elif live is not None:
             live.news_ms = self.now
+            self.figures.received[admitted.kind.name.lower()] += 1
             self.twin.received(live.task, admitted)
             live.heard[source] += 1
             if live.heard[source] > FREE * live.task.quorum.n * live.task.policy.rounds:

@@ -1,6 +1,7 @@
 """The front's routes, and the gate before them: who may ask, from where, and how often."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from ..clock import Clock, monotonic_ms
 from ..config_api import ApiConfig
@@ -35,10 +37,21 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 WORDS: Final = {404: "not_found", 405: "method_not_allowed"}
 
-Answer = Callable[[Request], Awaitable[Response]]
-
 _CONVERTORS: Final = {"model": "model:path"}
 """Parts of a path that may hold a slash."""
+
+Handler = Callable[[Request, Client], Awaitable[Response]]
+Page = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What a node serves on the front's port beside its API, by path: `open` to whoever asks,
+    `gated` like the API. `around` sees every request of the port."""
+
+    open: Mapping[str, Page] = field(default_factory=dict)
+    gated: Mapping[str, Page] = field(default_factory=dict)
+    around: Callable[[Starlette], ASGIApp] = lambda app: app
 
 
 class Front:
@@ -55,7 +68,9 @@ class Front:
         open_: bool,
         clock: Clock,
         keys: Keyring,
+        beside: Beside | None = None,
     ) -> None:
+        self._beside = beside or Beside()
         self._door = door
         self._config = config
         self._hosts = LOOPBACK | {host}
@@ -82,21 +97,28 @@ class Front:
             keep_alive_s=config.keep_alive_s,
         )
 
+    def served(self) -> ASGIApp:
+        """The application, with whatever stands around it."""
+        return self._beside.around(self.app())
+
     def app(self) -> Starlette:
         """The application: every endpoint of the table, the description of them, the page."""
+        beside = self._beside
         return Starlette(
             routes=[
                 *(self._route(path) for path in dict.fromkeys(one.path for one in ENDPOINTS)),
                 Route("/openapi.json", _described),
                 *assets.routes(),
+                *(Route(path, page) for path, page in beside.open.items()),
+                *(Route(path, self._gated(_any(page))) for path, page in beside.gated.items()),
             ],
             exception_handlers={HTTPException: _http_error, Exception: _bug},
         )
 
     def _route(self, path: str) -> Route:
         """One path, with all of its methods."""
-        by_method: dict[str, Answer] = {
-            one.method: self._gated(one) for one in ENDPOINTS if one.path == path
+        by_method: dict[str, Page] = {
+            one.method: self._gated(self._handler(one)) for one in ENDPOINTS if one.path == path
         }
         written = path
         for name, convertor in _CONVERTORS.items():
@@ -110,9 +132,7 @@ class Front:
 
     # -- the gate -----------------------------------------------------------------------
 
-    def _gated(self, of: Endpoint) -> Answer:
-        handler = self._handler(of)
-
+    def _gated(self, handler: Handler) -> Page:
         async def endpoint(request: Request) -> Response:
             try:
                 _own_site(request)
@@ -168,7 +188,7 @@ class Front:
 
     # -- the routes -----------------------------------------------------------------------
 
-    def _handler(self, of: Endpoint) -> Callable[[Request, Client], Awaitable[Response]]:
+    def _handler(self, of: Endpoint) -> Handler:
         """What answers an endpoint: its parts checked, its body read."""
         own: dict[str, Callable[..., Awaitable[Response]]] = {
             "models": self._models,
@@ -204,6 +224,11 @@ class Front:
             "owned_by": self._door.name,
             "quorate": {"policy": dict(self._catalogue.find(name) or {})},
         }
+
+
+def _any(page: Page) -> Handler:
+    """`page`, whoever the client is."""
+    return lambda request, _: page(request)
 
 
 def _named_host(request: Request) -> str:

@@ -54,7 +54,7 @@ def routes() -> list[Route]:
     page = files(__package__) / "page"
     found = {one.name: _served(one) for one in page.iterdir() if _kind(one.name)}
     return [
-        Route("/", found["index.html"]),
+        Route("/", found.pop("index.html")),
         *(Route(f"/page/{name}", served) for name, served in sorted(found.items())),
     ]
 

@@ -84,7 +84,7 @@ async def test_a_task_that_is_late_goes_on_without_its_client(alone: Alone) -> N
     address = free_address()
     hasty = ApiConfig(listen=address, timeout_s=1, keys=alone.node.config.api.keys)
     door = Doorway(alone.node, since_ms=0, stopping=lambda: False)
-    server = FrontServer.open(door, alone.node._window(door), hasty, SystemClock())
+    server = FrontServer.open(door, alone.node.window(door), hasty, SystemClock())
     running = asyncio.create_task(server.run())
     late = await alone.ask(base=f"http://{address}/v1")
     await server.stop(running, 1)
@@ -199,7 +199,7 @@ async def test_an_address_that_others_reach_needs_a_key(alone: Alone, address: s
     door = Doorway(alone.node, since_ms=0, stopping=lambda: False)
     listen = ApiConfig(listen=f"{address}:7480", keys=Path(os.devnull).with_name("no-such-file"))
     with pytest.raises(FrontError, match="make one with `quorate key add DIR NAME`"):
-        FrontServer.open(door, alone.node._window(door), listen, SystemClock())
+        FrontServer.open(door, alone.node.window(door), listen, SystemClock())
 
 
 async def test_members_that_refuse_a_task_are_named_with_their_reasons(tmp_path: Path) -> None:

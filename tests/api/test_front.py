@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,18 @@ async def test_members_that_refuse_a_task_are_named_with_their_reasons(tmp_path:
     assert "bob refuses: the task lives" in error["message"]
     assert error["quorate"]["members"] == ["bob"]
     assert reply.headers["x-should-retry"] == "true"
+
+
+async def test_replies_wait_for_no_acknowledgement(alone: Alone) -> None:
+    """A head and a body are two packets, and the second would wait for the first, 40 ms."""
+    door = Doorway(alone.node, since_ms=0, stopping=lambda: False)
+    listen = ApiConfig(listen=free_address(), keys=alone.node.config.api.keys)
+    server = FrontServer.open(door, alone.node.window(door), listen, SystemClock())
+    listener = server._listener
+    with listener, socket.create_connection(listener.getsockname()):
+        listener.setblocking(True)
+        with listener.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 async def test_a_node_whose_front_cannot_be_opened_does_not_serve(tmp_path: Path) -> None:

@@ -440,7 +440,7 @@ class Daemon:
             "database_matches": self._remembers_all(),
             "signed_by_another": self.runner.twin.seen,
             "disk": {"used": self.house.used(), "limit": self.house.quota.limit},
-            "decided": self.runner.decided,
+            "decided": self.runner.verdicts.decided,
             "undecided": [
                 {
                     "task": live.task.id.hex(),

@@ -20,6 +20,7 @@ from reputation.digests import Summary
 from . import facts, federation_file, identity, memory, outside
 from .clock import Clock, SystemClock
 from .config import Config, control_socket
+from .doorway import Doorway
 from .entrance import RefusedTask, pruned_text
 from .entropy import Entropy, SystemEntropy
 from .evidence import EvidenceShelf
@@ -39,6 +40,7 @@ from .store.contract import BadReference, StoreError
 from .store.records import FactRow, Slot
 from .store.sqlite import SqliteStore
 from .vitals import DaemonVitals
+from .window import Window
 from .wire import codec, toll
 from .wire.admission import Refusal
 from .wire.control import Ask, ControlError, ControlServer, NotFound
@@ -271,6 +273,17 @@ class Daemon:
     def model(self) -> Guarded:
         """This node's model."""
         return self._model
+
+    def window(self, door: Doorway) -> Window:
+        """What this node shows to its HTTP clients."""
+        return Window(
+            self,
+            store=self._store,
+            clock=self._clock,
+            since_ms=self._began_ms,
+            naming=door.naming,
+            stopping=self._stop.is_set,
+        )
 
     async def _drain(self, grace_s: float) -> None:
         """Wait for running tasks, so that a stopping member does not leave a vote unsaid."""

@@ -1,4 +1,4 @@
-"""Why a deliberation ended, for people: one wording for whoever tells it (P2)."""
+"""Why a deliberation ended, and what a strike is for: one wording for whoever tells it."""
 
 from typing import Final
 
@@ -14,3 +14,13 @@ REASONS: Final = {
     "deadline": "the time is spent",
 }
 """Why no further round was held, by the reason that an outcome signs."""
+
+STRIKES: Final = {
+    "alias": "claimed an alias that another claims too",
+    "mismatch": "opened something else than it had committed to",
+    "no_show": "committed to nothing",
+    "self_vote": "voted for its own proposal, which was not counted",
+    "unopened": "opened nothing",
+    "void_answer": "gave an answer outside of the task's",
+}
+"""What a strike is for, in words (R8, R9)."""

@@ -55,7 +55,7 @@ def fronts(
             around=requests.around,
         )
         try:
-            yield FrontServer.open(door, api, clock, beside)
+            yield FrontServer.open(door, daemon.window(door), api, clock, beside)
         except (FrontError, ValueError) as error:
             raise SetupError(str(error)) from None
     if metrics.listen:

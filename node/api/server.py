@@ -5,7 +5,7 @@ from ..config_api import ApiConfig
 from ..federation import split_address
 from ..hosting import HttpServer, is_loopback
 from .app import Beside, Front
-from .contract import Door
+from .contract import Door, Window
 from .keys import Keyring
 
 
@@ -18,7 +18,12 @@ class FrontServer(HttpServer):
 
     @classmethod
     def open(
-        cls, door: Door, config: ApiConfig, clock: Clock, beside: Beside | None = None
+        cls,
+        door: Door,
+        window: Window,
+        config: ApiConfig,
+        clock: Clock,
+        beside: Beside | None = None,
     ) -> "FrontServer":
         """Bind the port. Raises `FrontError`, `OSError`, `KeyFileError`, `CatalogueError`."""
         host, port = split_address(config.listen)
@@ -32,5 +37,7 @@ class FrontServer(HttpServer):
                 "API key: make one with `quorate key add DIR NAME`, or listen on "
                 f"127.0.0.1:{port}"
             )
-        front = Front(door, config, host=bare, open_=local, clock=clock, keys=keys, beside=beside)
+        front = Front(
+            door, window, config, host=bare, open_=local, clock=clock, keys=keys, beside=beside
+        )
         return cls.bind(front.served(), config.listen)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from .. import config as node_config
+from ..endings import STRIKES
 from .exits import NEGATIVE, OK, CliError
 from .output import console, emit, note, say
-from .tables import STRIKES, percent, share, tame
+from .tables import percent, share, tame
 
 if TYPE_CHECKING:
     from reputation import Book, Entry, Score

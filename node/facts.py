@@ -154,7 +154,15 @@ def verdict_fact(decided: Decided) -> VerdictFact:
             )
             for at, member in enumerate(members)
         ),
+        picks=_picks(first["tally"]),
     )
+
+
+def _picks(tallied: Mapping[str, Any]) -> tuple[tuple[tuple[int, int], ...], ...]:
+    """What the rules that a mixture is made of answered, as its figures have it (O7a)."""
+    if "mixed" not in tallied or len(tallied["classes"]) < 2:  # all of them say the same
+        return ()
+    return tuple(tuple((at, share) for at, share in one) for one in tallied["mixed"]["picks"])
 
 
 def _winner(decided: Decided, classes: Classes, final: Mapping[str, Any]) -> int:

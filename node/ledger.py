@@ -11,6 +11,10 @@ from typing import Final
 
 from consensus.bodies import TaskOpen, Views
 from consensus.envelope import Envelope
+from consensus.policy import EXPERTS, MIXED
+from consensus.tally.mixture import Lesson as Learnt
+from consensus.tally.mixture import Mixture
+from consensus.tally.rules.adaptive import PRIOR
 from consensus.verdict import Bundle, encode_evidence
 from reputation import (
     START,
@@ -21,6 +25,7 @@ from reputation import (
     FactError,
     FactKind,
     FeedbackFact,
+    Lesson,
     VerdictFact,
     link,
     parse,
@@ -83,6 +88,7 @@ class Ledger:
         self._me = me
         self._federation = federation
         self._statements: Counter[tuple[bytes, bytes]] = Counter()
+        self._learnt: dict[str, tuple[list[Lesson], Mixture]] = {}
 
     async def open(self, store: Store, evidence: Iterable[bytes] = ()) -> None:
         """Read the ledger, and append what a stop came between: facts of verdicts that have
@@ -220,7 +226,20 @@ class Ledger:
             self.book.score(member, spec.domain, spec.opened_at_ms)
             for member in spec.committee.members
         ]
+        mixed = spec.committee.policy.rule in MIXED
         return Views(
             authors=tuple(score.author for score in scores),
             judges=tuple(score.judge for score in scores),
+            rules=self.rules(spec.domain, spec.opened_at_ms) if mixed else (),
         )
+
+    def rules(self, domain: str, at_ms: int) -> tuple[int, ...]:
+        """What each of `policy.EXPERTS` should weigh, by what clients said was right (O7a)."""
+        lessons = self.book.lessons(domain, at_ms, len(EXPERTS))
+        known, mixture = self._learnt.get(domain, ([], Mixture.fresh(PRIOR)))
+        if lessons[: len(known)] != known:  # a word on an older task: all from the start again
+            known, mixture = [], Mixture.fresh(PRIOR)
+        for lesson in lessons[len(known) :]:
+            mixture = mixture.after(Learnt(kept=lesson.kept, losses=lesson.losses))
+        self._learnt[domain] = lessons, mixture
+        return mixture.weights

@@ -21,6 +21,7 @@ from .facts import (
     VerdictFact,
     parse,
 )
+from .lessons import Lesson
 from .observations import Observation, observe
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "FactKind",
     "FeedbackFact",
     "IdSet",
+    "Lesson",
     "Observation",
     "Score",
     "Showing",

@@ -20,6 +20,7 @@ from .facts import (
     FeedbackFact,
     VerdictFact,
 )
+from .lessons import Lesson, losses
 from .observations import Observation, observe
 
 NEUTRAL: Final = 5_000
@@ -75,6 +76,11 @@ class _Task:
     accepted: set[bytes] = field(default_factory=set)
     statements: dict[bytes, FeedbackFact] = field(default_factory=dict)
     applied: dict[bytes, Observation] = field(default_factory=dict)
+
+    @property
+    def words(self) -> tuple[FeedbackFact, ...]:
+        """Each client's last word, by client."""
+        return tuple(self.statements[client] for client in sorted(self.statements))
 
     @property
     def place(self) -> tuple[int, bytes]:
@@ -245,8 +251,25 @@ class Book:
                 sums[index] += sign * part
 
     def _observed(self, task: _Task, member: bytes) -> Observation:
-        words = tuple(task.statements[client] for client in sorted(task.statements))
-        return observe(task.fact, member, statements=words, accepted=task.accepted)
+        return observe(task.fact, member, statements=task.words, accepted=task.accepted)
+
+    # -- rules --------------------------------------------------------------------------
+
+    def lessons(self, domain: str, at_ms: int, experts: int) -> list[Lesson]:
+        """What is known at `at_ms` about that many rules in `domain`, by (opened-at, id).
+
+        Tasks past their opener's cap teach nothing here either, nor do tasks that are dated
+        ahead of `at_ms`, or whose rules were others in number.
+        """
+        found, now, before = [], step(at_ms), 0
+        for task in sorted(self._tasks.values(), key=lambda item: item.place):
+            fact, when = task.fact, step(task.fact.opened_at_ms)
+            if fact.domain != domain or len(fact.picks) != experts or when > now + 1:
+                continue
+            if task.applied and (lost := losses(fact, task.words)) is not None:
+                found.append(Lesson(kept=factor(when - before) / UNIT, losses=lost))
+                before = when
+        return found
 
     # -- scores -----------------------------------------------------------------------
 
@@ -279,7 +302,7 @@ class Book:
                     left=left * ONE // UNIT,
                     counted=bool(task.applied),
                     accepted=showing.accepted or member in task.accepted,
-                    statements=tuple(task.statements[key] for key in sorted(task.statements)),
+                    statements=task.words,
                 )
             )
         return found

@@ -30,6 +30,8 @@ MAX_MEMBERS: Final = 64
 """Most members that a fact tells of: those of the largest committee."""
 MAX_ANSWERS: Final = 65
 """Most answers in a fact: one a member, and one that nobody drafted in the first round."""
+MAX_EXPERTS: Final = 64
+"""Most rules of which a fact tells what they answered."""
 MAX_TEXT: Final = 256
 """Most characters of an answer or a domain; a longer answer is cut by whoever makes the fact."""
 MAX_TIME: Final = 2**53
@@ -99,7 +101,9 @@ class VerdictFact(_Fact):
 
     `answers` are distinct. `winner` indexes them, -1 where no vote was decided by judges;
     `belief` is the winner's, in bp. `fragile` says that as few members as may be faulty could
-    have changed the winner (O5). `showings` are one a member, ascending by key.
+    have changed the winner (O5). `showings` are one a member, ascending by key. `picks`
+    say what each rule that was mixed answered in the first round (O7a), as (answer, share in bp)
+    ascending; none under a rule that mixes no others.
     """
 
     kind = FactKind.VERDICT
@@ -114,6 +118,7 @@ class VerdictFact(_Fact):
     belief: int
     fragile: bool
     showings: tuple[Showing, ...]
+    picks: tuple[tuple[tuple[int, int], ...], ...] = ()
 
     def __post_init__(self) -> None:
         _ids(task=self.task, verdict=self.verdict, opener=self.opener)
@@ -130,6 +135,13 @@ class VerdictFact(_Fact):
         _need(members == sorted(set(members)), "showings are not ascending by member")
         for showing in self.showings:
             self._check(showing)
+        _need(len(self.picks) <= MAX_EXPERTS, f"picks of more than {MAX_EXPERTS} rules")
+        for picked in self.picks:
+            named = [answer for answer, _ in picked]
+            _need(named == sorted(set(named)), "picks are not ascending by answer")
+            for answer, share in picked:
+                _range("pick.answer", answer, 0, len(self.answers) - 1)
+                _range("pick.share", share, 1, ONE)
 
     def _check(self, showing: Showing) -> None:
         _ids(member=showing.member)
@@ -147,8 +159,11 @@ class VerdictFact(_Fact):
         return next((item for item in self.showings if item.member == member), None)
 
     def plain(self) -> dict[str, Any]:
-        """Plain data of integers, strings and lists."""
+        """Plain data of integers, strings and lists; no `picks` where there are none, as in
+        facts from before there were any."""
+        picked = [[list(share) for share in one] for one in self.picks]
         return {
+            **({"picks": picked} if picked else {}),
             "answers": list(self.answers),
             "belief": self.belief,
             "domain": self.domain,
@@ -288,6 +303,9 @@ def _verdict(plain: dict[str, Any]) -> VerdictFact:
                 judged=tuple((share, mass) for share, mass in judged),
             )
             for member, answer, accepted, strikes, judged in plain["showings"]
+        ),
+        picks=tuple(
+            tuple((answer, share) for answer, share in one) for one in plain.get("picks", ())
         ),
     )
 

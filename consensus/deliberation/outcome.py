@@ -28,6 +28,7 @@ from ..plateau import Plateau, assess
 from ..ports import Message
 from ..tally.ballots import Candidate, Claims, CountedBallot
 from ..tally.result import Status, Tally, tally
+from ..tally.rules.adaptive import PRIOR, combined
 from ..tally.weights import Weights, weigh
 from .dissent import dissent
 from .eligible import proposal_problem
@@ -111,7 +112,7 @@ def figures(value: PointValue, facts: Facts, *, masked: bool = True) -> dict[str
         ballots.append(CountedBallot(voter=voter, ballot=counted if masked else ballot))
     committee = facts.spec.committee
     before = facts.previous
-    authors, judges = _weights(facts)
+    authors, judges, experts = _weights(facts)
     result = tally(
         spec=facts.spec.answer,
         policy=committee.policy,
@@ -120,6 +121,7 @@ def figures(value: PointValue, facts: Facts, *, masked: bool = True) -> dict[str
         ballots=tuple(ballots),
         weights=authors,
         judging=judges,
+        experts=experts,
         seed=value_id(facts.slate_value),
         first_vote=None if before is None else before["tally"]["baselines"]["first_vote"],
     )
@@ -259,9 +261,9 @@ def _candidates(opened: _Opened, facts: Facts) -> tuple[Candidate, ...] | Pendin
 # -- what goes in beside the ballots ----------------------------------------------------
 
 
-def _weights(facts: Facts) -> tuple[Weights, Weights]:
-    """R2b, L3: what members weigh as authors and as judges, from the views in round 1's
-    commits, carried from outcome to outcome."""
+def _weights(facts: Facts) -> tuple[Weights, Weights, tuple[int, ...]]:
+    """R2b, L3: what members weigh as authors and as judges, and what rules do where one mixes
+    them (O7a), from the views in round 1's commits, carried from outcome to outcome."""
     if facts.previous is not None:
         carried = facts.previous["tally"]
         authors, judges = (
@@ -270,7 +272,8 @@ def _weights(facts: Facts) -> tuple[Weights, Weights]:
             )
             for skill in ("", "judge_")
         )
-        return authors, judges
+        mixed = carried.get("mixed")
+        return authors, judges, PRIOR if mixed is None else tuple(mixed["weights"])
     committee = facts.spec.committee
     views = [Views()] * committee.quorum.n
     for position, message in _by_position(facts.slate.ids, facts).items():
@@ -278,9 +281,10 @@ def _weights(facts: Facts) -> tuple[Weights, Weights]:
         views[position] = message.body.views
     authors = weigh([view.authors for view in views], committee.quorum)
     judges = weigh([view.judges for view in views], committee.quorum)
+    experts = combined([view.rules for view in views])
     if committee.policy.weights == "equal":
-        return authors.equalled(), judges.equalled()
-    return authors, judges
+        return authors.equalled(), judges.equalled(), experts
+    return authors, judges, experts
 
 
 def _claims(value: PointValue, facts: Facts) -> Claims:

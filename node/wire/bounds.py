@@ -9,6 +9,7 @@ from typing import Final, assert_never
 from consensus.bodies import (
     MAX_ANSWER,
     MAX_CRITIQUE,
+    MAX_EXPERTS,
     MAX_LABEL,
     MAX_REASON,
     MAX_REPORT_IDS,
@@ -68,7 +69,14 @@ def payload_max(
         case Kind.ACCEPTANCE:
             return MAX_REASON * _UTF8 + _TEXT
         case Kind.COMMIT:
-            return _ID + MAX_REASON * _UTF8 + _TEXT + 2 * (members * 2 + _TEXT)
+            return (
+                _ID
+                + MAX_REASON * _UTF8
+                + _TEXT
+                + 2 * (members * 2 + _TEXT)
+                + 2 * MAX_EXPERTS
+                + _TEXT
+            )
         case Kind.PROPOSAL:
             return proposal_bytes
         case Kind.BATCH:

@@ -137,10 +137,10 @@ class VerdictFact(_Fact):
             self._check(showing)
         _need(len(self.picks) <= MAX_EXPERTS, f"picks of more than {MAX_EXPERTS} rules")
         for picked in self.picks:
-            named = [answer for answer, _ in picked]
+            named = [at for at, _ in picked]
             _need(named == sorted(set(named)), "picks are not ascending by answer")
-            for answer, share in picked:
-                _range("pick.answer", answer, 0, len(self.answers) - 1)
+            for at, share in picked:
+                _range("pick.answer", at, 0, len(self.answers) - 1)
                 _range("pick.share", share, 1, ONE)
 
     def _check(self, showing: Showing) -> None:

@@ -69,14 +69,8 @@ def payload_max(
         case Kind.ACCEPTANCE:
             return MAX_REASON * _UTF8 + _TEXT
         case Kind.COMMIT:
-            return (
-                _ID
-                + MAX_REASON * _UTF8
-                + _TEXT
-                + 2 * (members * 2 + _TEXT)
-                + 2 * MAX_EXPERTS
-                + _TEXT
-            )
+            views = 2 * (members * 2 + _TEXT) + MAX_EXPERTS * 2 + _TEXT
+            return _ID + MAX_REASON * _UTF8 + _TEXT + views
         case Kind.PROPOSAL:
             return proposal_bytes
         case Kind.BATCH:

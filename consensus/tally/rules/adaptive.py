@@ -32,14 +32,18 @@ Picks = tuple[tuple[int, int], ...]
 """What one expert answers: (class, share of its say in bp), by class. More than one entry where
 classes share its first place, which then get equal parts."""
 
-BLEND: Final = ONE_BP // 2
 BEST: Final = ONE_BP // 4
+SHARED: Final = BEST // (len(EXPERTS) - 2)
 PRIOR: Final = tuple(
-    BLEND if name == "blend" else BEST if name == EXPERTS[-1] else BEST // (len(EXPERTS) - 2)
+    ONE_BP - BEST - SHARED * (len(EXPERTS) - 2)
+    if name == "blend"
+    else BEST
+    if name == EXPERTS[-1]
+    else SHARED
     for name in EXPERTS
 )
-"""What experts weigh before anybody has said what was right, in bp: half for the default rule,
-which then decides; a quarter for the best member; a quarter for all other rules together, which
+"""What experts weigh before anybody has said what was right, in bp: half, and what
+rounding leaves, for the default rule, which then decides; a quarter for the best member; a quarter for all other rules together, which
 are a few opinions under many names."""
 
 

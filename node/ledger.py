@@ -26,10 +26,12 @@ from reputation import (
     FactKind,
     FeedbackFact,
     Lesson,
+    Scoring,
     VerdictFact,
     link,
     parse,
 )
+from reputation.scoring import DEFAULT
 
 from . import facts
 from .facts import BadProof, Decided, Signed
@@ -81,12 +83,13 @@ class Refused(Exception):  # noqa: N818  named for what happened
 class Ledger:
     """The facts of one node, in memory and in its store's order."""
 
-    def __init__(self, *, me: bytes, federation: Federation) -> None:
+    def __init__(self, *, me: bytes, federation: Federation, scoring: Scoring = DEFAULT) -> None:
         self.book = Book()
         self.head = START
         self.size = 0
         self._me = me
         self._federation = federation
+        self._scoring = scoring
         self._statements: Counter[tuple[bytes, bytes]] = Counter()
         self._learnt: dict[str, tuple[list[Lesson], Mixture]] = {}
 
@@ -223,7 +226,7 @@ class Ledger:
     def views(self, spec: TaskOpen) -> Views:
         """What this ledger says of the members of a task, in its domain, as of its opened-at."""
         scores = [
-            self.book.score(member, spec.domain, spec.opened_at_ms)
+            self.book.score(member, spec.domain, spec.opened_at_ms, self._scoring)
             for member in spec.committee.members
         ]
         mixed = spec.committee.policy.rule in MIXED

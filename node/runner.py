@@ -41,6 +41,7 @@ from consensus.deliberation.effects import (
 from consensus.envelope import Envelope, Kind, Stage, TaskId
 from consensus.ports import Reader, Writer
 from consensus.verdict import Bundle
+from reputation import Scoring
 from reputation.digests import Summary
 
 from .archive import Archive
@@ -146,6 +147,7 @@ class Runner:
         clock: Clock,
         entropy: Entropy,
         shelf: EvidenceShelf,
+        scoring: Scoring,
     ) -> None:
         self.me = writer.public
         self.intake = intake
@@ -154,7 +156,7 @@ class Runner:
         self.archive = Archive(store)
         self.gate = Gate(network=self.federation.network, task=self._committee, reader=reader)
         self.sync = Sync(self)
-        self.ledger = Ledger(me=self.me, federation=self.federation)
+        self.ledger = Ledger(me=self.me, federation=self.federation, scoring=scoring)
         self.sharing = Sharing(self, self.ledger, store)
         self.consultant = Consultant(model, model_calls, self.step)
         self.entrance = Entrance(

@@ -1,11 +1,12 @@
 """The book: a set of facts, and the scores that are a pure function of it (L1, L2).
 
 Facts may be added in any order and more than once. All sums are of integers, and whatever
-depends on order (which tasks of an opener count, which word of a client is its last) goes by
-(opened-at, id) or by a statement's own rank, never by arrival: same facts, same scores.
+depends on order (which tasks of an opener count, what a member did lately, which word of a client
+is its last) goes by (opened-at, id) or by a statement's own rank, never by arrival: same facts,
+same scores.
 """
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -22,16 +23,7 @@ from .facts import (
 )
 from .lessons import Lesson, losses
 from .observations import Observation, observe
-
-NEUTRAL: Final = 5_000
-"""The score of a member of which nothing is known, in bp."""
-
-PRIOR: Final = 5
-"""Observations for, and as many against, that everybody begins with. Ten in all: one task moves
-no score by more than 909 bp, and it takes some ten sure ones to be heard as reliable."""
-
-CHANGE_MOST: Final = ONE // (2 * PRIOR + 1) + 1
-"""Most bp by which one task can move a score."""
+from .scoring import DEFAULT, Scoring, Seen, score
 
 PER_OPENER: Final = 64
 """Tasks of one opener that count, of those opened on one day (UTC): the first ones. An opener
@@ -66,10 +58,6 @@ class Entry:
     statements: tuple[FeedbackFact, ...]
 
 
-_Sums = dict[int, list[int]]
-"""By step: author for and against, judge for and against."""
-
-
 @dataclass(slots=True)
 class _Task:
     fact: VerdictFact
@@ -94,7 +82,7 @@ class Book:
         self._tasks: dict[bytes, _Task] = {}
         self._excluded: dict[bytes, EvidenceFact] = {}
         self._windows: dict[tuple[bytes, int], list[tuple[int, bytes]]] = {}
-        self._sums: dict[tuple[str, bytes], _Sums] = {}
+        self._seen: dict[tuple[str, bytes], list[tuple[tuple[int, bytes], Observation]]] = {}
         self._facts: dict[bytes, Fact] = {}
         self._all = IdSet()
         self._shared: dict[bytes, IdSet] = {}
@@ -226,7 +214,7 @@ class Book:
         for showing in task.fact.showings:
             self.shared(showing.member).discard(fact.id)
 
-    # -- sums -------------------------------------------------------------------------
+    # -- what counts -------------------------------------------------------------------------
 
     def _again(self, task: _Task) -> None:
         if task.applied:
@@ -237,18 +225,20 @@ class Book:
         task.applied = {
             showing.member: self._observed(task, showing.member) for showing in task.fact.showings
         }
-        self._sum(task, 1)
+        for member, seen in task.applied.items():
+            if seen:
+                insort(self._of(task, member), (task.place, seen), key=_place)
 
     def _take_back(self, task: _Task) -> None:
-        self._sum(task, -1)
+        for member, seen in task.applied.items():
+            if seen:
+                of = self._of(task, member)
+                del of[bisect_left(of, task.place, key=_place)]
         task.applied = {}
 
-    def _sum(self, task: _Task, sign: int) -> None:
-        at = step(task.fact.opened_at_ms)
-        for member, seen in task.applied.items():
-            sums = self._sums.setdefault((task.fact.domain, member), {}).setdefault(at, [0] * 4)
-            for index, part in enumerate((*seen.author, *seen.judge)):
-                sums[index] += sign * part
+    def _of(self, task: _Task, member: bytes) -> list[tuple[tuple[int, bytes], Observation]]:
+        """What the tasks that count taught of a member in that domain, by place."""
+        return self._seen.setdefault((task.fact.domain, member), [])
 
     def _observed(self, task: _Task, member: bytes) -> Observation:
         return observe(task.fact, member, statements=task.words, accepted=task.accepted)
@@ -273,19 +263,16 @@ class Book:
 
     # -- scores -----------------------------------------------------------------------
 
-    def score(self, member: bytes, domain: str, at_ms: int) -> Score:
-        """What `member` is worth in `domain` to a task that is opened at `at_ms`.
-
-        The mean of a Beta posterior: (PRIOR + for) / (2 PRIOR + for + against), rounded half up.
-        """
+    def score(self, member: bytes, domain: str, at_ms: int, scoring: Scoring = DEFAULT) -> Score:
+        """What `member` is worth in `domain` to a task that is opened at `at_ms` (`scoring.py`)."""
         if member in self._excluded:
             return Score(author=0, judge=0, excluded=True)
-        now, totals = step(at_ms), [0] * 4
-        for when, parts in self._sums.get((domain, member), {}).items():
-            left = factor(now - when)
-            for index, part in enumerate(parts):
-                totals[index] += left * part
-        return Score(author=_mean(*totals[:2]), judge=_mean(*totals[2:]))
+        now = step(at_ms)
+        seen = [(step(opened), item) for (opened, _), item in self._seen.get((domain, member), ())]
+        return Score(
+            author=score([Seen(when, *item.author) for when, item in seen], now, scoring),
+            judge=score([Seen(when, *item.judge) for when, item in seen], now, scoring),
+        )
 
     def explain(self, member: bytes, domain: str, at_ms: int) -> list[Entry]:
         """The tasks behind a score, by (opened-at, id), those included that weigh nothing."""
@@ -308,8 +295,5 @@ class Book:
         return found
 
 
-def _mean(good: int, bad: int) -> int:
-    """The posterior's mean in bp, of sums in bp times `UNIT`."""
-    prior = PRIOR * ONE * UNIT
-    above, below = prior + good, 2 * prior + good + bad
-    return (2 * above * ONE + below) // (2 * below)
+def _place(item: tuple[tuple[int, bytes], Observation]) -> tuple[int, bytes]:
+    return item[0]

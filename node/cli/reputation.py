@@ -17,7 +17,7 @@ from .output import console, emit, note, say
 from .tables import STRIKES, percent, share, tame
 
 if TYPE_CHECKING:
-    from reputation import Book, Entry, Score
+    from reputation import Book, Entry, Score, Scoring
 
     from ..config import Config
     from ..federation import Federation
@@ -57,11 +57,14 @@ def show(
     config = node_config.load(directory)
     federation = federation_file.load(config.federation)
     book = asyncio.run(_book(config, federation))
+    scoring = config.reputation.scoring
     about = [bytes(federation.find(member).key)] if member else book.members()
     domains = book.domains() if domain is None else [domain]
     at_ms = min(book.latest_ms(), SystemClock().wall_ms())  # a task may be dated ahead
     found = [
-        _Line(book, federation, key, name, at_ms, explain) for name in domains for key in about
+        _Line(book, federation, key, name, at_ms, explain, scoring)
+        for name in domains
+        for key in about
     ]
     if as_json:
         emit(
@@ -69,6 +72,7 @@ def show(
                 "facts": len(book),
                 "digest": book.digest.hex(),
                 "as_of_ms": at_ms,
+                "method": str(scoring.method),
                 "scores": [line.plain() for line in found],
             }
         )
@@ -77,7 +81,7 @@ def show(
     if not len(book):
         note("Nothing is decided yet: every member counts as neutral, 50 %.")
         return
-    say(f"Scores as of the last task, {_when(at_ms)}; 50 % is neutral")
+    say(f"Scores by {scoring.method} as of the last task, {_when(at_ms)}; 50 % is neutral")
     _table(found)
     if explain:
         for line in found:
@@ -196,11 +200,12 @@ class _Line:
         domain: str,
         at_ms: int,
         explain: bool,
+        scoring: "Scoring",
     ) -> None:
         self.name = federation.label(key)
         self.key = key
         self.domain = domain
-        self.score: Score = book.score(key, domain, at_ms)
+        self.score: Score = book.score(key, domain, at_ms, scoring)
         self.entries: list[Entry] = book.explain(key, domain, at_ms)
         self._explain = explain
         self._label = federation

@@ -42,9 +42,9 @@ PRIOR: Final = tuple(
     else SHARED
     for name in EXPERTS
 )
-"""What experts weigh before anybody has said what was right, in bp: half, and what
-rounding leaves, for the default rule, which then decides; a quarter for the best member; a quarter for all other rules together, which
-are a few opinions under many names."""
+"""What experts weigh before anybody has said what was right, in bp: half, and what rounding leaves,
+for the default rule, which then decides; a quarter for the best member; a quarter for all other
+rules together, which are a few opinions under many names."""
 
 
 def adaptive(of: "Count", *, capped: bool) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ is its last) goes by (opened-at, id) or by a statement's own rank, never by arri
 same scores.
 """
 
-from bisect import bisect_left, insort
+from bisect import insort
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -23,7 +23,7 @@ from .facts import (
 )
 from .lessons import Lesson, losses
 from .observations import Observation, observe
-from .scoring import DEFAULT, Scoring, Seen, score
+from .scoring import DEFAULT, Place, Record, Scoring
 
 PER_OPENER: Final = 64
 """Tasks of one opener that count, of those opened on one day (UTC): the first ones. An opener
@@ -71,7 +71,7 @@ class _Task:
         return tuple(self.statements[client] for client in sorted(self.statements))
 
     @property
-    def place(self) -> tuple[int, bytes]:
+    def place(self) -> Place:
         return self.fact.opened_at_ms, self.fact.task
 
 
@@ -82,7 +82,7 @@ class Book:
         self._tasks: dict[bytes, _Task] = {}
         self._excluded: dict[bytes, EvidenceFact] = {}
         self._windows: dict[tuple[bytes, int], list[tuple[int, bytes]]] = {}
-        self._seen: dict[tuple[str, bytes], list[tuple[tuple[int, bytes], Observation]]] = {}
+        self._records: dict[tuple[str, bytes], tuple[Record, Record]] = {}
         self._facts: dict[bytes, Fact] = {}
         self._all = IdSet()
         self._shared: dict[bytes, IdSet] = {}
@@ -226,19 +226,20 @@ class Book:
             showing.member: self._observed(task, showing.member) for showing in task.fact.showings
         }
         for member, seen in task.applied.items():
-            if seen:
-                insort(self._of(task, member), (task.place, seen), key=_place)
+            for record, told in zip(self._of(task, member), (seen.author, seen.judge), strict=True):
+                if any(told):
+                    record.add(task.place, *told)
 
     def _take_back(self, task: _Task) -> None:
         for member, seen in task.applied.items():
-            if seen:
-                of = self._of(task, member)
-                del of[bisect_left(of, task.place, key=_place)]
+            for record, told in zip(self._of(task, member), (seen.author, seen.judge), strict=True):
+                if any(told):
+                    record.discard(task.place)
         task.applied = {}
 
-    def _of(self, task: _Task, member: bytes) -> list[tuple[tuple[int, bytes], Observation]]:
-        """What the tasks that count taught of a member in that domain, by place."""
-        return self._seen.setdefault((task.fact.domain, member), [])
+    def _of(self, task: _Task, member: bytes) -> tuple[Record, Record]:
+        """What the tasks that count taught of a member in that domain, as author and as judge."""
+        return self._records.setdefault((task.fact.domain, member), (Record(), Record()))
 
     def _observed(self, task: _Task, member: bytes) -> Observation:
         return observe(task.fact, member, statements=task.words, accepted=task.accepted)
@@ -267,12 +268,9 @@ class Book:
         """What `member` is worth in `domain` to a task that is opened at `at_ms` (`scoring.py`)."""
         if member in self._excluded:
             return Score(author=0, judge=0, excluded=True)
+        author, judge = self._records.get((domain, member), (_EMPTY, _EMPTY))
         now = step(at_ms)
-        seen = [(step(opened), item) for (opened, _), item in self._seen.get((domain, member), ())]
-        return Score(
-            author=score([Seen(when, *item.author) for when, item in seen], now, scoring),
-            judge=score([Seen(when, *item.judge) for when, item in seen], now, scoring),
-        )
+        return Score(author=author.score(now, scoring), judge=judge.score(now, scoring))
 
     def explain(self, member: bytes, domain: str, at_ms: int) -> list[Entry]:
         """The tasks behind a score, by (opened-at, id), those included that weigh nothing."""
@@ -295,5 +293,4 @@ class Book:
         return found
 
 
-def _place(item: tuple[tuple[int, bytes], Observation]) -> tuple[int, bytes]:
-    return item[0]
+_EMPTY: Final = Record()

@@ -5,12 +5,12 @@ what happened lately; `ema` is an exponential moving average, which remembers a 
 no more. Both are pure functions of the observations in their order, in exact integers.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_left
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from .decay import UNIT, factor
+from .decay import UNIT, factor, step
 from .facts import ONE
 
 NEUTRAL: Final = 5_000
@@ -65,6 +65,10 @@ class Scoring:
 DEFAULT: Final = Scoring()
 
 
+Place = tuple[int, bytes]
+"""Where a task stands: opened at, in milliseconds, and its id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """For and against a member, in bp, and the step of decay in which its task was opened."""
@@ -74,33 +78,81 @@ class Seen:
     bad: int
 
 
-def score(seen: Sequence[Seen], now: int, scoring: Scoring = DEFAULT) -> int:
-    """The score in bp, rounded half up, of observations by (opened-at, id); `now` is a step."""
-    known = [item for item in seen if item.step <= now + 1]  # dated ahead: not yet (`factor`)
-    if scoring.method is Method.EMA:
-        return _average(known, now, scoring.gamma)
-    return _posterior(known, now)
+class Record:
+    """What tasks taught about one skill of a member, by (opened-at, id)."""
 
+    def __init__(self) -> None:
+        self._places: list[Place] = []
+        self._seen: list[Seen] = []
+        self._sums: dict[int, list[int]] = {}
 
-def _posterior(seen: Sequence[Seen], now: int) -> int:
-    """min(mean over everything, mean over the last `RECENT` observations + `MARGIN`).
+    def add(self, place: Place, good: int, bad: int) -> None:
+        """Take in what the task at `place` taught, for and against in bp."""
+        at = bisect_left(self._places, place)
+        self._places.insert(at, place)
+        self._seen.insert(at, Seen(step(place[0]), good, bad))
+        self._sum(step(place[0]), good, bad)
 
-    Means are of Beta posteriors: (PRIOR + for) / (2 PRIOR + for + against). The last observations
-    are those whose weight, decayed, comes to `RECENT`; the one that is over it counts in part.
-    """
-    good = bad = late_good = late_bad = 0
-    room = RECENT * ONE * UNIT
-    for item in reversed(seen):
-        left = factor(now - item.step)
-        more, less = left * item.good, left * item.bad
-        good, bad = good + more, bad + less
-        if room and (whole := more + less):
-            part = min(room, whole)
-            late_good += more * part // whole
-            late_bad += part - more * part // whole
-            room -= part
-    mean = _mean(good, bad)
-    return mean if room else min(mean, _mean(late_good, late_bad) + MARGIN)
+    def discard(self, place: Place) -> None:
+        """Take that back. It was taken in."""
+        at = bisect_left(self._places, place)
+        del self._places[at]
+        seen = self._seen.pop(at)
+        self._sum(seen.step, -seen.good, -seen.bad)
+
+    def _sum(self, at: int, good: int, bad: int) -> None:
+        sums = self._sums.setdefault(at, [0, 0])
+        sums[0] += good
+        sums[1] += bad
+
+    def score(self, now: int, scoring: Scoring = DEFAULT) -> int:
+        """The score in bp, rounded half up; `now` is a step. Tasks dated ahead do not count yet."""
+        if scoring.method is Method.EMA:
+            return self._average(now, scoring.gamma)
+        return self._posterior(now)
+
+    def _posterior(self, now: int) -> int:
+        """min(mean over everything, mean over the last `RECENT` observations + `MARGIN`).
+
+        Means are of Beta posteriors: (PRIOR + for) / (2 PRIOR + for + against). The last
+        observations are those whose weight, decayed, comes to `RECENT`; the one that is over it
+        counts in part.
+        """
+        good = bad = 0
+        for when, (more, less) in self._sums.items():
+            left = factor(now - when)
+            good, bad = good + left * more, bad + left * less
+        mean = _mean(good, bad)
+        good = bad = 0
+        room = RECENT * ONE * UNIT
+        for item in reversed(self._seen):
+            left = factor(now - item.step)
+            if whole := left * (item.good + item.bad):
+                part = min(room, whole)
+                more = left * item.good * part // whole
+                good, bad, room = good + more, bad + part - more, room - part
+                if not room:
+                    return min(mean, _mean(good, bad) + MARGIN)
+        return mean
+
+    def _average(self, now: int, gamma: int) -> int:
+        """s <- (1 - gamma m) s + gamma m x, for observations of weight m whose share x is for.
+
+        MACI (Chang and Chang 2025, 2510.04488) keeps its agents' reliability so. Between tasks,
+        and from the last one to `now`, the distance from neutral decays by the half-life: nobody
+        stays what it was by doing nothing.
+        """
+        neutral = UNIT // 2
+        value, before = neutral, now
+        for item in self._seen:
+            if item.step > now + 1:
+                break
+            value = neutral + _faded(value - neutral, item.step - before)
+            moved = gamma * (item.good * UNIT - (item.good + item.bad) * value)
+            value += moved // (ONE * ONE)
+            before = item.step
+        value = neutral + _faded(value - neutral, now - before)
+        return (2 * value * ONE + UNIT) // (2 * UNIT)
 
 
 def _mean(good: int, bad: int) -> int:
@@ -108,24 +160,6 @@ def _mean(good: int, bad: int) -> int:
     prior = PRIOR * ONE * UNIT
     above, below = prior + good, 2 * prior + good + bad
     return (2 * above * ONE + below) // (2 * below)
-
-
-def _average(seen: Sequence[Seen], now: int, gamma: int) -> int:
-    """s <- (1 - gamma m) s + gamma m x, for observations of weight m whose share x is for.
-
-    MACI (Chang and Chang 2025, 2510.04488) keeps its agents' reliability so. Between tasks, and
-    from the last one to `now`, the distance from neutral decays by the half-life: nobody stays
-    what it was by doing nothing.
-    """
-    neutral = UNIT // 2
-    value, before = neutral, seen[0].step if seen else now
-    for item in seen:
-        value = neutral + _faded(value - neutral, item.step - before)
-        moved = gamma * (item.good * UNIT - (item.good + item.bad) * value)
-        value += moved // (ONE * ONE)
-        before = item.step
-    value = neutral + _faded(value - neutral, now - before)
-    return (2 * value * ONE + UNIT) // (2 * UNIT)
 
 
 def _faded(distance: int, steps: int) -> int:

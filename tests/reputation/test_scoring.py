@@ -11,7 +11,7 @@ from consensus.tally import weigh
 from reputation import CAUGHT, CHANGE_MOST, NEUTRAL, Book, Fact, Method, Scoring, VerdictFact
 from reputation.decay import STEP_MS, STEPS
 from reputation.facts import ONE
-from reputation.scoring import GAMMA, GAMMA_LEAST, GAMMA_MOST, PRIOR, RECENT, Seen, score
+from reputation.scoring import GAMMA, GAMMA_LEAST, GAMMA_MOST, PRIOR, RECENT, Record, Seen
 from tests.harness.ledgers import MEMBERS, START_MS, fact_sets
 from tests.harness.tallies import quorum
 
@@ -21,6 +21,15 @@ NOW = 500
 methods = st.sampled_from([BETA, EMA]) | st.integers(GAMMA_LEAST, GAMMA_MOST).map(
     lambda gamma: Scoring(method=Method.EMA, gamma=gamma)
 )
+
+
+def score(seen: list[Seen], now: int, scoring: Scoring) -> int:
+    """The score of a record to which these came in no order."""
+    record, order = Record(), list(enumerate(seen))
+    Random(len(seen)).shuffle(order)
+    for number, item in order:
+        record.add((item.step * STEP_MS, number.to_bytes(4, "big")), item.good, item.bad)
+    return record.score(now, scoring)
 
 
 def observation(rng: Random, step: int) -> Seen:
@@ -45,6 +54,19 @@ def sure(good: bool, count: int) -> list[Seen]:
 def test_who_is_unknown_is_neutral(scoring: Scoring) -> None:
     assert score([], NOW, scoring) == NEUTRAL
     assert score([Seen(NOW + 2, ONE, 0)], NOW, scoring) == NEUTRAL  # dated ahead
+
+
+@given(histories(), st.integers(0, 79), methods)
+def test_what_is_taken_back_was_never_there(seen: list[Seen], at: int, scoring: Scoring) -> None:
+    record, less = Record(), Record()
+    for number, item in enumerate(seen):
+        place = (item.step * STEP_MS, number.to_bytes(4, "big"))
+        record.add(place, item.good, item.bad)
+        if number != at:
+            less.add(place, item.good, item.bad)
+    if at < len(seen):
+        record.discard((seen[at].step * STEP_MS, at.to_bytes(4, "big")))
+    assert record.score(NOW, scoring) == less.score(NOW, scoring)
 
 
 @given(histories(), methods)

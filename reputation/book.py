@@ -63,6 +63,7 @@ class _Task:
     fact: VerdictFact
     accepted: set[bytes] = field(default_factory=set)
     statements: dict[bytes, FeedbackFact] = field(default_factory=dict)
+    lost: tuple[int, ...] | None = None
     applied: dict[bytes, Observation] = field(default_factory=dict)
 
     @property
@@ -198,6 +199,7 @@ class Book:
                 return False
             self._let_go(before, task)
         task.statements[fact.client] = fact
+        task.lost = losses(task.fact, task.words)
         self._hold(fact, task)
         self._again(task)
         return True
@@ -257,8 +259,8 @@ class Book:
             fact, when = task.fact, step(task.fact.opened_at_ms)
             if fact.domain != domain or len(fact.picks) != experts or when > now + 1:
                 continue
-            if task.applied and (lost := losses(fact, task.words)) is not None:
-                found.append(Lesson(kept=factor(when - before) / UNIT, losses=lost))
+            if task.applied and task.lost is not None:
+                found.append(Lesson(kept=factor(when - before) / UNIT, losses=task.lost))
                 before = when
         return found
 

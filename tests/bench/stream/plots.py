@@ -51,9 +51,10 @@ def _reputation(of: Report) -> plt.Figure:
                     low, high = [cut[0] for cut in cuts], [cut[-1] for cut in cuts]
                     axes.fill_between(tasks, low, high, alpha=0.15, color=line.get_color())
             axes.axhline(50, color="grey", lw=0.7)
+            axes.set_ylim(10, 75)
             axes.set_title(f"{pool[:24]}, words on {told:.0%}", fontsize=10)
             axes.set_xlabel("tasks")
-            axes.legend(fontsize=7, loc="upper left")
+            axes.legend(fontsize=6, loc="lower left", ncols=2)
         row[0].set_ylabel("score as an author, %")
     return figure
 

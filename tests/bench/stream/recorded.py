@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from random import Random
 from statistics import fmean, stdev
 from typing import Final
@@ -52,6 +53,7 @@ def cases(of: RecordedSet) -> tuple[Case, ...]:
     return tuple(Case(id=item.id, round=item.round(), gold=item.gold) for item in of.judged)
 
 
+@cache
 def pools() -> dict[str, RecordedSet]:
     """Each pool's set, the contested one where there are two."""
     found: dict[str, RecordedSet] = {}
@@ -60,9 +62,14 @@ def pools() -> dict[str, RecordedSet]:
     return found
 
 
+@cache
+def _cases(pool: str) -> tuple[Case, ...]:
+    return cases(pools()[pool])
+
+
 def _run(pool: str, told: float, shuffle: int) -> Run:
     rng = Random(f"{pool} {shuffle}")
-    order = list(cases(pools()[pool]))
+    order = list(_cases(pool))
     rng.shuffle(order)
     right = dict.fromkeys(WAYS, 0.0)
     scores, correct = [], []

@@ -60,7 +60,10 @@ class Report:
     def _goals(self) -> Iterator[str]:
         best_alone, rule = max((fmean(found), rule) for rule, found in self.alone.items())
         mean = self.mean("adaptive", 1.0)
-        yield f"adaptive over all sets, words on all: {mean:.2f}; best single rule: {rule}, {best_alone:.2f}"
+        yield (
+            f"adaptive over all sets, words on all: {mean:.2f}; "
+            f"best single rule: {rule}, {best_alone:.2f}"
+        )
         for at, of in enumerate(self.sets):
             told, none = (self._cell(of, "adaptive", share).mean for share in (1.0, 0.0))
             majority = self.alone["majority"][at]
@@ -100,7 +103,10 @@ class Report:
             )
 
     def _farmers(self) -> Iterator[str]:
-        yield "| method | tasks before it turns | words on | at neutral after | under the honest mean after | never |"
+        yield (
+            "| method | tasks before it turns | words on | at neutral after "
+            "| under the honest mean after | never |"
+        )
         yield "|---|---|---|---|---|---|"
         for one in self.caught:
             yield _row(

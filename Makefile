@@ -6,6 +6,7 @@
 #   make adversary  what adversaries try, in the amounts of a commit
 #   make system   the tests that need root and packages of Debian
 #   make bench    figures of speed, with how they were measured
+#   make bench-stream  what reputation and the mixing rules are worth over streams of tasks
 #   make bench-tally  what each rule is worth on recorded ballots, with intervals
 #   make kills    a node killed at every durable write of every member: four minutes
 #   make model    the protocol's models, searched by spin; MODEL=full for the large ones
@@ -30,7 +31,7 @@ GENERATOR_INSTALLED := $(GENERATOR)/.installed-$(GENERATOR_VERSION)
 PROTO := $(wildcard proto/*.proto)
 SERVICES := proto/control.proto proto/peer.proto
 
-.PHONY: demo test adversary check lint types contracts drift vectors system bench bench-tally kills model night \
+.PHONY: demo test adversary check lint types contracts drift vectors system bench bench-stream bench-tally kills model night \
 	transcripts proto clean
 .DELETE_ON_ERROR:
 
@@ -68,6 +69,10 @@ system: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m tests.bench
+
+bench-stream: $(INSTALLED)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[bench]'
+	$(BIN)/python -m tests.bench.stream
 
 bench-tally: $(INSTALLED)
 	$(BIN)/python -m tests.bench.rules

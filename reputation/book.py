@@ -246,6 +246,12 @@ class Book:
     def _observed(self, task: _Task, member: bytes) -> Observation:
         return observe(task.fact, member, statements=task.words, accepted=task.accepted)
 
+    def outcomes(self, domain: str) -> Iterator[tuple[VerdictFact, tuple[FeedbackFact, ...]]]:
+        """The tasks of a domain with each client's last word, by (opened-at, id)."""
+        for task in sorted(self._tasks.values(), key=lambda item: item.place):
+            if task.fact.domain == domain:
+                yield task.fact, task.words
+
     # -- rules --------------------------------------------------------------------------
 
     def lessons(self, domain: str, at_ms: int, experts: int) -> list[Lesson]:

@@ -1,6 +1,6 @@
 """`quorate reputation`: what a node's ledger says of the members, and whether it holds (L1, L2).
 
-Both commands read the store alone: they work beside a running node and on a stopped one.
+The commands read the store alone: they work beside a running node and on a stopped one.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import typer
 from .. import config as node_config
 from .exits import NEGATIVE, OK, CliError
 from .output import console, emit, note, say
+from .reliability import reliability
 from .tables import STRIKES, percent, share, tame
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ ALONE_SHOWN: Final = 20
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Show or rebuild a node's reputation scores."
 )
+
+app.command()(reliability)
 
 Directory = Annotated[Path, typer.Argument(help="The node's directory.", metavar="DIR")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
@@ -56,7 +59,7 @@ def show(
 
     config = node_config.load(directory)
     federation = federation_file.load(config.federation)
-    book = asyncio.run(_book(config, federation))
+    book = asyncio.run(read_book(config, federation))
     scoring = config.reputation.scoring
     about = [bytes(federation.find(member).key)] if member else book.members()
     domains = book.domains() if domain is None else [domain]
@@ -157,7 +160,8 @@ def _show_alone(found: "Rebuilt") -> None:
         note(f"  and {count - ALONE_SHOWN} more, which --json lists")
 
 
-async def _book(config: "Config", federation: "Federation") -> "Book":
+async def read_book(config: "Config", federation: "Federation") -> "Book":
+    """The facts of a node's store that count under its federation file. Raises `CliError`."""
     from reputation import Book, FactError, parse
 
     from ..ledger import standing

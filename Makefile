@@ -13,6 +13,7 @@
 #   make night    the tests with far more examples, and the large models where spin is
 #   make transcripts  the committees' transcripts anew; read what changed
 #   make proto    node/pb from proto/
+#   make metrics  the page of metrics, from the registry
 
 PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11; do \
 	$$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$one && break; done)
@@ -32,7 +33,7 @@ PROTO := $(wildcard proto/*.proto)
 SERVICES := proto/control.proto proto/peer.proto
 
 .PHONY: demo test adversary check lint types contracts drift vectors system bench bench-stream bench-tally kills model night \
-	transcripts proto clean
+	transcripts proto metrics clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -93,6 +94,9 @@ night: $(INSTALLED)
 transcripts: $(INSTALLED)
 	$(BIN)/python -m tests.transcripts
 
+metrics: $(INSTALLED)
+	$(BIN)/python -m node.observe.page > node/observe/METRICS.md
+
 proto: $(GENERATOR_INSTALLED)
 	$(call generate,.)
 
@@ -118,7 +122,7 @@ $(INSTALLED): pyproject.toml
 		echo 'this Python cannot make virtual environments: install its venv package (Debian: python3-venv)' >&2; \
 		exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[api,classifier,mcp,dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[api,classifier,mcp,otel,dev]'
 	touch $@
 
 $(GENERATOR_INSTALLED): | $(INSTALLED)

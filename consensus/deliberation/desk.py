@@ -30,7 +30,7 @@ from ..tally.credits import afford
 from ..tally.design import Design
 from .effects import Draft, Drafted, Judge, Judged
 from .eligible import proposal_problem, same_answer
-from .outcome import Facts
+from .opened import Facts
 from .record import agreed_record, dials_of
 from .requests import (
     Case,

@@ -4,70 +4,27 @@ Proposer, voters and later verifiers all call `figures` on the same facts; a val
 if it equals the caller's own recomputation byte for byte. There is no tolerance.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypedDict
 
 from ..agreement.instance import value_id
 from ..agreement.validity import Invalid, Pending, Valid, Validity
-from ..bodies import (
-    COUNT_CAP,
-    Ballot,
-    Commit,
-    Opening,
-    Proposal,
-    Report,
-    Seal,
-    TaskOpen,
-    Views,
-)
-from ..committee import FaultMode
-from ..envelope import Ctx, Kind, MessageId, Stage
-from ..masking import alias_claim, commitment, path_count, seal, strike
+from ..bodies import COUNT_CAP, AnswerSpec, Commit, Report, Views
+from ..committee import FaultMode, Quorum
+from ..masking import path_count, strike
 from ..plateau import Plateau, assess
-from ..ports import Message
+from ..policy import Policy
 from ..tally.ballots import Candidate, Claims, CountedBallot
-from ..tally.result import Status, Tally, tally
+from ..tally.count import Count
+from ..tally.result import Status, Tally, first_count, tally
 from ..tally.rules.adaptive import PRIOR, combined
 from ..tally.weights import Weights, weigh
 from .dissent import dissent
-from .eligible import proposal_problem
-from .points import Lookup, PointValue
+from .opened import Facts, Opened, by_position, candidates_of, open_all
+from .points import PointValue
 
 DEGRADED = "degraded"
 """Status of an outcome that lacks candidates or ballots of members, or a winner (R9a, V6)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What an outcome is a function of, besides the openings and REPORTs it names.
-
-    `slate_value` are the slate's decided bytes, `previous` the figures of the round before,
-    `ctx` the outcome's instance, `verify` the signature check (signer, preimage, signature).
-    """
-
-    spec: TaskOpen
-    task: bytes
-    round: int
-    slate: PointValue
-    slate_value: bytes
-    freeze: PointValue
-    previous: dict[str, Any] | None
-    ctx: Ctx
-    lookup: Lookup
-    verify: Callable[[bytes, bytes, bytes], bool]
-
-
-@dataclass(kw_only=True)
-class _Opened:
-    """What the openings amount to, by committee position."""
-
-    claims: dict[int, MessageId] = field(default_factory=dict)
-    aliases: dict[int, bytes] = field(default_factory=dict)
-    ballots: dict[int, Ballot] = field(default_factory=dict)
-    strikes: set[tuple[int, str]] = field(default_factory=set)
-    void: set[MessageId] = field(default_factory=set)
-    abstained: dict[int, str] = field(default_factory=dict)
 
 
 def check_outcome(value: PointValue, facts: Facts) -> Validity:
@@ -89,6 +46,13 @@ def build_outcome(value: PointValue, facts: Facts) -> PointValue | Pending:
     return own if isinstance(own, Pending) else replace(value, figures=own)
 
 
+def recount(value: PointValue, facts: Facts) -> Count | Pending:
+    """The count behind an outcome's figures, each of which is computed when it is asked for: what
+    they were rounded from, for whoever shows more of a round than is signed."""
+    heard = _heard(value, facts, masked=True)
+    return heard if isinstance(heard, Pending) else first_count(**heard.counted)
+
+
 def figures(value: PointValue, facts: Facts, *, masked: bool = True) -> dict[str, Any] | Pending:
     """The figures of an outcome: integers, text and lists of them.
 
@@ -96,38 +60,19 @@ def figures(value: PointValue, facts: Facts, *, masked: bool = True) -> dict[str
     whoever computes the figures again needs their bytes to see why.
     `masked` False leaves the diagonal in, which no outcome may: it serves to name that fault.
     """
-    needed = (*facts.slate.ids, *facts.freeze.ids, *value.ids, *value.reports)
-    missing = tuple(item for item in needed if facts.lookup(item) is None)
-    if missing:
-        return Pending(ids=missing)
-    opened = _open_all(value, facts)
-    candidates = _candidates(opened, facts)
-    if isinstance(candidates, Pending):
-        return candidates
-    ballots = []
-    for voter, ballot in sorted(opened.ballots.items()):
-        counted, struck = strike(ballot, opened.claims.get(voter))
-        if struck:
-            opened.strikes.add((voter, "self_vote"))
-        ballots.append(CountedBallot(voter=voter, ballot=counted if masked else ballot))
+    heard = _heard(value, facts, masked=masked)
+    if isinstance(heard, Pending):
+        return heard
+    opened, candidates = heard.opened, heard.candidates
     committee = facts.spec.committee
     before = facts.previous
-    authors, judges, experts = _weights(facts)
     result = tally(
-        spec=facts.spec.answer,
-        policy=committee.policy,
-        quorum=committee.quorum,
-        candidates=candidates,
-        ballots=tuple(ballots),
-        weights=authors,
-        judging=judges,
-        experts=experts,
-        seed=value_id(facts.slate_value),
+        **heard.counted,
         first_vote=None if before is None else before["tally"]["baselines"]["first_vote"],
     )
     # O3a: a refused ballot was not cast, so its marks and critiques weigh nothing either.
     refused = {item.voter for item in result.refused}
-    ballots = [item for item in ballots if item.voter not in refused]
+    ballots = tuple(item for item in heard.ballots if item.voter not in refused)
     plateau = assess(
         policy=committee.policy,
         quorum=committee.quorum,
@@ -135,7 +80,7 @@ def figures(value: PointValue, facts: Facts, *, masked: bool = True) -> dict[str
         budget=facts.spec.budget,
         tally=result,
         candidates=candidates,
-        ballots=tuple(ballots),
+        ballots=ballots,
         claims=_claims(value, facts),
         families=committee.families,
         previous=None if before is None else before["plateau"],
@@ -156,106 +101,69 @@ def figures(value: PointValue, facts: Facts, *, masked: bool = True) -> dict[str
     }
 
 
-# -- openings ---------------------------------------------------------------------------
+# -- what is counted --------------------------------------------------------------------
 
 
-def _open_all(value: PointValue, facts: Facts) -> _Opened:
-    """R8: which openings count, whole or not at all, and what the others cost."""
-    committee = facts.spec.committee
-    opened = _Opened()
-    commits = _by_position(facts.slate.ids, facts)
-    seals = _by_position(facts.freeze.ids, facts)
-    openings = _by_position(value.ids, facts)
-    aliases: dict[bytes, list[int]] = {}
-    for position in range(committee.quorum.n):
-        commit, sealed = commits.get(position), seals.get(position)
-        if commit is None:
-            opened.strikes.add((position, "no_show"))
-        elif isinstance(commit.body, Commit) and commit.body.abstain:
-            opened.abstained[position] = commit.body.abstain
-            commit = None
-        message = openings.get(position)
-        if message is None:
-            if commit is not None or sealed is not None:
-                opened.strikes.add((position, "unopened"))
-            continue
-        opening = message.body
-        assert isinstance(opening, Opening)
-        if not _matches(opening, commit, sealed, message.signer, facts):
-            opened.strikes.add((position, "mismatch"))
-            continue
-        if commit is not None:
-            opened.claims[position] = MessageId(opening.proposal)
-            opened.aliases[position] = opening.alias
-            aliases.setdefault(opening.alias, []).append(position)
-        if sealed is not None and opening.ballot is not None:
-            opened.ballots[position] = opening.ballot
-    for positions in aliases.values():
-        if len(positions) > 1:  # R8: two valid claims to one alias void it and strike both
-            for position in positions:
-                del opened.claims[position]
-                opened.ballots.pop(position, None)
-                opened.strikes.add((position, "alias"))
-    return opened
+class _Counted(TypedDict):
+    """What `tally` and `first_count` have in common."""
+
+    spec: AnswerSpec
+    policy: Policy
+    quorum: Quorum
+    candidates: tuple[Candidate, ...]
+    ballots: tuple[CountedBallot, ...]
+    weights: Weights
+    judging: Weights
+    experts: tuple[int, ...]
+    seed: bytes
 
 
-def _matches(
-    opening: Opening, commit: Message | None, sealed: Message | None, member: bytes, facts: Facts
-) -> bool:
-    """R8: everything that is due is there and opens what was committed."""
-    if commit is not None:
-        assert isinstance(commit.body, Commit)
-        slate = replace(facts.ctx, stage=Stage.SLATE).pack()
-        if not opening.alias or commit.body.commitment != commitment(
-            slate, member, opening.alias, MessageId(opening.proposal), opening.nonce
-        ):
-            return False
-        claim = alias_claim(facts.ctx.pack(), member)
-        if not facts.verify(opening.alias, claim, opening.alias_signature):
-            return False
-    if sealed is not None:
-        assert isinstance(sealed.body, Seal)
-        freeze = replace(facts.ctx, stage=Stage.FREEZE).pack()
-        if opening.ballot is None or sealed.body.hash != seal(
-            freeze, member, opening.ballot_bytes, opening.salt
-        ):
-            return False
-    return True
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heard:
+    """What of a round is counted, and what the openings came to beside that."""
+
+    opened: Opened
+    counted: _Counted
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        return self.counted["candidates"]
+
+    @property
+    def ballots(self) -> tuple[CountedBallot, ...]:
+        return self.counted["ballots"]
 
 
-def _candidates(opened: _Opened, facts: Facts) -> tuple[Candidate, ...] | Pending:
-    """V4: claimed proposals that all but at most f of the opened ballots list as held.
-
-    At least t ballots must list one, so that its bytes can be had from an honest member.
-    """
-    quorum = facts.spec.committee.quorum
-    lists: dict[MessageId, int] = {}
-    for ballot in opened.ballots.values():
-        for item in ballot.held:
-            lists[item] = lists.get(item, 0) + 1
-    least = max(len(opened.ballots) - quorum.f, quorum.t)
-    claimed = sorted((item, author) for author, item in opened.claims.items())
-    held = [(item, author) for item, author in claimed if lists.get(item, 0) >= least]
-    missing = tuple(item for item, _ in held if facts.lookup(item) is None)
+def _heard(value: PointValue, facts: Facts, *, masked: bool) -> _Heard | Pending:
+    needed = (*facts.slate.ids, *facts.freeze.ids, *value.ids, *value.reports)
+    missing = tuple(item for item in needed if facts.lookup(item) is None)
     if missing:
         return Pending(ids=missing)
-    candidates = []
-    for item, author in held:
-        message = facts.lookup(item)
-        assert message is not None
-        exchange = replace(facts.ctx, stage=Stage.EXCHANGE)
-        signed = message.signer == opened.aliases[author]
-        if message.kind is not Kind.PROPOSAL or message.ctx != exchange or not signed:
-            opened.strikes.add((author, "mismatch"))
-            opened.void.add(item)
-            continue
-        assert isinstance(message.body, Proposal)
-        if proposal_problem(facts.spec.answer, message.body):
-            opened.strikes.add((author, "void_answer"))
-            opened.void.add(item)
-            continue
-        candidates.append(Candidate(id=item, author=author, proposal=message.body))
-    return tuple(candidates)
+    opened = open_all(value, facts)
+    candidates = candidates_of(opened, facts)
+    if isinstance(candidates, Pending):
+        return candidates
+    ballots = []
+    for voter, ballot in sorted(opened.ballots.items()):
+        counted, struck = strike(ballot, opened.claims.get(voter))
+        if struck:
+            opened.strikes.add((voter, "self_vote"))
+        ballots.append(CountedBallot(voter=voter, ballot=counted if masked else ballot))
+    authors, judges, experts = _weights(facts)
+    return _Heard(
+        opened=opened,
+        counted=_Counted(
+            spec=facts.spec.answer,
+            policy=facts.spec.committee.policy,
+            quorum=facts.spec.committee.quorum,
+            candidates=candidates,
+            ballots=tuple(ballots),
+            weights=authors,
+            judging=judges,
+            experts=experts,
+            seed=value_id(facts.slate_value),
+        ),
+    )
 
 
 # -- what goes in beside the ballots ----------------------------------------------------
@@ -276,7 +184,7 @@ def _weights(facts: Facts) -> tuple[Weights, Weights, tuple[int, ...]]:
         return authors, judges, PRIOR if mixed is None else tuple(mixed["weights"])
     committee = facts.spec.committee
     views = [Views()] * committee.quorum.n
-    for position, message in _by_position(facts.slate.ids, facts).items():
+    for position, message in by_position(facts.slate.ids, facts).items():
         assert isinstance(message.body, Commit)
         views[position] = message.body.views
     authors = weigh([view.authors for view in views], committee.quorum)
@@ -307,7 +215,7 @@ def _claims(value: PointValue, facts: Facts) -> Claims:
 # -- the decision -----------------------------------------------------------------------
 
 
-def _decision(result: Tally, plateau: Plateau, opened: _Opened, facts: Facts) -> dict[str, Any]:
+def _decision(result: Tally, plateau: Plateau, opened: Opened, facts: Facts) -> dict[str, Any]:
     """R10: continue or finish, and what a verdict says first (E3)."""
     committee = facts.spec.committee
     alone = committee.quorum.n == 1
@@ -343,7 +251,7 @@ def _decision(result: Tally, plateau: Plateau, opened: _Opened, facts: Facts) ->
     }
 
 
-def _missing(opened: _Opened, facts: Facts, result: Tally) -> list[str]:
+def _missing(opened: Opened, facts: Facts, result: Tally) -> list[str]:
     """V6: which candidates and ballots are missing, whose, and why."""
     committee = facts.spec.committee
     refused = {item.voter: item.reason for item in result.refused}
@@ -367,17 +275,6 @@ def _missing(opened: _Opened, facts: Facts, result: Tally) -> list[str]:
 
 
 # -- small things -----------------------------------------------------------------------
-
-
-def _by_position(ids: tuple[MessageId, ...], facts: Facts) -> dict[int, Message]:
-    found: dict[int, Message] = {}
-    for item in ids:
-        message = facts.lookup(item)
-        assert message is not None
-        position = facts.spec.committee.position(message.signer)
-        assert position is not None
-        found[position] = message
-    return found
 
 
 def _differing(own: dict[str, Any], other: dict[str, Any] | None, path: str = "") -> str:

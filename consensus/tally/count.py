@@ -16,12 +16,12 @@ from ..policy import MIXED, Policy
 from .answers import Classes, classes
 from .ballots import Candidate, CountedBallot
 from .belief import Opinion, blend, opinions, over_classes, pool
-from .bradley_terry import Fit, fit, standard_errors
+from .bradley_terry import Fit, covariance, fit, standard_errors
 from .contests import contests
 from .davidson import DavidsonFit
 from .discerning import DiscerningFit
 from .heard import Hearing
-from .linear import Matrix, errors
+from .linear import Matrix, errors, inverse
 from .models import fit_contests, is_plain
 from .near import near
 from .readings import Reading, read
@@ -75,18 +75,27 @@ class Count:
         if is_plain(self.policy):
             return fit(self._wins, self.policy.prior / 1_000)
         given = contests(self.readings, self.classes, self.judging, self.policy)
-        return fit_contests(given, sum(map(len, self._groups)), self.policy)
+        return fit_contests(given, sum(map(len, self.groups)), self.policy)
 
     @cached_property
     def errors(self) -> tuple[int, ...]:
         """Standard errors of the classes' log-strengths, 10,000 to a nat."""
         if isinstance(self.fit, Fit):
             found = standard_errors(
-                self._wins, self.policy.prior / 1_000, self.fit.strengths, self._groups
+                self._wins, self.policy.prior / 1_000, self.fit.strengths, self.groups
             )
         else:
-            found = errors(self.fit.information, self.fit.strengths, self._groups)
+            found = errors(self.fit.information, self.fit.strengths, self.groups)
         return tuple(scaled(error, ONE_BP) for error in found)
+
+    @property
+    def covariance(self) -> Matrix:
+        """Covariance of the logarithms of `fit.strengths` at the mode, in square nats: the rest
+        of what was fitted is averaged over. For figures that are shown; none is signed."""
+        if isinstance(self.fit, Fit):
+            return covariance(self._wins, self.policy.prior / 1_000, self.fit.strengths)
+        among = len(self.fit.strengths)
+        return [row[:among] for row in inverse(self.fit.information)[:among]]
 
     @cached_property
     def strengths(self) -> tuple[int, ...]:
@@ -217,7 +226,7 @@ class Count:
     def parts(self) -> tuple[int, ...]:
         """Each class's share of all strength, in parts of `GRID`."""
         whole = fsum(self.fit.strengths)
-        mine = [fsum(self.fit.strengths[at] for at in group) for group in self._groups]
+        mine = [fsum(self.fit.strengths[at] for at in group) for group in self.groups]
         return tuple(scaled(strength / whole, GRID) for strength in mine)
 
     @property
@@ -225,8 +234,8 @@ class Count:
         return self.policy.strengths_over == "candidates"
 
     @cached_property
-    def _groups(self) -> tuple[tuple[int, ...], ...]:
-        """Which of what is fitted make up each class, by position."""
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """Which of what is fitted (`fit.strengths`) make up each class, by position."""
         if not self._over_candidates:
             return tuple((at,) for at in range(len(self.classes.items)))
         places = {id_: place for place, id_ in enumerate(sorted(self.classes.of))}
@@ -234,7 +243,7 @@ class Count:
 
     @cached_property
     def _wins(self) -> Matrix:
-        count = sum(map(len, self._groups))
+        count = sum(map(len, self.groups))
         cells: list[list[list[float]]] = [[[] for _ in range(count)] for _ in range(count)]
         for reading in self.readings:
             for item in reading.pairs if self._over_candidates else reading.comparisons:

@@ -7,16 +7,18 @@ needs. Four designs, by the policy's `pairs`:
 - `ring`: the candidates stand on a ring in an order of the judge's own; each is compared with
   its two neighbours and with the one opposite, itself named first: 3n comparisons, in which every
   candidate stands first three times and second three times, neighbours meet in both orders, and
-  all hangs together. The design of the Fortytwo client (Larin et al., "Fortytwo: Swarm
-  Inference with Peer-Ranked Consensus", 2025).
+  all hangs together. After the client of Fortytwo (Larin et al., "Fortytwo: Swarm Inference
+  with Peer-Ranked Consensus", 2025), which has a chain in place of the ring.
 - `swiss`: rounds in which every answer meets one of about its own strength that it has not met,
   as in a Swiss tournament; strengths are this judge's own so far.
 - `information`: the pair whose comparison is expected to tell most: the variance of its
   outcome, p(1-p), times the variance of the difference of the two log-strengths. By the matrix
   determinant lemma det(C^-1 + w x x') = (1 + w x' C x) det(C^-1), so the largest product is the
-  largest gain of Fisher information: greedy D-optimality (Glickman and Jensen, "Adaptive paired
-  comparison design", 2005). About half as many pairs as answers are chosen at a time, each
-  with the covariance that the ones before it will leave: that does not depend on how they end.
+  largest gain of Fisher information: greedy D-optimality. It stands in for the expected
+  Kullback-Leibler divergence of posterior from prior, by which Glickman and Jensen ("Adaptive
+  paired comparison design", 2005) choose all pairs of a round at once. About half as many pairs as
+  answers are chosen at a time, each with the covariance that the ones before it will leave: that
+  does not depend on how they end.
 
 The last two compare answers, not candidates: two candidates with the same answer are never
 compared, since the tally hears nothing in it (O1), and an answer's candidates stand for it in

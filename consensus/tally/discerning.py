@@ -21,10 +21,11 @@ are equally good: that is reported as not converged.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
+from typing import NamedTuple
 
 from ..elementary import exp, ln
 from .contests import Contest
-from .likelihood import Bends, Sums, bends, ghosts
+from .likelihood import UNJUDGED, Sums, bends, ghosts
 from .linear import Matrix, diagonal, solve_if_definite
 
 STEADY = 4.0
@@ -74,33 +75,27 @@ def fit_discerning(
     Without `ties` no contest may be tied in part; without `position` the order of a contest has
     no meaning. The order in which contests are given does not show.
     """
-    model = _Model(
-        contests=(*given, *ghosts(count, prior, ties=ties, position=position)),
-        judges=tuple(sorted({item.judge for item in given})),
-        count=count,
-        ties=ties,
-        position=position,
+    model = _Model.of(given, count, prior, ties=ties, position=position)
+    at = model.seen(
+        _Point(
+            logs=(0.0,) * (count + ties + position), discrimination=dict.fromkeys(model.judges, 1.0)
+        )
     )
-    at = _Point(
-        logs=(0.0,) * (count + ties + position), discrimination=dict.fromkeys(model.judges, 1.0)
-    )
-    height = model.height(at)
     for _ in range(STEPS):
         slopes = model.slopes(at)
         step = slopes.step()
-        if step.length(at) <= STILL:
-            return model.fitted(at, slopes, at_rest=True)
-        part = step.cut(at)
+        if step.length(at.at) <= STILL:
+            return model.fitted(at.at, slopes, at_rest=True)
+        part = step.cut(at.at)
         for _ in range(HALVINGS):
-            tried = at.moved(step, part)
-            reached = model.height(tried)
-            if reached >= height - SLACK * (1.0 + abs(height)):
+            tried = model.seen(at.at.moved(step, part))
+            if tried.height >= at.height - SLACK * (1.0 + abs(at.height)):
                 break
             part *= 0.5
         else:
-            return model.fitted(at, slopes, at_rest=False)
-        at, height = tried, reached
-    return model.fitted(at, model.slopes(at), at_rest=False)
+            return model.fitted(at.at, slopes, at_rest=False)
+        at = tried
+    return model.fitted(at.at, model.slopes(at), at_rest=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,16 +158,14 @@ class _Slopes:
         """Information and gradient in the logs, the discriminations eliminated (Schur)."""
         size = len(self.gradient)
         per = {judge: 1.0 / own for judge, own in self.own_information.items()}
-        matrix = [
-            [
-                fsum(
-                    [self.information[i][j]]
-                    + [-row[i] * row[j] * per[judge] for judge, row in self.coupling.items()]
-                )
-                for j in range(size)
-            ]
-            for i in range(size)
-        ]
+        rows = [(row, per[judge]) for judge, row in self.coupling.items()]
+        matrix = [[0.0] * size for _ in range(size)]
+        for i in range(size):
+            scaled = [(-row[i], row, own) for row, own in rows]
+            for j in range(i, size):  # symmetric, to the bit
+                parts = [left * row[j] * own for left, row, own in scaled]
+                parts.append(self.information[i][j])
+                matrix[i][j] = matrix[j][i] = fsum(parts)
         right = [
             fsum(
                 [self.gradient[i]]
@@ -214,95 +207,144 @@ class _Slopes:
         )
 
 
+class _Met(NamedTuple):
+    """A contest with what of it stays the same at every point. `lead` is half of what was won
+    less what was lost, `rounds` all that was said, `ghostly` a class against the ghost: in no
+    order, and with no tie."""
+
+    item: Contest
+    first: int
+    second: int
+    lead: float
+    tied: float
+    rounds: float
+    ghostly: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """All contests from one point, judge by judge in the order of the model: by contest the
+    difference of strengths, the log-odds z, and e^(-|z|/2); and the log-posterior but for a
+    constant. What the height takes the slopes take too, and it is most of the work."""
+
+    at: _Point
+    nu: float
+    views: Sequence[Sequence[tuple[float, float, float]]]
+    height: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Model:
-    contests: tuple[Contest, ...]
+    """`met` are the contests of each of `judges`, those before no judge last."""
+
+    met: tuple[tuple[_Met, ...], ...]
     judges: tuple[int, ...]
     count: int
     ties: bool
     position: bool
 
-    def _met(self, item: Contest, at: _Point) -> tuple[float, float, bool]:
-        """Difference of strengths, log-odds, and whether it is a class against the ghost."""
-        logs, count = at.logs, self.count
-        apart = (logs[item.first] if item.first < count else 0.0) - (
-            logs[item.second] if item.second < count else 0.0
+    @classmethod
+    def of(
+        cls, given: Sequence[Contest], count: int, prior: float, *, ties: bool, position: bool
+    ) -> "_Model":
+        judges = tuple(sorted({item.judge for item in given}))
+        by: dict[int, list[_Met]] = {judge: [] for judge in (*judges, UNJUDGED)}
+        for item in (*given, *ghosts(count, prior, ties=ties, position=position)):
+            by[item.judge].append(
+                _Met(
+                    item=item,
+                    first=item.first,
+                    second=item.second,
+                    lead=0.5 * (item.won - item.lost),
+                    tied=item.tied,
+                    rounds=item.won + item.tied + item.lost,
+                    ghostly=item.first < count <= item.second,
+                )
+            )
+        return cls(
+            met=tuple(map(tuple, by.values())),
+            judges=judges,
+            count=count,
+            ties=ties,
+            position=position,
         )
-        ghostly = item.first < count <= item.second
-        odds = apart * at.discrimination.get(item.judge, 1.0)
-        if self.position and not ghostly:
-            odds += logs[-1]
-        return apart, odds, ghostly
 
-    def height(self, at: _Point) -> float:
-        """The log-posterior but for a constant."""
-        parts = [STEADY * (ln(value) - value) for value in at.discrimination.values()]
+    def seen(self, at: _Point) -> _Seen:
+        """The contests as they look from a point, and its height."""
+        logs = (*at.logs[: self.count], 0.0)  # the ghost's is zero
+        place = at.logs[-1] if self.position else 0.0
         eta = at.logs[self.count] if self.ties else 0.0
         nu = exp(eta) if self.ties else 0.0
-        for item in self.contests:
-            _, odds, ghostly = self._met(item, at)
-            root = exp(-0.5 * abs(odds))
-            whole = 1.0 + root * root + (0.0 if ghostly else nu * root)
-            parts.append(0.5 * (item.won - item.lost) * odds)
-            parts.append(item.tied * eta)
-            parts.append(-(item.won + item.tied + item.lost) * (0.5 * abs(odds) + ln(whole)))
-        return fsum(parts)
+        sharpness = at.discrimination
+        parts = [STEADY * (ln(value) - value) for value in sharpness.values()]
+        views = []
+        for judge, met in zip((*self.judges, UNJUDGED), self.met, strict=True):
+            sharp = sharpness.get(judge, 1.0)
+            of_judge = []
+            for _, first, second, lead, tied, rounds, ghostly in met:
+                apart = logs[first] - logs[second]
+                odds = apart * sharp
+                tie = 0.0
+                if not ghostly:
+                    odds += place
+                    tie = nu
+                half = 0.5 * abs(odds)
+                root = exp(-half)
+                of_judge.append((apart, odds, root))
+                parts.append(lead * odds)
+                parts.append(tied * eta)
+                parts.append(-rounds * (half + ln(1.0 + root * root + tie * root)))
+            views.append(of_judge)
+        return _Seen(at=at, nu=nu, views=views, height=fsum(parts))
 
-    def slopes(self, at: _Point) -> _Slopes:
+    def slopes(self, seen: _Seen) -> _Slopes:
         """All derivatives at a point."""
-        size = len(at.logs)
+        size, count, values = len(seen.at.logs), self.count, seen.at.discrimination
         sums = Sums(size)
-        nu = exp(at.logs[self.count]) if self.ties else 0.0
-        slopes: dict[int, list[float]] = {judge: [] for judge in self.judges}
-        bent: dict[int, list[float]] = {judge: [] for judge in self.judges}
-        coupled: dict[int, list[list[float]]] = {
-            judge: [[] for _ in range(size)] for judge in self.judges
-        }
-        for item in self.contests:
-            apart, odds, ghostly = self._met(item, at)
-            root = exp(-0.5 * abs(odds))
-            near, far = (1.0, root * root) if odds >= 0.0 else (root * root, 1.0)
-            with_tie = self.ties and not ghostly
-            of = bends(near, far, nu * root if with_tie else 0.0, item)
-            sharp = at.discrimination.get(item.judge, 1.0)
-            makes = [
-                (place, factor)
-                for place, factor in ((item.first, sharp), (item.second, -sharp))
-                if place < self.count
-            ]
-            if self.position and not ghostly:
-                makes.append((size - 1, 1.0))
-            sums.add(makes, self.count if with_tie else None, of)
-            if item.judge in slopes:
-                slopes[item.judge].append(of.slope * apart)
-                bent[item.judge].append(of.bend * apart * apart)
-                self._couple(coupled[item.judge], item, of, apart, sharp)
-        values = at.discrimination
+        own_gradient, own_information, coupling = {}, {}, {}
+        for judge, met, views in zip((*self.judges, UNJUDGED), self.met, seen.views, strict=True):
+            sharp = values.get(judge, 1.0)
+            slopes: list[float] = []
+            bent: list[float] = []
+            coupled: list[list[float]] = [[] for _ in range(size)]
+            for (item, first, second, *_, ghostly), (apart, odds, root) in zip(
+                met, views, strict=True
+            ):
+                square = root * root
+                with_tie = self.ties and not ghostly
+                tie = seen.nu * root if with_tie else 0.0
+                of = bends(1.0, square, tie, item) if odds >= 0.0 else bends(square, 1.0, tie, item)
+                sums.meet(
+                    first if first < count else None,
+                    second if second < count else None,
+                    sharp,
+                    size - 1 if self.position and not ghostly else None,
+                    count if with_tie else None,
+                    of,
+                )
+                if judge != UNJUDGED:
+                    slope, bend, _, _, mixed = of
+                    slopes.append(slope * apart)
+                    bent.append(bend * apart * apart)
+                    # -d2 ln L / (da_v d.): z is a product of both, so its own slope comes in
+                    both = sharp * apart * bend - slope
+                    coupled[first].append(both)
+                    coupled[second].append(-both)
+                    if with_tie:
+                        coupled[count].append(apart * mixed)
+                    if self.position:
+                        coupled[-1].append(apart * bend)
+            if judge != UNJUDGED:
+                own_gradient[judge] = fsum([*slopes, STEADY * (1.0 / sharp - 1.0)])
+                own_information[judge] = fsum([*bent, STEADY / (sharp * sharp)])
+                coupling[judge] = [fsum(parts) for parts in coupled]
         return _Slopes(
             gradient=sums.gradient,
             information=sums.information,
-            own_gradient={
-                judge: fsum([*parts, STEADY * (1.0 / values[judge] - 1.0)])
-                for judge, parts in slopes.items()
-            },
-            own_information={
-                judge: fsum([*parts, STEADY / (values[judge] * values[judge])])
-                for judge, parts in bent.items()
-            },
-            coupling={judge: [fsum(parts) for parts in row] for judge, row in coupled.items()},
+            own_gradient=own_gradient,
+            own_information=own_information,
+            coupling=coupling,
         )
-
-    def _couple(
-        self, row: list[list[float]], item: Contest, of: Bends, apart: float, sharp: float
-    ) -> None:
-        """-d2 ln L / (da_v d.): z is a product of both, so its own slope comes in."""
-        both = sharp * apart * of.bend - of.slope
-        row[item.first].append(both)
-        row[item.second].append(-both)
-        if self.ties:
-            row[self.count].append(apart * of.mixed)
-        if self.position:
-            row[-1].append(apart * of.bend)
 
     def fitted(self, at: _Point, slopes: _Slopes, *, at_rest: bool) -> DiscerningFit:
         information, right = slopes.eliminated()

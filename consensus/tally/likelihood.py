@@ -8,9 +8,12 @@ nu. Without the tie's term it is Bradley and Terry's. The models differ in what 
 
 from collections.abc import Sequence
 from math import fsum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from .contests import Contest
+
+UNJUDGED: Final = -1
+"""The judge of a contest that no judge has judged: the ghosts'."""
 
 
 class Bends(NamedTuple):
@@ -71,6 +74,49 @@ class Sums:
             self._slopes[tie].append(of.tie_slope)
             bends[tie][tie].append(of.tie_bend)
 
+    def meet(
+        self,
+        first: int | None,
+        second: int | None,
+        sharp: float,
+        place: int | None,
+        tie: int | None,
+        of: Bends,
+    ) -> None:
+        """One contest whose z is `sharp` times the difference of two logs, plus that at `place`:
+        what `add` does, without its loops. None where there is no such parameter; `tie` stands
+        before `place`."""
+        slopes, bends = self._slopes, self._bends
+        slope, bend, tie_slope, tie_bend, mixed = of
+        lean, cross = sharp * slope, sharp * bend
+        own, tied = sharp * sharp * bend, sharp * mixed
+        if first is not None:
+            slopes[first].append(lean)
+            row = bends[first]
+            row[first].append(own)
+            if place is not None:
+                row[place].append(cross)
+            if tie is not None:
+                row[tie].append(tied)
+        if second is not None:
+            slopes[second].append(-lean)
+            row = bends[second]
+            row[second].append(own)
+            if place is not None:
+                row[place].append(-cross)
+            if tie is not None:
+                row[tie].append(-tied)
+            if first is not None:
+                (bends[first][second] if first < second else row[first]).append(-own)
+        if place is not None:
+            slopes[place].append(slope)
+            bends[place][place].append(bend)
+        if tie is not None:
+            slopes[tie].append(tie_slope)
+            bends[tie][tie].append(tie_bend)
+            if place is not None:
+                bends[tie][place].append(mixed)
+
     @property
     def gradient(self) -> list[float]:
         """The gradient of ln L."""
@@ -95,11 +141,13 @@ def ghosts(count: int, prior: float, *, ties: bool, position: bool) -> tuple[Con
     """
     half = 0.5 * prior
     met = [
-        Contest(judge=-1, first=at, second=count, won=half, tied=0.0, lost=half)
+        Contest(judge=UNJUDGED, first=at, second=count, won=half, tied=0.0, lost=half)
         for at in range(count)
     ]
     if ties or position:
         part = prior / 3.0 if ties else half
         own = part if ties else 0.0
-        met.append(Contest(judge=-1, first=count, second=count, won=part, tied=own, lost=part))
+        met.append(
+            Contest(judge=UNJUDGED, first=count, second=count, won=part, tied=own, lost=part)
+        )
     return tuple(met)

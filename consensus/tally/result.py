@@ -1,6 +1,6 @@
 """The tally of a round: what the outcome signs (rules O1 to O6, R9a, R10)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -184,24 +184,8 @@ def tally(
     _check(quorum.n, [item.author for item in candidates], "candidate")
     _check(quorum.n, [item.voter for item in ballots], "ballot")
     judging = weights if judging is None else judging
-    for given in (weights, judging):
-        if len(given.weights) != quorum.n:
-            raise ValueError(f"{len(given.weights)} weights for a committee of {quorum.n}")
-    cast = [item for item in ballots if not item.ballot.abstain]
-    over = refused(cast, classes(spec, candidates, seed), policy)
-    cast = [item for item in cast if item.voter not in {one.voter for one in over}]
-    recount = partial(
-        count,
-        spec=spec,
-        policy=policy,
-        weights=weights.weights,
-        judging=judging.weights,
-        seed=seed,
-        t=quorum.t,
-        standing=weights.scores,
-        experts=experts,
-        f=quorum.f,
-    )
+    recount = _counting(spec, policy, quorum, weights, judging, experts, seed)
+    cast, over = _cast(spec, policy, candidates, ballots, seed)
     first = recount(candidates, cast)
     status = _status(first, len(cast), quorum)
     winner = first.winner if status in (Status.DECIDED, Status.UNJUDGED) else None
@@ -228,6 +212,65 @@ def tally(
         groups=first.classes.items,
         opinions=first.opinions,
         mixed=Mixed(weights=experts, picks=first.picks) if policy.rule in MIXED else None,
+    )
+
+
+def first_count(
+    *,
+    spec: AnswerSpec,
+    policy: Policy,
+    quorum: Quorum,
+    candidates: Sequence[Candidate],
+    ballots: Sequence[CountedBallot],
+    weights: Weights,
+    seed: bytes,
+    judging: Weights | None = None,
+    experts: tuple[int, ...] = PRIOR,
+) -> Count:
+    """The count that the figures of a `tally` of the same are of."""
+    judging = weights if judging is None else judging
+    cast, _ = _cast(spec, policy, candidates, ballots, seed)
+    return _counting(spec, policy, quorum, weights, judging, experts, seed)(candidates, cast)
+
+
+def _cast(
+    spec: AnswerSpec,
+    policy: Policy,
+    candidates: Sequence[Candidate],
+    ballots: Sequence[CountedBallot],
+    seed: bytes,
+) -> tuple[list[CountedBallot], tuple[Refused, ...]]:
+    """The ballots that are counted, and those that spent too much (O3a)."""
+    cast = [item for item in ballots if not item.ballot.abstain]
+    over = refused(cast, classes(spec, candidates, seed), policy)
+    return [item for item in cast if item.voter not in {one.voter for one in over}], over
+
+
+def _counting(
+    spec: AnswerSpec,
+    policy: Policy,
+    quorum: Quorum,
+    weights: Weights,
+    judging: Weights,
+    experts: tuple[int, ...],
+    seed: bytes,
+) -> Callable[[Sequence[Candidate], Sequence[CountedBallot]], Count]:
+    """How this committee counts candidates and ballots. Raises `ValueError` if it is of another
+    size than the weights."""
+    for given in (weights, judging):
+        if len(given.weights) != quorum.n:
+            raise ValueError(f"{len(given.weights)} weights for a committee of {quorum.n}")
+    return partial(
+        count,
+        spec=spec,
+        policy=policy,
+        weights=weights.weights,
+        judging=judging.weights,
+        seed=seed,
+        t=quorum.t,
+        standing=weights.scores,
+        experts=experts,
+        f=quorum.f,
     )
 
 

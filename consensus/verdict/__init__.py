@@ -2,12 +2,13 @@
 
 from .bundle import Bundle, BundleError, PointBundle, RoundBundle
 from .evidence import decode_evidence, encode_evidence, evidence_problem
-from .verify import Checked, VerdictError, verify
+from .verify import Checked, CheckedRound, VerdictError, verify
 
 __all__ = [
     "Bundle",
     "BundleError",
     "Checked",
+    "CheckedRound",
     "PointBundle",
     "RoundBundle",
     "VerdictError",

@@ -19,10 +19,12 @@ from ..agreement.instance import value_id
 from ..agreement.validity import Invalid, Pending, Validity
 from ..bodies import BodyError, Propose, TaskOpen, Vote
 from ..committee import Committee
-from ..deliberation.outcome import Facts, check_outcome
+from ..deliberation.opened import Facts
+from ..deliberation.outcome import check_outcome, recount
 from ..deliberation.points import POINT_NAME, PointValue, check_set, closure
 from ..envelope import POINTS, STAGE_OF, ZERO, Ctx, Envelope, Kind, MessageId, Stage
 from ..ports import Message, Reader
+from ..tally.count import Count
 from .bundle import Bundle, PointBundle, RoundBundle
 
 Pin = Callable[[Committee], str | None]
@@ -41,23 +43,45 @@ class VerdictError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """A verdict whose every figure was recomputed. `pinned` says whether by known members.
+class CheckedRound:
+    """One round of a checked verdict: its outcome, and the facts that it was checked on."""
 
-    `outcomes` are the figures of each round; the last holds the decision.
-    """
+    outcome: PointValue
+    facts: Facts
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The outcome's figures, as they were signed."""
+        assert self.outcome.figures is not None
+        return self.outcome.figures
+
+    def count(self) -> Count:
+        """What the round's figures were rounded from, counted anew at every call."""
+        found = recount(self.outcome, self.facts)
+        assert isinstance(found, Count)  # it was checked: nothing is missing
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A verdict whose every figure was recomputed. `pinned` says whether by known members."""
 
     id: bytes
     task: bytes
     spec: TaskOpen
     opener: bytes
     pinned: bool
-    outcomes: tuple[dict[str, Any], ...]
+    rounds: tuple[CheckedRound, ...]
+
+    @property
+    def outcomes(self) -> tuple[dict[str, Any], ...]:
+        """The figures of each round; the last holds the decision."""
+        return tuple(round_.figures for round_ in self.rounds)
 
     @property
     def decision(self) -> dict[str, Any]:
         """The last round's decision."""
-        decision: dict[str, Any] = self.outcomes[-1]["decision"]
+        decision: dict[str, Any] = self.rounds[-1].figures["decision"]
         return decision
 
 
@@ -73,10 +97,10 @@ def verify(bundle: Bundle, reader: Reader, pin: Pin | None) -> Checked:
     if not bundle.rounds:
         raise VerdictError("E1", "the verdict has no rounds")
     previous: dict[str, Any] | None = None
-    outcomes = []
+    rounds: list[CheckedRound] = []
     for number, part in enumerate(bundle.rounds, start=1):
-        previous = _check_round(part, number, spec, base, previous, reader)
-        outcomes.append(previous)
+        rounds.append(_check_round(part, number, spec, base, previous, reader))
+        previous = rounds[-1].figures
         # 3.
         last = number == len(bundle.rounds)
         if (previous["decision"]["kind"] == "finish") != last:
@@ -88,7 +112,7 @@ def verify(bundle: Bundle, reader: Reader, pin: Pin | None) -> Checked:
         spec=spec,
         opener=bundle.opened.signer,
         pinned=pin is not None,
-        outcomes=tuple(outcomes),
+        rounds=tuple(rounds),
     )
 
 
@@ -113,8 +137,8 @@ def _check_round(
     base: Ctx,
     previous: dict[str, Any] | None,
     reader: Reader,
-) -> dict[str, Any]:
-    """Steps 4 to 7 for one round. Returns the outcome's figures."""
+) -> CheckedRound:
+    """Steps 4 to 7 for one round."""
     if len(part.points) != len(POINTS):
         raise VerdictError("E1", f"round {number} has {len(part.points)} points, not three")
     # 4.
@@ -150,8 +174,7 @@ def _check_round(
     )
     outcome = values[Stage.OUTCOME]
     _settle(check_outcome(outcome, facts), Stage.OUTCOME, number)
-    assert outcome.figures is not None
-    return outcome.figures
+    return CheckedRound(outcome=outcome, facts=facts)
 
 
 def _check_point(

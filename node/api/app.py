@@ -1,6 +1,7 @@
 """The front's routes, and the gate before them: who may ask, from where, and how often."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from ..clock import Clock, monotonic_ms
 from ..config_api import ApiConfig
@@ -28,9 +30,20 @@ LOCAL: Final = "local"
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
-_WORDS: Final = {404: "not_found", 405: "method_not_allowed"}
+WORDS: Final = {404: "not_found", 405: "method_not_allowed"}
 
 Handler = Callable[[Request, Client], Awaitable[Response]]
+Page = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What a node serves on the front's port beside its API, by path: `open` to whoever asks,
+    `gated` like the API. `around` sees every request of the port."""
+
+    open: Mapping[str, Page] = field(default_factory=dict)
+    gated: Mapping[str, Page] = field(default_factory=dict)
+    around: Callable[[Starlette], ASGIApp] = lambda app: app
 
 
 class Front:
@@ -38,8 +51,17 @@ class Front:
     long as none was made, which only a loopback address may be."""
 
     def __init__(
-        self, door: Door, config: ApiConfig, *, host: str, open_: bool, clock: Clock, keys: Keyring
+        self,
+        door: Door,
+        config: ApiConfig,
+        *,
+        host: str,
+        open_: bool,
+        clock: Clock,
+        keys: Keyring,
+        beside: Beside | None = None,
     ) -> None:
+        self._beside = beside or Beside()
         self._door = door
         self._config = config
         self._hosts = LOOPBACK | {host}
@@ -57,14 +79,21 @@ class Front:
             keep_alive_s=config.keep_alive_s,
         )
 
+    def served(self) -> ASGIApp:
+        """The application, with whatever stands around it."""
+        return self._beside.around(self.app())
+
     def app(self) -> Starlette:
         """The application."""
+        beside = self._beside
         return Starlette(
             routes=[
                 Route("/v1/models", self._gated(self._models)),
                 Route("/v1/models/{model:path}", self._gated(self._model)),
                 Route("/v1/chat/completions", self._gated(self._chat), methods=["POST"]),
                 Route("/v1/verdicts/{id}", self._gated(self._verdict)),
+                *(Route(path, page) for path, page in beside.open.items()),
+                *(Route(path, self._gated(_any(page))) for path, page in beside.gated.items()),
             ],
             exception_handlers={HTTPException: _http_error, Exception: _bug},
         )
@@ -162,6 +191,11 @@ class Front:
         return Response(data, media_type="application/json")
 
 
+def _any(page: Page) -> Handler:
+    """`page`, whoever the client is."""
+    return lambda request, _: page(request)
+
+
 def _named_host(request: Request) -> str:
     """The host that a request says it is for, without its port."""
     try:
@@ -189,7 +223,7 @@ async def _body(request: Request) -> bytes:
 
 async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    code = _WORDS.get(error.status_code, "http_error")
+    code = WORDS.get(error.status_code, "http_error")
     made = ApiError(error.status_code, code, f"{error.detail}: see /v1/models for what is here")
     return JSONResponse(made.plain(), made.status, {**(error.headers or {}), **made.headers})
 

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -171,13 +171,16 @@ class Chats:
 
     async def _decide(self, task: bytes, asked: Asked, tell: Callable[[Step], None]) -> Ended:
         """Follow a task to its answer. Raises `ApiError` if it has none in time."""
+        refusals: dict[str, str] = {}
         try:
             async with asyncio.timeout(self._life_s):
                 async for step in self._door.follow(task):
                     if step.kind == "verdict":
                         return await self._ended(task, asked, step)
                     if step.kind in ("expired", "abandoned", "unknown"):
-                        raise self._without(task, step)
+                        raise self._without(task, step, refusals)
+                    if step.kind == "refused":
+                        refusals[self._door.naming(step.detail["member"])] = step.detail["reason"]
                     tell(step)
         except TimeoutError:
             pass
@@ -192,8 +195,16 @@ class Chats:
             about={"task": task.hex(), "members": [peer.name for peer in away]},
         )
 
-    def _without(self, task: bytes, step: Step) -> ApiError:
+    def _without(self, task: bytes, step: Step, refusals: Mapping[str, str]) -> ApiError:
         reason = self._door.naming(str(step.detail.get("reason", step.kind)))
+        if refusals:  # nothing was decided, so it may well be asked again
+            said = "; ".join(f"{name} refuses: {why}" for name, why in sorted(refusals.items()))
+            return unavailable(
+                "members_refused",
+                f"the task ended without a verdict, since {reason}: {said}",
+                again_s=TRY_S,
+                about={"task": task.hex(), "members": sorted(refusals)},
+            )
         return unavailable(
             "no_verdict",
             f"the task ended without a verdict: {reason}",

@@ -5,7 +5,7 @@ tame before it meets a terminal.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -72,7 +72,8 @@ class Standing:
 
     `error` is the standard error of the logarithm of its strength, 10,000 to a nat. `answer` is
     the answer for people, `name` what the figures call it: of a free text the first is how it
-    begins, the other a hash.
+    begins, the other a hash. `best` is the chance, as a share of one, that no answer is stronger:
+    drawn here and signed by nobody; None where it was not drawn.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Standing:
     strength: int
     error: int
     support: int
+    best: float | None = None
 
     def plain(self) -> dict[str, Any]:
         """For programs; shares of one."""
@@ -92,6 +94,7 @@ class Standing:
             "strength": share(self.strength),
             "strength_error_nats": share(self.error),
             "support": share(self.support),
+            **({} if self.best is None else {"not_signed": {"best": round(self.best, 4)}}),
         }
 
 
@@ -113,8 +116,14 @@ class RoundView:
     ballots: int
 
     @classmethod
-    def of(cls, number: int, figures: Mapping[str, Any], roll: Roll) -> "RoundView":
-        """The view of an outcome's figures."""
+    def of(
+        cls,
+        number: int,
+        figures: Mapping[str, Any],
+        roll: Roll,
+        best: Sequence[float] | None = None,
+    ) -> "RoundView":
+        """The view of an outcome's figures; `best` is by class, as they have them, if known."""
         tally, decision = figures["tally"], figures["decision"]
         author = dict(zip(figures["proposals"], figures["authors"], strict=True))
         standings = [
@@ -126,8 +135,9 @@ class RoundView:
                 strength=item["strength"],
                 error=item["error"],
                 support=item["support"],
+                best=None if best is None else best[at],
             )
-            for item in tally["classes"]
+            for at, item in enumerate(tally["classes"])
         ]
         first_two = (tally["winner"], tally["runner_up"])
         standings.sort(key=lambda item: (*(item.name != name for name in first_two), -item.belief))
@@ -181,7 +191,9 @@ class RoundView:
         table = Table(box=None, pad_edge=False)
         table.add_column("answer", overflow="fold")
         table.add_column("proposed by", overflow="fold")
-        for heading in ("belief", "strength", "+- nats", "support"):
+        drawn = any(item.best is not None for item in self.standings)
+        best = ("best",) if drawn else ()
+        for heading in ("belief", "strength", "+- nats", *best, "support"):
             table.add_column(heading, justify="right", no_wrap=True)
         for item in self.standings:
             style = "bold" if item.name == self.winner else ""
@@ -191,10 +203,18 @@ class RoundView:
                 percent(item.belief),
                 percent(item.strength),
                 f"{share(item.error):.2f}",
+                *(_chance(item.best) for _ in best),
                 percent(item.support, signed=True),
                 style=style,
             )
         return table
+
+
+def _chance(of: float | None) -> str:
+    """A chance that was drawn, to the percent: more digits would be the draws' own."""
+    if of is None:
+        return ""
+    return f"{100 * of:.0f} %" if 0.005 <= of <= 0.995 else ("< 1 %" if of < 0.5 else "> 99 %")
 
 
 def share(bp: int) -> float:

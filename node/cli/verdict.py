@@ -1,7 +1,7 @@
 """`quorate verdict`: the verdicts that a node holds."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -28,6 +28,11 @@ LIST_MAX: Final = 10_000
 
 ID_SHOWN: Final = 16
 """Hex digits of an id in a table: more than enough to give it by."""
+
+BEST: Final = (
+    "best: the chance to be the strongest, drawn here around the strengths; shown, and not signed"
+)
+"""What the column says that is no figure of the verdict."""
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="List, show or export a node's verdicts."
@@ -101,10 +106,11 @@ def show(directory: Directory, reference: Id = "", as_json: AsJson = False) -> i
     except VerdictError as error:
         raise CliError(f"the verdict is invalid: {tame(str(error))}", NEGATIVE) from None
     roll = Roll.of((key.hex() for key in checked.spec.committee.members), federation)
+    best = _best(checked)
     if as_json:
-        emit(plain(checked, bundle, roll))
+        emit(plain(checked, bundle, roll, best))
     else:
-        _show(checked, bundle, roll, federation)
+        _show(checked, bundle, roll, federation, best)
     return OK
 
 
@@ -147,7 +153,25 @@ def export(
         note(f"Anyone can check it: quorate verify {path} --federation FED")
 
 
-def _show(checked: "Checked", bundle: "Bundle", roll: Roll, federation: "Federation") -> None:
+Best = Sequence[Sequence[float] | None]
+"""By round: each class's chance to be the strongest, None where it was not drawn."""
+
+
+def _best(checked: "Checked") -> Best:
+    """Drawn around the fits of a checked verdict, by its id: shown, and signed by nobody."""
+    try:
+        from consensus.tally.analysis import best_of
+    except ModuleNotFoundError:  # NumPy comes with an extra
+        return [None] * len(checked.rounds)
+    return [
+        best_of(round_.count(), checked.id + number.to_bytes(4, "big"))
+        for number, round_ in enumerate(checked.rounds, 1)
+    ]
+
+
+def _show(
+    checked: "Checked", bundle: "Bundle", roll: Roll, federation: "Federation", best: Best
+) -> None:
     from rich.text import Text
 
     out = console()
@@ -157,10 +181,13 @@ def _show(checked: "Checked", bundle: "Bundle", roll: Roll, federation: "Federat
     out.print(Text(summary.headline, style="bold"))
     for line in (*summary.body, *summary.lines, *_about(checked, roll, federation)):
         out.print(Text(line))
-    for number, figures in enumerate(checked.outcomes, 1):
-        _show_round(out, RoundView.of(number, figures, roll), _abstained(bundle, number, roll))
+    for number, (figures, chances) in enumerate(zip(checked.outcomes, best, strict=True), 1):
+        view = RoundView.of(number, figures, roll, chances)
+        _show_round(out, view, _abstained(bundle, number, roll))
         for line in _calls(bundle, number, roll):
             out.print(Text(line))
+    if any(best):
+        out.print(Text(), Text(BEST), sep="\n")
 
 
 def _about(checked: "Checked", roll: Roll, federation: "Federation") -> Iterator[str]:
@@ -240,17 +267,23 @@ def _calls(bundle: "Bundle", number: int, roll: Roll) -> Iterator[str]:
             )
 
 
-def plain(checked: "Checked", bundle: "Bundle", roll: Roll) -> dict[str, Any]:
-    """A checked verdict, for programs: the decision, then each round's vote."""
+def plain(
+    checked: "Checked", bundle: "Bundle", roll: Roll, best: Best | None = None
+) -> dict[str, Any]:
+    """A checked verdict, for programs: the decision, then each round's vote.
+
+    With `best` each answer has an object `not_signed`, for what no member has signed.
+    """
     rounds = []
-    for number, figures in enumerate(checked.outcomes, 1):
+    drawn = [None] * len(checked.rounds) if best is None else best
+    for number, (figures, chances) in enumerate(zip(checked.outcomes, drawn, strict=True), 1):
         abstained = [
             {"member": name, "stage": "draft" if what == "drafted" else "judge", "reason": reason}
             for name, what, reason in _abstained(bundle, number, roll)
         ]
         rounds.append(
             {
-                **RoundView.of(number, figures, roll).plain(),
+                **RoundView.of(number, figures, roll, chances).plain(),
                 "abstained": abstained,
                 "judging": _judging(bundle, number, roll),
             }

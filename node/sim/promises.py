@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from consensus.agreement.effects import Persist
 from consensus.bodies import Ballot, Opening, Report
-from consensus.deliberation.outcome import Facts, figures
+from consensus.deliberation.opened import Facts
+from consensus.deliberation.outcome import figures
 from consensus.deliberation.points import PointValue
 from consensus.envelope import Kind, Member, MessageId, Stage
 from consensus.ports import Message

@@ -5,6 +5,7 @@ on the disk when it returns: write-ahead log, `synchronous=FULL`.
 """
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -312,6 +313,15 @@ class SqliteStore:
                 return await pruning.shrink(self._connection)
             except sqlite3.Error as error:
                 raise self._fail(error) from error
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be stored any more, or ""; nothing is tried out."""
+        if self._closed:
+            return f"the store {self._path} is closed"
+        if not self._failure and not os.access(self._path, os.W_OK):
+            return f"the store {self._path} cannot be written"
+        return self._failure
 
     @property
     def used(self) -> int:

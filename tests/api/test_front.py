@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import openai
 import pytest
 import pytest_asyncio
 
-from node import config
+from node import config, config_text
 from node.api import keys
 from node.api.contract import Cause, Question, Refused
 from node.api.server import FrontError, FrontServer
 from node.clock import SystemClock
-from node.config import LimitsConfig
+from node.config import CONFIG_FILE, LimitsConfig
 from node.config_api import ApiConfig
 from node.daemon import SetupError
 from node.doorway import Doorway
@@ -199,6 +200,24 @@ async def test_an_address_that_others_reach_needs_a_key(alone: Alone, address: s
     listen = ApiConfig(listen=f"{address}:7480", keys=Path(os.devnull).with_name("no-such-file"))
     with pytest.raises(FrontError, match="make one with `quorate key add DIR NAME`"):
         FrontServer.open(door, listen, SystemClock())
+
+
+async def test_members_that_refuse_a_task_are_named_with_their_reasons(tmp_path: Path) -> None:
+    async with Grove(tmp_path, "alice", "bob") as grove:
+        base, path = front(grove, "alice"), tmp_path / "bob" / CONFIG_FILE
+        shy = msgspec.structs.replace(config.load(path.parent), limits=LimitsConfig(task_life_s=10))
+        path.write_text(config_text.render(shy))
+        await grove.start("alice", "bob")
+        await grove.linked()
+        async with plain(base) as asking:
+            reply = await asking.post(
+                "chat/completions", json={**ASK, "quorate": {"options": ["a", "b"]}}
+            )
+    assert code(reply) == (503, "members_refused")
+    error = reply.json()["error"]
+    assert "bob refuses: the task lives" in error["message"]
+    assert error["quorate"]["members"] == ["bob"]
+    assert reply.headers["x-should-retry"] == "true"
 
 
 async def test_a_node_whose_front_cannot_be_opened_does_not_serve(tmp_path: Path) -> None:

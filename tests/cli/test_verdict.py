@@ -1,6 +1,7 @@
 """`quorate verdict`: what a node holds, listed, shown and exported from its store."""
 
 import stat
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -52,6 +53,36 @@ def test_what_a_verdict_says_is_shown_behind_its_warnings(
     assert "Round 1: another round follows" in lines
     assert "Round 2, the last: the policy allows no more rounds" in lines
     assert lines.count("dave drafted nothing: the model failed") == 2
+
+
+def test_the_chance_to_be_best_is_shown_alike_each_time_and_said_to_be_unsigned(
+    quorate: Command, decided: Decided
+) -> None:
+    shown, again = (quorate("verdict", "show", decided.home).out for _ in range(2))
+    assert shown == again
+    headings = [line for line in shown.splitlines() if line.startswith("answer ")]
+    assert [line.split()[3:] for line in headings] == [
+        ["belief", "strength", "+-", "nats", "best", "support"]
+    ] * 2
+    assert shown.splitlines()[-1] == verdict.BEST
+    rounds = quorate("verdict", "show", decided.home, "--json").data["rounds"]
+    for round_ in rounds:
+        first, second = (item["not_signed"]["best"] for item in round_["standings"])
+        assert first + second == pytest.approx(1.0, abs=1e-4)  # each to four digits
+        assert first > 0.5  # "a" is the stronger
+    assert "best" not in rounds[0]["standings"][0]
+
+
+def test_without_numpy_a_verdict_is_shown_without_the_chance_to_be_best(
+    quorate: Command, decided: Decided, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "consensus.tally.analysis", None)
+    shown = quorate("verdict", "show", decided.home)
+    assert (shown.code, shown.err) == (exits.OK, "")
+    assert " best " not in shown.out
+    assert verdict.BEST not in shown.out
+    rounds = quorate("verdict", "show", decided.home, "--json").data["rounds"]
+    assert "not_signed" not in rounds[0]["standings"][0]
 
 
 def test_a_verdict_is_found_by_the_start_of_its_id_or_its_tasks(

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +20,7 @@ from consensus.tally.readings import Comparison, Reading
 from consensus.tally.rules import RULES
 from consensus.tally.rules.copeland import copeland
 from consensus.tally.rules.kemeny import MOST_EXACT, kemeny
-from consensus.tally.rules.latent_truth import NODES, latent_truth
+from consensus.tally.rules.latent_truth import NODES, latent_truth, said_by_answers, ways
 from consensus.tally.rules.log_odds import log_odds
 from consensus.tally.rules.margins import Margins, margins, smith
 from consensus.tally.rules.model_switch import consistency, early_end, model_switch
@@ -324,17 +324,20 @@ def twin(
     """The model as its docstring has it, in floating point and without any care for speed."""
     count = len(classes.items)
     own = {author: at for at, item in enumerate(classes.items) for author in item.authors}
-    k = max(2, count)
+    members = len(own)
     odds = [won / lost for won, lost in NODES]
     logs = []
     for true in range(count):
-        answered = sum(
-            math.prod(
-                ((r if at == true else 1) / (r + k - 1)) ** (weights[author] / ONE)
-                for author, at in own.items()
+        answered = 0.0
+        for r in odds:
+            every = sum(  # all ways in which they could have given these classes and no others
+                r ** answers.count(true)
+                for answers in product(range(count), repeat=members)
+                if len(set(answers)) == count
             )
-            for r in odds
-        )
+            mean = sum(weights[author] for author in own) / ONE / members
+            mine = sum(weights[author] for author, at in own.items() if at == true) / ONE
+            answered += r**mine / every**mean
         judged = 0.0
         for t in odds:
             for s in odds:
@@ -409,6 +412,39 @@ def test_ties_and_silence_say_nothing_of_the_truth() -> None:
     assert tied == plain
     assert plain[0] > plain[1] == plain[2]
     assert latent_truth(groups(), (), (), ()) == ()
+
+
+@given(st.integers(1, 5), st.integers(1, 5), st.integers(1, 9), st.integers(1, 9))
+def test_ways_are_counted_as_a_list_of_them_counts(
+    members: int, count: int, won: int, lost: int
+) -> None:
+    every = sum(
+        math.prod(won if answer == 0 else lost for answer in answers)
+        for answers in product(range(count), repeat=members)
+        if len(set(answers)) == count
+    )
+    assert ways(won, lost, members, count) == every
+
+
+def test_answers_all_different_teach_nothing_of_how_often_answers_are_right() -> None:
+    found = said_by_answers(groups((0,), (1,), (2,), (3,)), (ONE,) * 4)
+    every = [log for logs in found for log in logs]
+    assert max(every) - min(every) < 10  # rounding at thirty digits
+    agreed = said_by_answers(groups((0, 1, 2), (3,)), (ONE,) * 4)
+    assert list(agreed[0]) == sorted(agreed[0])  # the likelier, the more often members are right
+
+
+def test_options_that_nobody_gave_do_not_show() -> None:
+    classes = groups((0, 1), (2,))
+    few, many = (
+        [replace(item, option=at) for at, item in zip(options, classes.items, strict=True)]
+        for options in ((0, 1), (3, 25))
+    )
+    found = {
+        latent_truth(replace(classes, items=tuple(items)), (), (ONE,) * 3, (ONE,) * 3)
+        for items in (few, many)
+    }
+    assert len(found) == 1
 
 
 def test_one_class_is_true_for_sure() -> None:

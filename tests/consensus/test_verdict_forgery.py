@@ -10,7 +10,8 @@ from consensus import canonical
 from consensus.agreement.instance import value_id
 from consensus.bodies import Ballot, Report, TaskOpen, Vote
 from consensus.committee import Committee
-from consensus.deliberation.outcome import Facts, figures
+from consensus.deliberation.opened import Facts
+from consensus.deliberation.outcome import figures
 from consensus.deliberation.points import PointValue
 from consensus.envelope import POINTS, Ctx, Envelope, Kind, Stage
 from consensus.ports import Message
@@ -45,6 +46,26 @@ def test_verdict_as_it_was_made_is_valid(made: Callable[[], Verdict]) -> None:
 
 
 # -- who decides --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("made", [plain_verdict, long_verdict, narcissist_verdict])
+def test_a_checked_verdict_gives_the_counts_that_its_figures_were_rounded_from(
+    made: Callable[[], Verdict],
+) -> None:
+    checked = made().verify()
+    assert checked.outcomes == tuple(round_.figures for round_ in checked.rounds)
+    for round_ in checked.rounds:
+        count, signed = round_.count(), round_.figures["tally"]
+        assert [item.answer for item in count.classes.items] == [
+            item["answer"] for item in signed["classes"]
+        ]
+        for name, given in (
+            ("belief", count.belief),
+            ("error", count.errors),
+            ("score", count.scores),
+            ("strength", count.strengths),
+        ):
+            assert list(given) == [item[name] for item in signed["classes"]]
 
 
 def test_committee_that_the_pin_does_not_know_is_refused() -> None:

@@ -14,12 +14,15 @@ from node.config_api import ApiConfig
 
 from .daemons import Grove
 from .federations import free_address
+from .real_nodes import RealSwarm
 
 
-def front(grove: Grove, name: str, *, model: dict[str, Any] | None = None, **api: Any) -> str:
+def front(
+    place: Grove | RealSwarm, name: str, *, model: dict[str, Any] | None = None, **api: Any
+) -> str:
     """Give a member that is not yet started a front; where its API is. `model` are fields of its
     model's table that differ."""
-    where = grove.home / name
+    where = place.home / name
     before, address = config.load(where), free_address()
     changed = msgspec.structs.replace(
         before,

@@ -10,6 +10,7 @@ import asyncio
 import json
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Self
@@ -35,6 +36,10 @@ class LlmServer:
         """Set once two calls were under way at a time."""
         self.force: dict[str, str] = {}
         """How to behave to a member from now on, whatever its address says."""
+        self.delay_s = 0.0
+        """How long a model thinks, for each call."""
+        self.spans: list[tuple[str, float, float]] = []
+        """Who asked, when that came, and when it was answered, in seconds of `time.monotonic`."""
         self.calls: Counter[str] = Counter()
         self.most_at_a_time = 0
         self._now = 0
@@ -105,6 +110,7 @@ class LlmServer:
             for name, _, value in (line.partition(":") for line in head[1:] if line)
         }
         body = json.loads(await reader.readexactly(int(headers.get("content-length", 0))) or b"{}")
+        came = time.monotonic()
         self.requests.append((path, headers, body))
         self.asked.set()
         _, shape, how, who, *_ = path.split("/")
@@ -124,6 +130,8 @@ class LlmServer:
             if how == "closed":
                 return
             await asyncio.to_thread(self.gate.wait)
+            if self.delay_s:
+                await asyncio.sleep(self.delay_s)
             code, extra, data = self._answer(path, shape, how, who, body, first)
         finally:
             self._now -= 1
@@ -137,6 +145,7 @@ class LlmServer:
         lines += [f"{name}: {value}" for name, value in extra.items()]
         writer.write("\r\n".join([*lines, "", ""]).encode() + data)
         await writer.drain()
+        self.spans.append((who, came, time.monotonic()))
 
     def _answer(
         self, path: str, shape: str, how: str, who: str, body: dict[str, Any], first: bool

@@ -39,7 +39,7 @@ def test_the_least_file_gives_every_default() -> None:
         store=HOME / "store" / "quorate.db",
         model=ModelConfig(backend="scripted"),
         log=LogConfig(level="info", format="auto"),
-        limits=LimitsConfig(tasks=64, opener_tasks_per_minute=600, task_life_s=86_400, stop_s=10),
+        limits=LimitsConfig(tasks=128, opener_tasks_per_minute=600, task_life_s=86_400, stop_s=10),
         api=ApiConfig(keys=HOME / "api-keys.json"),
         directory=HOME,
     )
@@ -88,6 +88,14 @@ def test_options_of_a_model_pass_unread() -> None:
         (
             LEAST + "[clients]\nlisten = 'x'\n",
             "line 6: clients.listen: address 'x' is not host:port",
+        ),
+        (
+            LEAST + "[metrics]\nlisten = 'x'\n",
+            "line 6: metrics.listen: address 'x' is not host:port",
+        ),
+        (
+            LEAST + "[metrics]\nexposed = 1\n",
+            "line 6: 'metrics.exposed' is 1, but must be true or false",
         ),
         (LEAST.replace(":7400", ""), "line 2: listen: address '127.0.0.1' is not host:port"),
         ('store = ""\n' + LEAST, "line 1: 'store' is \"\", but must be a path"),

@@ -241,14 +241,14 @@ MUTANTS = (
     ),
     mutant(
         "an opening counted that nobody froze",
-        "consensus.deliberation.outcome:_open_all",
+        "consensus.deliberation.opened:open_all",
         "if sealed is not None and opening.ballot is not None:",
         "if opening.ballot is not None:",
         deliberation(),
     ),
     mutant(
         "mask not applied",
-        "consensus.deliberation.outcome:figures",
+        "consensus.deliberation.outcome:_heard",
         "ballot=counted if masked else ballot",
         "ballot=ballot",
         deliberation("self_vote"),

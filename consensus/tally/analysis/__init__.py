@@ -8,7 +8,7 @@ from .batch import Batch, solve_batch
 from .davidson import Ties, solve_ties
 from .graph import Listed, Matrix, NoMaximumError, Wins, wins
 from .newman import Solution, solve
-from .spread import best_probabilities, covariance, standard_errors
+from .spread import best_of, best_probabilities, covariance, standard_errors
 
 __all__ = [
     "Batch",
@@ -18,6 +18,7 @@ __all__ = [
     "Solution",
     "Ties",
     "Wins",
+    "best_of",
     "best_probabilities",
     "covariance",
     "solve",

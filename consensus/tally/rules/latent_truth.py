@@ -4,8 +4,8 @@ A judge's ballot is mostly its own answer again, so a word against one's own ans
 than one for it. Who answered what is known once ballots and proposals are opened (R8).
 
 The model. One class T is true. A member's own answer is T with odds r against any one wrong
-answer (one-coin model: Dawid and Skene 1979; over k places the chance is r / (r + k - 1)). A
-judge prefers class a to b with odds
+class that was proposed (one-coin model: Dawid and Skene 1979). A judge prefers class a to b with
+odds
 
     t ** ([T = a] - [T = b])  *  s ** ([own = a] - [own = b]):
 
@@ -14,6 +14,18 @@ Terry's model (1952) with two strengths, T's and all others', and s for the adva
 home side (Agresti 2013, section 11.6.3). A preference held with confidence c is right with
 (1 + c) / 2 whatever it is of, so it says P = q p + (1 - q) (1 - p) with q = (1 + c) / 2
 (Pearl 1988, section 2.2.2: virtual evidence); a tie says nothing.
+
+Own answers are read given which classes were proposed, S. Options that nobody gave have some
+pull w together, unknown: how many there are says little of how tempting they are, and a number
+or a free text has no count of them. A member answers T with the chance r / (r + |S| - 1 + w). Of
+all ways in which as many members give the classes of S and no others,
+
+    P(answers | T, r, S) = r ** (answers that are T) / sum over those ways of the same,
+
+in which w has cancelled (ratios of chances do not hang on what else there is: Luce 1959; so with
+a conditional likelihood, Andersen 1970). S itself says nothing of T, since to the model the wrong
+classes in it are alike; what it says of r can be had by nobody who does not know w. So a round of
+all different answers teaches nothing about r, and one of two classes in ten answers a lot.
 
 Nothing is fitted and nothing tuned: r, t and s are integrated out. Each of r / (1 + r),
 t / (1 + t) and s / (1 + s) is uniform on [1/2, 1]: judges are no worse than a coin and not
@@ -29,8 +41,10 @@ down to its information: Varin, Reid and Firth 2011). Weights of members are exp
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
-from math import gcd
+from functools import lru_cache, reduce
+from itertools import repeat
+from math import comb, gcd
+from operator import mul
 
 from ...exact import GRID, LN_UNIT, ONE_BP, ln, log_sum, round_ratio
 from ..answers import Classes
@@ -41,7 +55,7 @@ NODES = ((9, 7), (11, 5), (13, 3), (15, 1))
 """Odds at the midpoints of four equal parts of [1/2, 1]: 9/16, 11/16, 13/16, 15/16."""
 
 Logs = tuple[int, ...]
-"""Log-likelihoods in `LN_UNIT` parts, one for each pair of nodes of t and of s."""
+"""Log-likelihoods in `LN_UNIT` parts, one for each node of r, or for each pair of t and s."""
 
 
 def latent_truth(
@@ -52,30 +66,36 @@ def latent_truth(
 ) -> tuple[int, ...]:
     """ln of each class's posterior probability of being true, in parts of `GRID` of a nat.
 
-    `weights` and `judging` are members' in bp, as authors and as judges. A member chose its
-    own answer among the classes that were proposed, two at least: an option that nobody gave
-    is no sign that those who agree do so independently (models that err give the same wrong
-    answer more often than not: Kim et al. 2025, 2506.07962).
+    `weights` and `judging` are members' in bp, as authors and as judges.
     """
-    count = len(classes.items)
-    if not count:
+    return posterior(said_by_answers(classes, weights), said_by_ballots(classes, readings, judging))
+
+
+def posterior(answered: Sequence[Logs], judged: Sequence[Logs]) -> tuple[int, ...]:
+    """ln of each class's share of the likelihood, in parts of `GRID` of a nat: r integrated out of
+    `answered`, t and s out of `judged`, both by class."""
+    logs = [log_sum(own) + log_sum(of) for own, of in zip(answered, judged, strict=True)]
+    if not logs:
         return ()
-    answered = _answers(classes, weights, max(2, count))
-    judged = _ballots(classes, readings, judging)
-    logs = [log_sum(answered[at]) + log_sum(judged[at]) for at in range(count)]
     whole = log_sum(sorted(logs))
     return tuple(round_ratio((log - whole) * GRID, LN_UNIT) for log in logs)
 
 
-def _answers(classes: Classes, weights: Sequence[int], places: int) -> list[Logs]:
-    """What the members' own answers say of each class, for each node of r."""
+def said_by_answers(classes: Classes, weights: Sequence[int]) -> list[Logs]:
+    """What the members' own answers say of each class, for each node of r.
+
+    The sum in the denominator is of as many members of equal weight. Where weights differ it is
+    taken to the power of their mean, so that a member's word is its exponent (L3).
+    """
     behind = [sum(weights[author] for author in item.authors) for item in classes.items]
+    members = sum(len(item.authors) for item in classes.items)
     whole = sum(behind)
     return [
         tuple(
             round_ratio(
-                mine * ln(won) + (whole - mine) * ln(lost) - whole * ln(won + lost * (places - 1)),
-                ONE_BP,
+                members * (mine * ln(won) + (whole - mine) * ln(lost))
+                - whole * ln(ways(won, lost, members, len(behind))),
+                members * ONE_BP,
             )
             for won, lost in NODES
         )
@@ -83,7 +103,30 @@ def _answers(classes: Classes, weights: Sequence[int], places: int) -> list[Logs
     ]
 
 
-def _ballots(classes: Classes, readings: Sequence[Reading], judging: Sequence[int]) -> list[Logs]:
+@lru_cache(maxsize=1_024)
+def ways(won: int, lost: int, members: int, count: int) -> int:
+    """The ways in which `members` give `count` classes and no others, one at least each, summed:
+    a way counts `won` for each answer that is true and `lost` for each that is not.
+
+    By inclusion and exclusion over the classes that are left out, with the true one among the
+    rest and without it. Zero with fewer members than classes.
+    """
+    found = 0
+    for out in range(count):
+        rest = lost * (count - 1 - out)
+        with_out = comb(count - 1, out) * (_times(won + rest, members) - _times(rest, members))
+        found += -with_out if out % 2 else with_out
+    return found
+
+
+def _times(base: int, exponent: int) -> int:
+    """A power by multiplying, of integers."""
+    return reduce(mul, repeat(base, exponent), 1)
+
+
+def said_by_ballots(
+    classes: Classes, readings: Sequence[Reading], judging: Sequence[int]
+) -> list[Logs]:
     """What the ballots say of each class, for each node of t and of s."""
     count = len(classes.items)
     own = {author: at for at, item in enumerate(classes.items) for author in item.authors}

@@ -58,7 +58,8 @@ def early_end(classes: Classes, opinions: Sequence[Opinion], order: Sequence[int
 
     The last of them is never taken alone: there is no other to switch to. A committee's
     members draft at the same time and judge each other anyway, so a tally cannot save their
-    calls; this says what asking in turn would have saved, and what it would have answered.
+    calls; this says what asking in turn would have saved, and what it would have answered
+    (`make bench-tally` measures both on recorded samples).
     """
     said = {opinion.voter: opinion for opinion in opinions}
     own = {author: at for at, item in enumerate(classes.items) for author in item.authors}

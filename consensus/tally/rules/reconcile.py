@@ -8,8 +8,8 @@ from ..belief import Opinion
 
 STEPS = ((ONE_BP, 10), (9_000, 8), (8_000, 5), (6_001, 3), (0, 1))
 """The least confidence, in bp, of each step, and its weight in tenths: 1.0 for certainty, 0.8
-from 0.9 on, 0.5 from 0.8 on, 0.3 above 0.6, 0.1 else (Chen, Saha and Bansal 2024, section 3.2;
-models say that they are surer than they are, and mostly above 0.8)."""
+from 0.9 on, 0.5 from 0.8 on, 0.3 above 0.6, 0.1 else (Chen, Saha and Bansal 2024; bounds as in
+`trans_confidence` of the authors' code. Models say that they are surer than they are)."""
 
 
 def reconcile(

@@ -8,6 +8,7 @@ from typing import Any, Final
 from tests.bench.tables import Table
 
 from .accuracy import Compared, Row, twins
+from .asides import Asides
 from .bootstrap import LEVEL, RESAMPLES, SEED, Difference, Paired
 from .breakdown import Flips
 from .digits import Digits
@@ -29,6 +30,7 @@ class Report:
     preferences: Mapping[str, Preference]
     flips: Mapping[str, Sequence[Flips]]
     digits: Digits
+    asides: Asides
 
     def tables(self) -> list[Table]:
         """In the order of printing."""
@@ -39,6 +41,7 @@ class Report:
             self._digits(),
             self._preference(),
             *(self._breakdown(attack) for attack in self._attacks()),
+            *self.asides.tables(),
         ]
 
     def to_dict(self) -> dict[str, Any]:
@@ -107,6 +110,7 @@ class Report:
                 ]
                 for committee, found in self.flips.items()
             },
+            **self.asides.to_dict(),
         }
 
     def _accuracy(self) -> Table:

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Final
 
 from consensus.policy import Policy
+from consensus.tally.answers import Classes
 from consensus.tally.count import Count
 
 from .sets import Question
@@ -85,11 +86,14 @@ def optional(mute: Collection[str]) -> Iterator[Variant]:
 
 def share(count: Count, answer: str) -> Fraction:
     """1 if `answer` wins; of a tie for the first place, the part that is `answer`'s."""
-    best = max(count.scores)
+    return share_of(count.classes, count.scores, answer)
+
+
+def share_of(classes: Classes, scores: Sequence[int], answer: str) -> Fraction:
+    """The same of scores by class, the highest first."""
+    best = max(scores)
     first = [
-        item.answer
-        for item, score in zip(count.classes.items, count.scores, strict=True)
-        if score == best
+        item.answer for item, score in zip(classes.items, scores, strict=True) if score == best
     ]
     return Fraction(int(answer in first), len(first))
 

@@ -1,13 +1,15 @@
 """What clients' words teach about rules, by (opened-at, id), and what nothing teaches (O7a)."""
 
 from dataclasses import replace
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation import PER_OPENER, Book, Fact, Lesson, VerdictFact, parse
+from reputation import PER_OPENER, Book, Fact, FactError, Lesson, VerdictFact, parse
 from reputation.decay import HALF_LIFE_MS
-from reputation.facts import ONE
+from reputation.facts import MAX_EXPERTS, ONE
 from reputation.lessons import losses
 from tests.harness.ledgers import CLIENTS, MEMBERS, START_MS, verdict, word
 
@@ -87,3 +89,18 @@ def test_facts_with_and_without_picks_have_one_form_each() -> None:
         assert parse(fact.body) == fact
     assert b"picks" not in verdict().body
     assert mixed().id != verdict().id
+
+
+@pytest.mark.parametrize(
+    ("picks", "said"),
+    [
+        (((),) * (MAX_EXPERTS + 1), "picks of more than 64 rules"),
+        ((((1, ONE), (0, ONE)),), "not ascending"),
+        ((((2, ONE),),), "pick.answer is 2"),
+        ((((0, 0),),), "pick.share is 0"),
+    ],
+)
+def test_picks_past_their_bounds_make_no_fact(picks: Any, said: str) -> None:
+    assert replace(verdict(), picks=((),) * MAX_EXPERTS)
+    with pytest.raises(FactError, match=said):
+        replace(verdict(), picks=picks)

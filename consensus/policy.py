@@ -29,8 +29,17 @@ RULES = (
     "model_switch",
     "self_org",
     "latent_truth",
+    "adaptive",
+    "adaptive_capped",
 )
 """Every rule that can name the winner (O7); `consensus.tally.rules` has each by this name."""
+
+MIXED = ("adaptive", "adaptive_capped")
+"""The rules that are a mixture of others (O7a)."""
+
+EXPERTS = (*(rule for rule in RULES if rule not in MIXED), "best_member")
+"""What they mix, in the order in which weights travel (R2b): every other rule, and the answer of
+the member with the best score as an author."""
 
 
 STOPS = ("unanimity", "near_consensus", "plateau", "maci", "efficiency", "seat")

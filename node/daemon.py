@@ -106,6 +106,7 @@ class Daemon:
             clock=clock,
             entropy=entropy,
             shelf=self._shelf,
+            scoring=config.reputation.scoring,
         )
         self.house.forgot, self.house.gone = self.runner.archive.forget, self.runner.archive.pruned
         self.mesh = Mesh(

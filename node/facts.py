@@ -155,6 +155,7 @@ def verdict_fact(decided: Decided) -> VerdictFact:
             )
             for at, member in enumerate(members)
         ),
+        picks=_picks(first["tally"]),
         course=_course(decided, classes),
     )
 
@@ -173,6 +174,13 @@ def _course(decided: Decided, classes: Classes) -> tuple[Turn, ...]:
         arm, reward, cost = played
         turns.append(Turn(winner=winner, arm=arm, reward=reward, cost=cost))
     return tuple(turns) if len(turns) > 1 else ()
+
+
+def _picks(tallied: Mapping[str, Any]) -> tuple[tuple[tuple[int, int], ...], ...]:
+    """What the rules that a mixture is made of answered, as its figures have it (O7a)."""
+    if "mixed" not in tallied or len(tallied["classes"]) < 2:  # all of them say the same
+        return ()
+    return tuple(tuple((at, share) for at, share in one) for one in tallied["mixed"]["picks"])
 
 
 def _winner(decided: Decided, classes: Classes, final: Mapping[str, Any]) -> int:

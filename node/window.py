@@ -46,6 +46,7 @@ class Window:
             me=daemon.runner.me,
             links=self._links,
             wall_ms=clock.wall_ms,
+            scoring=daemon.config.reputation.scoring,
         )
         self._checks = asyncio.Semaphore(CHECKS)
 

@@ -1,8 +1,6 @@
 """Facts to scores, purely (rules L1 to L3). README.md has the model and its reasons."""
 
 from .book import (
-    CHANGE_MOST,
-    NEUTRAL,
     PER_OPENER,
     Book,
     Entry,
@@ -23,9 +21,12 @@ from .facts import (
     VerdictFact,
     parse,
 )
+from .lessons import Lesson
 from .observations import Observation, observe
+from .scoring import CAUGHT, CHANGE_MOST, NEUTRAL, Method, Scoring
 
 __all__ = [
+    "CAUGHT",
     "CHANGE_MOST",
     "DEPTH",
     "LEAF",
@@ -41,8 +42,11 @@ __all__ = [
     "FactKind",
     "FeedbackFact",
     "IdSet",
+    "Lesson",
+    "Method",
     "Observation",
     "Score",
+    "Scoring",
     "Showing",
     "Summary",
     "Trials",

@@ -30,6 +30,8 @@ MAX_MEMBERS: Final = 64
 """Most members that a fact tells of: those of the largest committee."""
 MAX_ANSWERS: Final = 65
 """Most answers in a fact: one a member, and one that nobody drafted in the first round."""
+MAX_EXPERTS: Final = 64
+"""Most rules of which a fact tells what they answered."""
 MAX_TEXT: Final = 256
 """Most characters of an answer or a domain; a longer answer is cut by whoever makes the fact."""
 MAX_ROUNDS: Final = 16
@@ -115,8 +117,10 @@ class VerdictFact(_Fact):
 
     `answers` are distinct. `winner` indexes them, -1 where no vote was decided by judges;
     `belief` is the winner's, in bp. `fragile` says that as few members as may be faulty could
-    have changed the winner (O5). `showings` are one a member, ascending by key. `course` is one
-    turn a round where there was more than one round, else empty.
+    have changed the winner (O5). `showings` are one a member, ascending by key. `picks` say what
+    each rule that was mixed answered in the first round (O7a), as (answer, share in bp)
+    ascending; none under a rule that mixes no others. `course` is one turn a round where there
+    was more than one round, else empty.
     """
 
     kind = FactKind.VERDICT
@@ -131,6 +135,7 @@ class VerdictFact(_Fact):
     belief: int
     fragile: bool
     showings: tuple[Showing, ...]
+    picks: tuple[tuple[tuple[int, int], ...], ...] = ()
     course: tuple[Turn, ...] = ()
 
     def __post_init__(self) -> None:
@@ -148,6 +153,13 @@ class VerdictFact(_Fact):
         _need(members == sorted(set(members)), "showings are not ascending by member")
         for showing in self.showings:
             self._check(showing)
+        _need(len(self.picks) <= MAX_EXPERTS, f"picks of more than {MAX_EXPERTS} rules")
+        for picked in self.picks:
+            named = [at for at, _ in picked]
+            _need(named == sorted(set(named)), "picks are not ascending by answer")
+            for at, share in picked:
+                _range("pick.answer", at, 0, len(self.answers) - 1)
+                _range("pick.share", share, 1, ONE)
         _need(len(self.course) in (0, *range(2, MAX_ROUNDS + 1)), "course: one turn a round")
         for turn in self.course:
             _range("turn.winner", turn.winner, -1, len(self.answers) - 1)
@@ -171,10 +183,13 @@ class VerdictFact(_Fact):
         return next((item for item in self.showings if item.member == member), None)
 
     def plain(self) -> dict[str, Any]:
-        """Plain data of integers, strings and lists."""
+        """Plain data of integers, strings and lists; no `picks` and no `course` where there are
+        none, as in facts from before there were any."""
+        picked = [[list(share) for share in one] for one in self.picks]
         turns = [[turn.winner, turn.arm, turn.reward, turn.cost] for turn in self.course]
         return {
             **({"course": turns} if turns else {}),
+            **({"picks": picked} if picked else {}),
             "answers": list(self.answers),
             "belief": self.belief,
             "domain": self.domain,
@@ -314,6 +329,9 @@ def _verdict(plain: dict[str, Any]) -> VerdictFact:
                 judged=tuple((share, mass) for share, mass in judged),
             )
             for member, answer, accepted, strikes, judged in plain["showings"]
+        ),
+        picks=tuple(
+            tuple((answer, share) for answer, share in one) for one in plain.get("picks", ())
         ),
         course=tuple(
             Turn(winner=winner, arm=arm, reward=reward, cost=cost)

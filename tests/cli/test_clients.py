@@ -102,6 +102,24 @@ def test_a_ledger_is_explained_and_rebuilt_beside_a_stopped_node(
     assert rebuilt.data["digest"] == shown["digest"]
 
 
+def test_how_independent_members_are_is_shown_as_far_as_it_is_known(
+    quorate: Command, decided: Decided
+) -> None:
+    (found,) = quorate("reputation", "reliability", decided.home, "--json").data["domains"]
+    names = [one["member"] for one in found["members"]]
+    assert len(names) == 4
+    assert {one["drafted"] for one in found["pairs"]} >= {1}  # whoever drafted nothing has none
+    assert len(found["pairs"]) == 6
+    assert found["error_correlation"] is found["effective_members"] is None
+    assert 1 <= found["effective_families"] <= 4
+    people = quorate("reputation", "reliability", decided.home)
+    assert people.code == exits.OK
+    assert all(name in people.out for name in names)
+    assert "is not known: that takes 30 tasks" in people.err
+    none = quorate("reputation", "reliability", decided.home, "--domain", "nowhere", "--json")
+    assert {one["drafted"] for one in none.data["domains"][0]["pairs"]} == {0}
+
+
 def test_a_listed_clients_word_is_taken_by_a_running_node_and_a_strangers_is_not(
     quorate: Command, tmp_path: Path
 ) -> None:

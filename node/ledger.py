@@ -19,6 +19,7 @@ from consensus.verdict import Bundle, encode_evidence
 from reputation import (
     START,
     AcceptanceFact,
+    ApprovalFact,
     Book,
     EvidenceFact,
     Fact,
@@ -69,6 +70,8 @@ def standing(fact: Fact, book: Book, federation: Federation) -> bool:
             verdict = book.verdict(fact.task)
             own = verdict is not None and verdict.opener == fact.client
             return own or federation.is_client(fact.client)
+        case ApprovalFact():
+            return federation.is_approver(fact.approver)
         case _:
             return True
 
@@ -162,7 +165,20 @@ class Ledger:
                     raise Refused("not_a_member", "it convicts no member of the federation")
             case FeedbackFact():
                 self._check_word(fact)
+            case ApprovalFact():
+                self._check_approval(fact)
         return self._append(fact, proof)
+
+    def _check_approval(self, fact: ApprovalFact) -> None:
+        """Approvers are those that the federation file names so, and speak of one verdict (E4)."""
+        if fact.verdict != self._verdict(fact.task).verdict:
+            raise Refused("other_verdict", "the task has another verdict than that which it names")
+        if not self._federation.is_approver(fact.approver):
+            text = f"the key {fact.approver.hex()[:16]} is no approver in the federation file"
+            raise Refused("not_an_approver", text)
+        if self._statements[fact.task, fact.approver] >= STATEMENTS:
+            text = f"{STATEMENTS} statements of this approver on this task are held already"
+            raise Refused("too_many", text)
 
     def _check_word(self, fact: FeedbackFact) -> None:
         """Clients are those that the federation file lists, and a task's own opener (L1)."""
@@ -221,6 +237,8 @@ class Ledger:
     def _count(self, fact: Fact) -> None:
         if isinstance(fact, FeedbackFact):
             self._statements[fact.task, fact.client] += 1
+        elif isinstance(fact, ApprovalFact):
+            self._statements[fact.task, fact.approver] += 1
 
     # -- what follows -----------------------------------------------------------------
 

@@ -60,6 +60,7 @@ from .live import Live
 from .log import get_logger
 from .models.base import Model
 from .observe.observers import Observers
+from .release import Releases
 from .sharing import Sharing
 from .store.contract import Store, StoreError
 from .store.records import (
@@ -173,6 +174,13 @@ class Runner:
         self.gate = Gate(network=self.federation.network, task=self._committee, reader=reader)
         self.sync = Sync(self)
         self.ledger = Ledger(me=self.me, federation=self.federation, scoring=scoring)
+        self.releases = Releases(
+            ledger=self.ledger,
+            archive=self.archive,
+            store=store,
+            federation=self.federation,
+            clock=clock,
+        )
         self.sharing = Sharing(self, self.ledger, store)
         self.observers = Observers(clock)
         self.figures = self.observers.figures

@@ -11,6 +11,7 @@ from .courses import Trials, moves, trials
 from .digests import DEPTH, LEAF, IdSet, Summary
 from .facts import (
     AcceptanceFact,
+    ApprovalFact,
     EvidenceFact,
     Fact,
     FactError,
@@ -34,6 +35,7 @@ __all__ = [
     "PER_OPENER",
     "START",
     "AcceptanceFact",
+    "ApprovalFact",
     "Book",
     "Entry",
     "EvidenceFact",

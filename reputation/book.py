@@ -17,6 +17,7 @@ from .digests import IdSet
 from .facts import (
     ONE,
     AcceptanceFact,
+    ApprovalFact,
     EvidenceFact,
     Fact,
     FeedbackFact,
@@ -66,6 +67,7 @@ class _Task:
     accepted: set[bytes] = field(default_factory=set)
     statements: dict[bytes, FeedbackFact] = field(default_factory=dict)
     lost: tuple[int, ...] | None = None
+    approvals: dict[bytes, ApprovalFact] = field(default_factory=dict)
     applied: dict[bytes, Observation] = field(default_factory=dict)
 
     @property
@@ -155,7 +157,8 @@ class Book:
         """Take a fact in; False if the set stays as it is.
 
         It stays for a fact that is held, for a second verdict on a task, for an older word of
-        the same client on a task, and for what is said of a task without a verdict here.
+        the same client on a task, for an approver's word under one that stands, and for what is
+        said of a task without a verdict here.
         """
         if fact.id in self._facts:
             return False
@@ -166,6 +169,8 @@ class Book:
                 return self._add_acceptance(fact)
             case FeedbackFact():
                 return self._add_feedback(fact)
+            case ApprovalFact():
+                return self._add_approval(fact)
             case EvidenceFact():
                 self._excluded[fact.member] = fact
                 self._facts[fact.id] = fact
@@ -209,6 +214,25 @@ class Book:
         self._hold(fact, task)
         self._again(task)
         return True
+
+    def _add_approval(self, fact: ApprovalFact) -> bool:
+        task = self._tasks.get(fact.task)
+        if task is None or task.fact.verdict != fact.verdict:
+            return False
+        before = task.approvals.get(fact.approver)
+        if before is not None:
+            if before.rank <= fact.rank:
+                return False
+            self._let_go(before, task)
+        task.approvals[fact.approver] = fact
+        self._hold(fact, task)
+        return True
+
+    def approvals(self, task: bytes) -> tuple[ApprovalFact, ...]:
+        """The words on the release of a task's verdict, one an approver, ascending by key."""
+        found = self._tasks.get(task)
+        held = found.approvals if found is not None else {}
+        return tuple(held[key] for key in sorted(held))
 
     def _hold(self, fact: Fact, task: _Task) -> None:
         self._facts[fact.id] = fact

@@ -11,6 +11,8 @@ whoever gave it to them:
 * an `EvidenceFact` says that a member signed two things for one slot. One pair convicts, so
   there is one such fact a member, whichever pair proves it.
 * a `FeedbackFact` is a client's signed word on a verdict.
+* an `ApprovalFact` is an approver's signed word on the release of one. No score is made of it: it
+  is here because it has to reach every member of a committee, as words on verdicts do.
 
 Ids and keys are 32 bytes, times wall-clock milliseconds since 1970, shares in bp (10,000 = 1).
 """
@@ -34,6 +36,8 @@ MAX_EXPERTS: Final = 64
 """Most rules of which a fact tells what they answered."""
 MAX_TEXT: Final = 256
 """Most characters of an answer or a domain; a longer answer is cut by whoever makes the fact."""
+MAX_NOTE: Final = 1_000
+"""Most characters of an approver's note."""
 MAX_ROUNDS: Final = 16
 """Most rounds of a task: those that the longest policy allows."""
 ARMS: Final = 9
@@ -58,6 +62,7 @@ class FactKind(IntEnum):
     ACCEPTANCE = 2
     EVIDENCE = 3
     FEEDBACK = 4
+    APPROVAL = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,7 +288,46 @@ class FeedbackFact(_Fact):
         }
 
 
-Fact = VerdictFact | AcceptanceFact | EvidenceFact | FeedbackFact
+@dataclass(frozen=True, kw_only=True)
+class ApprovalFact(_Fact):
+    """An approver's word on the release of `verdict`, said at `at_ms` (E4).
+
+    Of one approver's words a refusal stands over every approval; of equal ones the earliest does,
+    of equally early ones that with the smaller id.
+    """
+
+    kind = FactKind.APPROVAL
+
+    task: bytes
+    verdict: bytes
+    approver: bytes
+    approve: bool
+    note: str
+    at_ms: int
+
+    def __post_init__(self) -> None:
+        _ids(task=self.task, verdict=self.verdict, approver=self.approver)
+        _text("note", self.note, MAX_NOTE)
+        _range("at_ms", self.at_ms, 0, MAX_TIME)
+
+    @property
+    def rank(self) -> tuple[bool, int, bytes]:
+        """What orders one approver's words on one verdict: the lowest stands."""
+        return self.approve, self.at_ms, self.id
+
+    def plain(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "approve": int(self.approve),
+            "approver": self.approver.hex(),
+            "at_ms": self.at_ms,
+            "note": self.note,
+            "task": self.task.hex(),
+            "verdict": self.verdict.hex(),
+        }
+
+
+Fact = VerdictFact | AcceptanceFact | EvidenceFact | FeedbackFact | ApprovalFact
 
 
 def encode(value: Any) -> bytes:
@@ -358,11 +402,23 @@ def _feedback(plain: dict[str, Any]) -> FeedbackFact:
     )
 
 
+def _approval(plain: dict[str, Any]) -> ApprovalFact:
+    return ApprovalFact(
+        task=bytes.fromhex(plain["task"]),
+        verdict=bytes.fromhex(plain["verdict"]),
+        approver=bytes.fromhex(plain["approver"]),
+        approve=bool(plain["approve"]),
+        note=plain["note"],
+        at_ms=plain["at_ms"],
+    )
+
+
 _BUILD: Final[dict[FactKind, Callable[[dict[str, Any]], Fact]]] = {
     FactKind.VERDICT: _verdict,
     FactKind.ACCEPTANCE: _acceptance,
     FactKind.EVIDENCE: _evidence,
     FactKind.FEEDBACK: _feedback,
+    FactKind.APPROVAL: _approval,
 }
 
 
@@ -381,7 +437,5 @@ def _range(name: str, value: int, low: int, high: int) -> None:
     _need(whole and low <= value <= high, f"{name} is {value!r}, outside {low}..{high}")
 
 
-def _text(name: str, value: str) -> None:
-    _need(
-        isinstance(value, str) and len(value) <= MAX_TEXT, f"{name} is over {MAX_TEXT} characters"
-    )
+def _text(name: str, value: str, most: int = MAX_TEXT) -> None:
+    _need(isinstance(value, str) and len(value) <= most, f"{name} is over {most} characters")

@@ -1,10 +1,11 @@
 """Clients whose word counts: their keys, the federation file, and feedback to a real node (L1)."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from node import federation_file, identity
+from node import federation, federation_file, identity
 from node.cli import exits
 from tests.cli.conftest import Decided
 from tests.harness.command import Command
@@ -41,6 +42,23 @@ def test_a_client_in_the_federation_file_is_a_new_epoch_and_shown(
     assert (added.code, after.epoch) == (exits.OK, before.epoch + 1)
     assert f"client desk, key {key}" in quorate("federation", "show", file).out
     assert after.hash != before.hash
+
+
+def test_an_approver_is_a_client_with_a_role_that_the_file_keeps_and_pins(
+    quorate: Command, tmp_path: Path
+) -> None:
+    file, key = tmp_path / "orchard.toml", made(quorate, tmp_path / "ann")
+    quorate("federation", "create", file, "--name", "orchard")
+    assert quorate("federation", "add-client", file, "ann", key, "--approver").code == exits.OK
+    found = federation_file.load(file)
+    assert found.is_approver(bytes.fromhex(key))
+    assert f"approver ann, key {key}" in quorate("federation", "show", file).out
+    (shown,) = quorate("federation", "show", file, "--json").data["clients"]
+    assert shown == {"name": "ann", "key": key, "approver": True}
+    plain = replace(found, clients=(replace(found.clients[0], approver=False),))
+    assert plain.hash != found.hash
+    assert not plain.is_approver(bytes.fromhex(key))
+    assert b"approver" not in federation.render(plain)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from reputation import (
     NEUTRAL,
     PER_OPENER,
     AcceptanceFact,
+    ApprovalFact,
     Book,
     EvidenceFact,
     Fact,
@@ -73,6 +74,42 @@ def test_same_facts_same_scores_same_digest_in_any_order(facts: list[Fact], rng:
     assert {fact.id for fact in one} == {fact.id for fact in two}
     for member in MEMBERS:
         assert one.shared(member).digest == two.shared(member).digest
+
+
+APPROVALS = st.lists(
+    st.builds(
+        ApprovalFact,
+        task=st.just(task_id(0)),
+        verdict=st.sampled_from([verdict(0, "ab").verdict, bytes(32)]),
+        approver=st.sampled_from(CLIENTS[:2]),
+        approve=st.booleans(),
+        note=st.sampled_from(["", "So."]),
+        at_ms=st.integers(0, 2),
+    ),
+    max_size=12,
+)
+
+
+@given(APPROVALS, st.randoms(use_true_random=False))
+def test_of_an_approvers_words_a_refusal_stands_and_else_the_earliest_in_any_order(
+    words: list[ApprovalFact], rng: object
+) -> None:
+    decided, other = verdict(0, "ab"), list(words)
+    rng.shuffle(other)  # type: ignore[attr-defined]
+    one, two = Book([decided]), Book([decided])
+    for word_ in words:
+        one.add(word_)
+    for word_ in [*other, *other]:
+        two.add(word_)
+    assert one.digest == two.digest
+    assert scores(one) == scores(Book([decided]))
+    held = one.approvals(decided.task)
+    said = [word_ for word_ in words if word_.verdict == decided.verdict]
+    assert [word_.approver for word_ in held] == sorted({word_.approver for word_ in said})
+    for standing in held:
+        own = [word_ for word_ in said if word_.approver == standing.approver]
+        assert standing.approve is all(word_.approve for word_ in own)
+        assert standing.at_ms == min(w.at_ms for w in own if w.approve is standing.approve)
 
 
 @given(fact_sets(), st.data())

@@ -170,6 +170,14 @@ class Federation:
         """The member with the public key `key`, or None."""
         return self._by_key.get(key)
 
+    def client(self, name: str) -> Client:
+        """The client of that name. Raises `FederationError`."""
+        for one in self.clients:
+            if one.name == name:
+                return one
+        known = ", ".join(sorted(one.name for one in self.clients)) or "none"
+        raise FederationError(f"the federation has no client {name!r}; there are: {known}")
+
     def is_client(self, key: bytes) -> bool:
         """Whether the word of this key on any verdict counts."""
         return any(client.key == key for client in self.clients)

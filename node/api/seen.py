@@ -242,7 +242,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """A person's note for the deliberation: told to the models since the slate of `round`."""
+    """A person's note for the deliberation: the models were told it after the slate of `round`."""
 
     round: Count
     by: str

@@ -219,7 +219,9 @@ def _about(checked: "Checked", roll: Roll, federation: "Federation") -> Iterator
         yield f"Release    {said} by {_approver(word.approver, federation)}{why}"
     for item in checked.notes:
         words, when = tame(item.note.text), _when(item.note.at_ms)
-        yield f"Note       by {item.by}, {when}, from round {item.round}'s drafts on: {words}"
+        key = item.note.author
+        who = item.by if federation.speaks(item.by, key) else f"{item.by} (key {key.hex()[:16]})"
+        yield f"Note       by {who}, {when}, in the slate of round {item.round}: {words}"
     yield f"Task       {checked.task.hex()}"
     yield f"Verdict    {checked.id.hex()}"
     yield f"Checked    every figure recomputed; members and floors are those of {federation.name}"

@@ -145,7 +145,7 @@ class Store(Protocol):
         """This node's own envelopes of a task, in the order they were written."""
 
     async def notes(self, task: TaskId) -> list[NoteRow]:
-        """People's notes for a task (R1c), in the order of their arrival."""
+        """People's notes for a task (R1c), by id."""
 
     async def verdict(self, task: TaskId) -> VerdictRow | None:
         """The verdict of a task."""

@@ -137,7 +137,8 @@ class MemoryStore:
     async def notes(self, task: TaskId) -> list[NoteRow]:
         """`Store.notes`."""
         self._check_open()
-        return list(self._notes.get(task, {}).values())
+        found = self._notes.get(task, {})
+        return [found[item] for item in sorted(found)]
 
     async def verdict(self, task: TaskId) -> VerdictRow | None:
         """`Store.verdict`."""

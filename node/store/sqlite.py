@@ -354,7 +354,7 @@ class SqliteStore:
 
     async def notes(self, task: TaskId) -> list[NoteRow]:
         """`Store.notes`."""
-        return await self._read(rows.to_note, rows.NOTES + " WHERE task = ? ORDER BY seq", task)
+        return await self._read(rows.to_note, rows.NOTES + " WHERE task = ? ORDER BY id", task)
 
     async def verdict(self, task: TaskId) -> VerdictRow | None:
         """`Store.verdict`."""

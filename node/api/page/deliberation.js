@@ -147,7 +147,7 @@ export class DeliberationView {
       h("h1", { class: "question" }, question.length ? said(question.at(-1).text) : "A case of numbers"),
       question.slice(0, -1).map((part) => h("p", { class: "muted" }, `${part.role}: `, said(part.text))),
       data.notes.map((note) => h("p", { class: "note" },
-        h("b", null, `${note.by}, from round ${note.round}\u2019s drafts on: `), said(note.text))),
+        h("b", null, `${note.by}, in the slate of round ${note.round}: `), said(note.text))),
       h("dl", { class: "facts" },
         pair("answer", data.asked.kind + (data.asked.unit ? ` in ${data.asked.unit}` : "")),
         data.asked.options.length ? pair("options", data.asked.options.map((one, at) => [at ? ", " : null, said(one)])) : null,

@@ -74,8 +74,8 @@ class Notes:
         It is stored with the next turn's commit, and only then sent on. A number that another
         note of its author has is refused by the code `number_taken`.
         """
-        live, note = self._read(said)
-        if note.id(live.task.id) in live.notes:
+        live, note, new = self._read(said)
+        if not new:
             return note, False
         if any(other.number == note.number for other in self._of(live, note.author)):
             raise NoteRefused("number_taken", f"you have a note of number {note.number} already")
@@ -91,8 +91,8 @@ class Notes:
             self._runner.complain(member, "not_a_member", "it sends a note of others' task")
             return
         try:
-            live, note = self._read(said)
-            if note.id(live.task.id) in live.notes:
+            live, note, new = self._read(said)
+            if not new:
                 return
             same = [other for other in self._of(live, note.author) if other.number == note.number]
             if len(same) >= TWO_FACED:
@@ -116,8 +116,9 @@ class Notes:
         taken = {note.number for note in self._of(live, author)} if live is not None else set()
         return min(set(range(1, NOTES_EACH + 1)) - taken, default=0)
 
-    def _read(self, said: TaskNote) -> tuple[Live, Note]:
-        """A note whose author may speak in a task that this node takes part in."""
+    def _read(self, said: TaskNote) -> tuple[Live, Note, bool]:
+        """A note whose author may speak in a task that this node takes part in, and whether it is
+        new: one that is held is not looked at again."""
         live = self._runner.live.get(said.task)
         if live is None or live.task.over:
             text = f"no task {said.task.hex()[:16]} is running here"
@@ -130,9 +131,11 @@ class Notes:
         except BodyError as error:
             raise NoteRefused("malformed", str(error)) from None
         task = live.task
+        if note.id(task.id) in live.notes:
+            return live, note, False
         if problem := note_problem((note,), task.spec.speakers, task.id, keys.verify):
             raise NoteRefused("bad_note", problem)
-        return live, note
+        return live, note, True
 
     def _of(self, live: Live, author: bytes) -> list[Note]:
         return [note for note in live.notes.values() if note.author == author]

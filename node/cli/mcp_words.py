@@ -135,7 +135,7 @@ class Steps:
                 step = "abstains" if detail.get("abstain") else STEPS[event.kind]
                 return f"{self.roll.name(detail['member'])} {step}"
             case "noted":
-                return f"{detail['by']} says to all: {detail['text']}"
+                return f"{detail['by']} says to all: {' '.join(detail['text'].split())}"
             case "awaiting":
                 return f"decided; {detail['reason']}"
             case "refused":

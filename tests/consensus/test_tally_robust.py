@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from consensus.bodies import AnswerKind
 from consensus.policy import ONE, RULES, Policy
 from consensus.tally import Candidate, CountedBallot, Robustness, Status
-from consensus.tally.robust import MOST_READINGS, sets_up_to, turn
+from consensus.tally.robust import MOST_READINGS, sets_up_to
+from consensus.tally.turned import turn
 from tests.harness.tallies import (
     ALICE,
     BOB,

@@ -13,7 +13,7 @@ from consensus.bodies import Ballot, Mark, Pair, Preference
 from consensus.policy import Policy
 from consensus.tally import Candidate, CountedBallot
 from consensus.tally.count import Count
-from consensus.tally.robust import turn
+from consensus.tally.turned import turn
 
 from .tallies import Round
 

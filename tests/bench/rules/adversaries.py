@@ -7,7 +7,7 @@ from typing import Final
 
 from consensus.tally import CountedBallot
 from consensus.tally.count import Count
-from consensus.tally.robust import turn
+from consensus.tally.turned import turn
 from tests.harness.adversaries import KINDS, Maker
 from tests.harness.tallies import Round
 

@@ -22,9 +22,10 @@ With every word heard and as many pairs as a ballot likes (`ballots = all`, `pai
 
 So with at most three classes those ballots are the strongest. With more, what is said of two others
 matters to Kemeny and Bradley-Terry, and `stances` are a few such words: a search. It is a search
-also where words are capped by a design (O2a: each one more makes the others weigh less), for
-`ballots` that are trimmed or in blocks, strengths over candidates, Davidson's ties, a position term,
-judges' discriminations, the latent truth (whose ballots weigh less for each pair) and the blend.
+also where words are capped by a design (O2a: each one more makes the others weigh less), where
+`ballots` are trimmed or in blocks, for strengths over candidates, Davidson's ties, a position
+term, judges' discriminations, the latent truth (each pair more makes a ballot's others weigh less)
+and the blend.
 Figures are rounded, so "strongest" is up to one unit of theirs.
 """
 
@@ -208,19 +209,23 @@ def answer_otherwise(
 ) -> list[Candidate]:
     """The candidates as they are if `members` propose the rival's answer, with full belief.
 
-    What they propose has an id that no ballot names: nobody judged it, so what the others said
-    of the classes stays, less what they said of proposals that are gone. A member that judged
-    and proposed nothing proposes now.
+    Who proposed it already changes its belief alone. What the others propose now has an id that no
+    ballot names, since nobody judged it: what was said of the classes stays, less what was said
+    of proposals that are gone. A member that judged and proposed nothing proposes now. `options`
+    is how many the task has.
     """
     belief: tuple[int, ...] = ()
     if rival.option is not None:
         belief = tuple(ONE_BP if at == rival.option else 0 for at in range(options))
-    proposal = Proposal(answer=rival.text, belief=belief, confidence=ONE_BP)
-    return [item for item in candidates if item.author not in members] + [
-        Candidate(
-            id=MessageId(tagged_hash("otherwise", member.to_bytes(4, "big"))),
-            author=member,
-            proposal=proposal,
-        )
-        for member in sorted(members)
-    ]
+    proposed = {
+        item.author: (item.id, item.proposal.answer)
+        for item in candidates
+        if item.id in rival.candidates
+    }
+    changed = [item for item in candidates if item.author not in members]
+    for member in sorted(members):
+        unjudged = MessageId(tagged_hash("otherwise", member.to_bytes(4, "big")))
+        id_, answer = proposed.get(member, (unjudged, rival.text))
+        proposal = Proposal(answer=answer, belief=belief, confidence=ONE_BP)
+        changed.append(Candidate(id=id_, author=member, proposal=proposal))
+    return changed

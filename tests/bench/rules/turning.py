@@ -17,15 +17,16 @@ from consensus.tally.levers import Levers
 from consensus.tally.readings import read
 from consensus.tally.turned import Stance, turn
 from tests.bench.tables import Table
+from tests.harness.adversaries import turned
 from tests.harness.tallies import Round
 
-from .adversaries import ATTACKS
+from .adversaries import Attack, by_ballots
 from .breakdown import Flips, breakdown, simulated
 from .simulated import committee
 
 MEMBERS: Final = 10
 CASES: Final = 60
-COLLUDING: Final = next(attack for attack in ATTACKS if attack.name == "colluding")
+TURNED: Final = Attack(name="turned", informed=True, change=by_ballots(turned))
 
 RULES: Final[Mapping[str, Policy]] = {
     "blend": Policy(),
@@ -81,7 +82,7 @@ class Moved:
 
 def flips() -> list[Flips]:
     """Winners that colluders change, by their share."""
-    return list(breakdown(simulated(MEMBERS, CASES), RULES, (COLLUDING,)))
+    return list(breakdown(simulated(MEMBERS, CASES), RULES, (TURNED,)))
 
 
 def moved(rule: str, policy: Policy) -> Moved:
@@ -129,15 +130,15 @@ def _moved(of: Round, policy: Policy) -> tuple[bool, bool, bool, bool]:
         ballots=of.ballots,
         voters=range(of.n),
     )
-    turned = any(
+    by_turning = any(
         way([voter]).ranking[0] != first.ranking[0]
         for way in levers.turns(each=True)
         for voter in range(of.n)
     )
-    any_ballot = turned or any(
+    any_ballot = by_turning or any(
         _hears(first, ballot) for voter in range(of.n) for ballot in _every(of, first, voter)
     )
-    return over_all, turned, any_ballot, of.tally(policy=policy).robustness.fragile
+    return over_all, by_turning, any_ballot, of.tally(policy=policy).robustness.fragile
 
 
 def _hears(first: Count, ballot: CountedBallot) -> bool:

@@ -58,6 +58,7 @@ class Stance(Enum):
     KEPT = "that, and the others in the order in which they came out"
     REVERSED = "that, and the others in the reverse order"
     FOR = "the rival beats all"
+    UNDER = "all beat the winner"
     DUEL = "the rival beats the winner"
     PLACED = "what KEPT says, the rival always shown second and what else wins first"
 
@@ -71,8 +72,10 @@ def stances(policy: Policy, classes: int) -> tuple[Stance, ...]:
         return tuple(found)
     if classes > 3:
         found += [Stance.KEPT, Stance.REVERSED]
-    if classes > 2 and (policy.pairs != "all" or policy.rule == "latent_truth"):
-        found += [Stance.DUEL, Stance.FOR]
+    dilutes = policy.pairs != "all" or policy.rule == "latent_truth"
+    if classes > 2 and (dilutes or policy.ballots != "all"):
+        # A word more can make the others weigh less, or have another voter's heard in its place.
+        found += [Stance.DUEL, Stance.FOR, Stance.UNDER]
     if policy.position == "fitted":
         found.append(Stance.PLACED)
     return tuple(found)
@@ -146,6 +149,8 @@ def _words(
         if stance is Stance.DUEL and set(pair) != {rival, winner}:
             continue
         if stance is Stance.FOR and rival not in pair:
+            continue
+        if stance is Stance.UNDER and winner not in pair:
             continue
         if not ranked and not level.keys() & set(pair):
             continue

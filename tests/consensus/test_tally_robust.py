@@ -179,7 +179,9 @@ def worst(
         if item.id in first.classes.of
     }
     for number, rival in enumerate(answers[1:]):
-        for words in wordings(answers, rival, of.policy.rule, nearest=number == 0):
+        for words in wordings(
+            answers, rival, of.policy.rule, of.policy.ballots, nearest=number == 0
+        ):
             yield (
                 of.candidates,
                 kept
@@ -213,7 +215,7 @@ def sure(answer: str) -> Proposal:
 
 
 def wordings(
-    answers: Sequence[str], rival: str, rule: str, *, nearest: bool
+    answers: Sequence[str], rival: str, rule: str, heard: str = "all", *, nearest: bool
 ) -> Iterator[set[tuple[str, str]]]:
     """Which answers are put over which, in each way that is tried under a rule."""
     if rule in BY_ANSWERS:
@@ -226,9 +228,10 @@ def wordings(
         if len(answers) > 3:
             yield both | set(combinations(others, 2))
             yield both | set(combinations(others[::-1], 2))
-        if rule == "latent_truth":
+        if rule == "latent_truth" or heard != "all":
             yield {(rival, winner)}
             yield {(rival, one) for one in answers if one != rival}
+            yield {(one, winner) for one in answers if one != winner}
 
 
 def cast(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -54,7 +54,16 @@ def lead(of: Count, winner: str, rival: str) -> tuple[float, ...]:
         case "borda" | "copeland":
             return of.scores[r], -of.scores[w]
         case _:
-            return (of.scores[r] - of.scores[w],)
+            return (led_by(of, r) - led_by(of, w),)
+
+
+def led_by(of: Count, leader: int) -> int:
+    """How well the best ranking with that class in first place agrees with the voters."""
+    others = [at for at in range(len(of.classes.items)) if at != leader]
+    return max(
+        sum(of.margins[one][other] for one, other in combinations((leader, *rest), 2))
+        for rest in permutations(others)
+    )
 
 
 def with_ballots(of: Round, cast: Mapping[int, CountedBallot]) -> Count:
@@ -74,7 +83,7 @@ def turned(of: Round, voters: frozenset[int], winner: str, rival: str) -> Count:
     )
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(st.data(), rounds(least=2, most=5, specs=(THREE,)), st.sampled_from(EXACT))
 def test_no_ballots_bring_a_rival_further_above_the_winner_of_three(
     data: st.DataObject, of: Round, rule: str
@@ -93,16 +102,27 @@ def test_no_ballots_bring_a_rival_further_above_the_winner_of_three(
         assert best >= other - 1e-9
 
 
-@settings(max_examples=50)
-@given(st.data(), rounds(least=4, most=6, specs=(CHOICE,)), st.sampled_from(sorted(BY_ENDS)))
+@st.composite
+def divided(draw: st.DrawFn) -> Round:
+    """Five members, of whom four gave as many answers."""
+    table = tuple(candidate(at, answer) for at, answer in enumerate(CHOICE.options))
+    voters = draw(st.lists(st.integers(0, 4), max_size=3, unique=True))
+    return Round(
+        n=5,
+        candidates=table,
+        ballots=tuple(draw(ballots(voter, table)) for voter in voters),
+    )
+
+
+@settings(max_examples=25)
+@given(st.data(), divided(), st.sampled_from(sorted(BY_ENDS)))
 def test_pairs_of_two_others_do_not_matter_to_borda_copeland_and_votes(
     data: st.DataObject, of: Round, rule: str
 ) -> None:
     """So there the ballots are the strongest whatever the number of answers."""
     of = replace(of, policy=Policy(rule=rule))
     names = [of.count().classes.items[at].answer for at in of.count().ranking]
-    assume(len(names) > 2)
-    voters = data.draw(st.frozensets(st.integers(0, of.n - 1), min_size=1))
+    voters = data.draw(st.frozensets(st.integers(0, of.n - 1), min_size=1, max_size=3))
     cast = {voter: data.draw(ballots(voter, of.candidates)) for voter in voters}
     found = lead(turned(of, voters, names[0], names[1]), names[0], names[1])
     for best, other in zip(found, lead(with_ballots(of, cast), names[0], names[1]), strict=True):
@@ -153,7 +173,7 @@ def test_one_of_four_with_any_ballot_changes_no_winner_that_is_not_fragile(
             assert again.classes.items[again.ranking[0]].answer == result.winner
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     st.data(),
     rounds(least=2, most=6, specs=(CHOICE,)),
@@ -239,8 +259,8 @@ def test_rules_that_read_no_ballots_have_none_turned(rule: str) -> None:
     assert not found or found[0] is Stance.BOTH
 
 
-@settings(max_examples=25)
-@given(rounds(least=3, most=6, specs=(CHOICE,)), st.sampled_from(list(Stance)))
+@settings(max_examples=15)
+@given(rounds(least=3, most=5, specs=(CHOICE,)), st.sampled_from(list(Stance)))
 def test_a_brief_ballot_reads_as_a_full_one(of: Round, stance: Stance) -> None:
     first = of.count()
     names = [first.classes.items[at].answer for at in first.ranking]

@@ -51,7 +51,6 @@ SEARCHED: Final[Mapping[str, Policy]] = {
     "Bradley-Terry, swiss": Policy(rule="bradley_terry", pairs="swiss"),
     "Davidson": Policy(rule="bradley_terry", ties="davidson"),
     "position fitted": Policy(rule="bradley_terry", position="fitted"),
-    "judges discerning": Policy(rule="bradley_terry", judges="discerning"),
     "Borda": Policy(rule="borda"),
     "Copeland": Policy(rule="copeland"),
     "Kemeny": Policy(rule="kemeny"),
@@ -59,16 +58,16 @@ SEARCHED: Final[Mapping[str, Policy]] = {
 }
 """Rules that read pairs: where `turned` proves its ballots the strongest, and where it searches."""
 
-JUDGES: Final = 5
-"""Members of the committees in which every ballot is tried. A judge of four others' answers has
-six pairs and so 729 ballots of wins, losses and silence."""
+JUDGES: Final = 7
+"""Members of the committees in which every ballot is tried. Of four answers there are six pairs,
+and so 729 ballots of wins, losses and silence."""
 
-ROUNDS: Final = 40
+ROUNDS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """Under a rule, of `rounds` with at least four answers how many one member moves: by a ballot
+    """Under a rule, of `rounds` with four answers how many one member moves: by a ballot
     that puts a rival over all and says nothing else, by the turned ballots of O5, by those or any
     ballot of wins, losses and silence, and by anything that O5 lets it do."""
 
@@ -100,7 +99,7 @@ def moved(rule: str, policy: Policy) -> Moved:
 
 
 def _divided(of: Round) -> bool:
-    return len(of.count().classes.items) > 3
+    return len(of.count().classes.items) == 4
 
 
 def _moved(of: Round, policy: Policy) -> tuple[bool, bool, bool, bool]:
@@ -149,11 +148,15 @@ def _hears(first: Count, ballot: CountedBallot) -> bool:
 
 
 def _every(of: Round, first: Count, voter: int) -> Iterator[CountedBallot]:
-    """Every sure ballot of pairs; endorsements as the turned ballot has them."""
+    """Every sure ballot of pairs, one pair at most of any two answers; endorsements as the turned
+    ballot has them."""
     winner, rival = (first.classes.items[at].answer for at in first.ranking[:2])
     cast = turn(voter, of.candidates, first.classes, winner, rival, first.policy)
     own = {item.id for item in of.candidates if item.author == voter}
-    others = [at for at, id_ in enumerate(cast.ballot.held) if id_ not in own]
+    spokesmen = {
+        first.classes.of[id_]: at for at, id_ in enumerate(cast.ballot.held) if id_ not in own
+    }
+    others = sorted(spokesmen.values())
     for words in product(
         (Preference.FIRST, Preference.SECOND, None), repeat=len(others) * (len(others) - 1) // 2
     ):
@@ -193,7 +196,7 @@ class Turning:
             ),
             Table(
                 title="How many rounds one member moves, by what it may do",
-                how=f"Simulated rounds of {JUDGES} with at least four answers. Over all: a ballot "
+                how=f"Simulated rounds of {JUDGES} with four answers. Over all: a ballot "
                 "in which the runner-up beats all; turned: the ballots of O5; any: those and every "
                 "ballot of sure wins, losses and silence; fragile: whatever O5 counts, proposals "
                 "and withdrawal too.",

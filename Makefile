@@ -7,11 +7,13 @@
 #   make system   the tests that need root and packages of Debian
 #   make bench    figures of speed, with how they were measured
 #   make bench-tally  what each rule is worth on recorded ballots, with intervals
+#   make bench-plateau  what stop rules save and cost, with intervals and pictures
 #   make kills    a node killed at every durable write of every member: four minutes
 #   make model    the protocol's models, searched by spin; MODEL=full for the large ones
 #   make night    the tests with far more examples, and the large models where spin is
 #   make transcripts  the committees' transcripts anew; read what changed
 #   make proto    node/pb from proto/
+#   make metrics  the page of metrics, from the registry
 
 PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11; do \
 	$$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$one && break; done)
@@ -30,8 +32,8 @@ GENERATOR_INSTALLED := $(GENERATOR)/.installed-$(GENERATOR_VERSION)
 PROTO := $(wildcard proto/*.proto)
 SERVICES := proto/control.proto proto/peer.proto
 
-.PHONY: demo test adversary check lint types contracts drift vectors system bench bench-tally kills model night \
-	transcripts proto clean
+.PHONY: demo test adversary check lint types contracts drift vectors system bench bench-tally bench-plateau kills model night \
+	transcripts proto metrics clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -72,6 +74,9 @@ bench: $(INSTALLED)
 bench-tally: $(INSTALLED)
 	$(BIN)/python -m tests.bench.rules
 
+bench-plateau: $(INSTALLED)
+	$(BIN)/python -m tests.bench.stops
+
 kills: $(INSTALLED)
 	KILL_MATRIX=whole $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -rP \
 		tests/e2e/test_kill_matrix.py
@@ -87,6 +92,9 @@ night: $(INSTALLED)
 
 transcripts: $(INSTALLED)
 	$(BIN)/python -m tests.transcripts
+
+metrics: $(INSTALLED)
+	$(BIN)/python -m node.observe.page > node/observe/METRICS.md
 
 proto: $(GENERATOR_INSTALLED)
 	$(call generate,.)
@@ -113,7 +121,7 @@ $(INSTALLED): pyproject.toml
 		echo 'this Python cannot make virtual environments: install its venv package (Debian: python3-venv)' >&2; \
 		exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[api,classifier,mcp,dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[api,classifier,mcp,otel,dev]'
 	touch $@
 
 $(GENERATOR_INSTALLED): | $(INSTALLED)

@@ -40,6 +40,8 @@ MAX_CITATIONS = 256
 """Most ids of cited evidence in a proposal."""
 MAX_REPORT_IDS = 2 * MAX_MEMBERS
 """At most two ids a slot (rule V1a)."""
+ARM_FIGURES = 27
+"""Figures of a view of the bandit's arms: three for each of the nine moves of the dials (P3)."""
 VIEW_CAP = 2**31 - 1
 """Views and counters fit in 31 bits."""
 COUNT_CAP = 2**53
@@ -209,10 +211,13 @@ class Views:
 
     In committee order, own entry included and ignored, in bp with 5,000 as neutral. `authors`
     is how good their drafts are, `judges` how good their judgments. Both empty: no view.
+    `arms` is what it knows of the bandit's arms (P3): count, mean reward in bp and largest cost
+    in tokens of each in turn; empty unless the policy has a bandit.
     """
 
     authors: tuple[int, ...] = ()
     judges: tuple[int, ...] = ()
+    arms: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("authors", "judges"):
@@ -220,6 +225,9 @@ class Views:
             _need(len(views) <= MAX_MEMBERS, f"views.{name}: more than a committee has members")
             for view in views:
                 _range(view, 0, ONE, f"views.{name}")
+        _need(len(self.arms) in (0, ARM_FIGURES), f"views.arms: none or {ARM_FIGURES} figures")
+        for at, figure in enumerate(self.arms):
+            _range(figure, 0, (VIEW_CAP, ONE, COUNT_CAP)[at % 3], "views.arms")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,12 +33,20 @@ RULES = (
 """Every rule that can name the winner (O7); `consensus.tally.rules` has each by this name."""
 
 
+STOPS = ("unanimity", "near_consensus", "plateau", "maci", "efficiency", "seat")
+"""Every stop rule that a policy can name (P2); `consensus.plateau.stop` has each by this name."""
+
+
 def _figure(default: int, low: int, high: int, unit: str, doc: str) -> Any:
     return field(default=default, metadata={"low": low, "high": high, "unit": unit, "doc": doc})
 
 
 def _choice(default: str, choices: tuple[str, ...], doc: str) -> Any:
     return field(default=default, metadata={"choices": choices, "unit": "name", "doc": doc})
+
+
+def _names(default: str, names: tuple[str, ...], doc: str) -> Any:
+    return field(default=default, metadata={"names": names, "unit": "names", "doc": doc})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +147,12 @@ class Policy:
     min_confidence: int = _figure(
         0, 0, ONE, "bp", "a verdict whose winner is believed less than this warns first (E3)"
     )
+    stops: str = _names(
+        "unanimity near_consensus plateau",
+        STOPS,
+        "which rules may end a task before its bounds, in the order in which they are asked; "
+        "rounds, budget and deadline always may (P2)",
+    )
     near_consensus: int = _figure(
         1_000, 0, ONE, "bp", "stop if divergence D is under this and the winner stood (P2)"
     )
@@ -150,6 +164,45 @@ class Policy:
     )
     quality_gate: int = _figure(
         0, 0, 100, "points", "median argument quality needed to stop on a plateau (P2)"
+    )
+    maci_entropy: int = _figure(
+        200, 0, ONE, "bp", "progress ratio of entropy under which maci takes it for flat (P2)"
+    )
+    maci_divergence: int = _figure(
+        500, 0, ONE, "bp", "progress ratio of divergence under which maci takes it for flat (P2)"
+    )
+    overlap_floor: int = _figure(
+        3_000, 0, ONE, "bp", "overlap of evidence that maci needs to stop, if any is cited (P2)"
+    )
+    effort: int = _figure(
+        6_000, 1, ONE, "bp", "share of the curve's gain that conviction must reach (P2)"
+    )
+    curve_generate: int = _figure(
+        6_000, 0, ONE, "bp", "chance that an answer is right before any round, on the curve (P2)"
+    )
+    curve_verify: int = _figure(
+        8_000, 0, ONE, "bp", "chance that a judge tells right from wrong, on the curve (P2)"
+    )
+    curve_rate: int = _figure(
+        200, 0, 10_000, "hundredths", "how fast rounds turn judging into answers, on the curve (P2)"
+    )
+    curve_fatigue: int = _figure(
+        6_000, 0, 1_000_000, "millionths", "what the square of the rounds costs, on the curve (P2)"
+    )
+    dials: str = _choice(
+        "follow",
+        ("follow", "maci", "ucb"),
+        "what turns the dials: the figures of the round; MACI's flags; or a bandit over moves, "
+        "which learns across tasks and keeps to the budget (P3)",
+    )
+    ucb_cost: int = _figure(
+        1_000, 0, ONE, "bp", "what the dearest round costs the bandit's reward (P3)"
+    )
+    sway_slope: int = _figure(
+        2_000, 1, ONE, "bp a round", "drift towards the doubtful few at which a verdict warns (P4)"
+    )
+    plan_below: int = _figure(
+        9_000, 0, ONE, "bp", "a winner believed less than this comes with a retrieval plan (P5)"
     )
     deadline_ms: int = _figure(
         120_000, 100, 86_400_000, "ms", "age of a task at which members claim its time spent (P2a)"
@@ -174,6 +227,8 @@ class Policy:
                 if value not in meta["choices"]:
                     known = ", ".join(meta["choices"])
                     raise ValueError(f"policy.{item.name} is {value!r}; it can be: {known}")
+            elif "names" in meta:
+                _check_names(item.name, value, meta["names"])
             elif not isinstance(value, int) or isinstance(value, bool):
                 raise ValueError(f"policy.{item.name} must be an integer ({meta['unit']})")
             elif not meta["low"] <= value <= meta["high"]:
@@ -183,6 +238,11 @@ class Policy:
                 )
         if self.blend_proposals + self.blend_strengths + self.blend_support != ONE:
             raise ValueError("policy.blend_proposals, _strengths and _support must sum to 10000")
+
+    @property
+    def stop_names(self) -> tuple[str, ...]:
+        """The stop rules in their order."""
+        return tuple(self.stops.split())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the descriptor, one entry a field."""
@@ -196,3 +256,16 @@ class Policy:
             odd = sorted(set(data) ^ names) if isinstance(data, dict) else "not an object"
             raise ValueError(f"policy fields missing or unknown: {odd}")
         return cls(**data)
+
+
+def _check_names(field_name: str, value: Any, names: tuple[str, ...]) -> None:
+    """One spelling a list: known names, each once, one blank between two; none is allowed."""
+    given = value.split() if isinstance(value, str) else None
+    if given is None or value != " ".join(given):
+        raise ValueError(f"policy.{field_name} must be names with one blank between two")
+    for name in given:
+        if name not in names:
+            known = ", ".join(names)
+            raise ValueError(f"policy.{field_name} names {name!r}; it can name: {known}")
+    if len(set(given)) != len(given):
+        raise ValueError(f"policy.{field_name} names a rule twice")

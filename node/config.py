@@ -20,6 +20,7 @@ import msgspec
 from . import files, toml
 from .config_api import ApiConfig
 from .config_meta import meta as _meta
+from .config_metrics import MetricsConfig
 from .federation import NAME_MAX, FederationError, split_address
 
 CONFIG_FILE: Final = "quorate.toml"
@@ -190,6 +191,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     keep: KeepConfig = KeepConfig()
     clients: ClientsConfig = ClientsConfig()
     api: ApiConfig = ApiConfig()
+    metrics: MetricsConfig = MetricsConfig()
     directory: Path = Path()
 
 
@@ -221,6 +223,8 @@ class Setting:
             return f"one of {', '.join(get_args(self.kind))}"
         if self.kind is int:
             return f"a whole number from {self.meta.ge} to {self.meta.le} ({self.unit})"
+        if self.kind is bool:
+            return "true or false"
         if self.kind is Path:
             return "a path"
         if self.kind is str:
@@ -297,6 +301,8 @@ def parse(data: bytes, path: Path) -> Config:
             _check_address(("clients", "listen"), config.clients.listen)
         if config.api.listen:
             _check_address(("api", "listen"), config.api.listen)
+        if config.metrics.listen:
+            _check_address(("metrics", "listen"), config.metrics.listen)
     except _Wrong as wrong:
         number = _line(text, wrong.path)
         place = f"{path}: line {number}" if number else str(path)
@@ -346,7 +352,7 @@ def _decode(kind: type, found: Any) -> Any:
 def _check_names(raw: Mapping[str, Any], known: Mapping[tuple[str, ...], Setting]) -> None:
     """Refuse unknown settings, naming the nearest known one, and name missing ones."""
     tables = {path[:-1] for path in known}
-    free = {path for path, setting in known.items() if setting.kind not in (str, int, Path)}
+    free = {path for path, setting in known.items() if setting.kind not in (str, int, bool, Path)}
 
     def walk(table: Mapping[str, Any], at: tuple[str, ...]) -> None:
         here = sorted({path[len(at)] for path in known if path[: len(at)] == at})

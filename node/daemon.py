@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from consensus.ports import Message
 from reputation import FactKind, FeedbackFact
 from reputation.digests import Summary
 
-from . import facts, federation_file, identity, memory
+from . import facts, federation_file, identity, memory, outside
 from .clock import Clock, SystemClock
 from .config import Config, control_socket
 from .doorway import Doorway
@@ -33,11 +33,14 @@ from .ledger import Refused
 from .log import get_logger
 from .memory import Mark
 from .models import registry
-from .models.base import Model
+from .models.guard import Guarded
+from .outside import SetupError as SetupError
 from .runner import Runner
 from .store.contract import BadReference, StoreError
 from .store.records import FactRow, Slot
 from .store.sqlite import SqliteStore
+from .vitals import DaemonVitals
+from .window import Window
 from .wire import codec, toll
 from .wire.admission import Refusal
 from .wire.control import Ask, ControlError, ControlServer, NotFound
@@ -50,13 +53,9 @@ from .wire.mix import Sealer
 from .wire.watch import Event, WatchRequest
 
 if TYPE_CHECKING:
-    from .api.server import FrontServer
+    from .hosting import HttpServer
 
 log = get_logger("daemon")
-
-
-class SetupError(Exception):
-    """The node cannot serve as it is set up. The text says what to do."""
 
 
 class Daemon:
@@ -70,7 +69,7 @@ class Daemon:
         federation: Federation,
         store: SqliteStore,
         mark: Mark,
-        model: Model,
+        model: Guarded,
         clock: Clock,
         entropy: Entropy,
         limits: Limits,
@@ -121,6 +120,7 @@ class Daemon:
         self._skew_ms: dict[bytes, int] = {}
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
+        self.vitals = DaemonVitals(self, since_ms=self._began_ms, stopping=self._stop.is_set)
 
     @classmethod
     async def open(
@@ -183,7 +183,8 @@ class Daemon:
             loop.add_signal_handler(number, self.stop)
         socket = control_socket(self.config)
         doors: list[ControlServer | GuestServer] = []
-        front: FrontServer | None = None
+        fronts: list[tuple[HttpServer, asyncio.Task[None]]] = []
+        traces = outside.traces(self, self._clock)
         work: list[asyncio.Task[Any]] = []
         try:
             await self.mesh.start()
@@ -197,15 +198,22 @@ class Daemon:
                 loop.create_task(self._stop.wait()),
                 loop.create_task(self.house.run()),
             ]
-            if self.config.api.listen:
-                front = self._front()
-                work.append(loop.create_task(front.run()))
+            for front in self._fronts():
+                fronts.append((front, loop.create_task(front.run())))
+                work.append(fronts[-1][1])
             log.info(
                 "ready",
                 member=self.config.name,
                 port=self.mesh.port,
                 store=str(self.config.store.name),
-                **({"api": self.config.api.listen} if front is not None else {}),
+                **{
+                    name: listen
+                    for name, listen in (
+                        ("api", self.config.api.listen),
+                        ("metrics", self.config.metrics.listen),
+                    )
+                    if listen
+                },
             )
             if ready is not None:
                 ready.set()
@@ -218,8 +226,8 @@ class Daemon:
             await self._drain(grace)
             if self._hurry.is_set():
                 grace = 0
-            if front is not None:
-                await front.stop(work[-1], min(1, grace))
+            for front, running in fronts:
+                await front.stop(running, min(1, grace))
             for door in doors:
                 await door.stop(min(1, grace))
             await self.mesh.stop(grace)
@@ -227,6 +235,8 @@ class Daemon:
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)
             await self._model.close()
+            if traces is not None:
+                await asyncio.to_thread(traces.close)
             await self._store.close()
             self._mark.close()
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -254,19 +264,26 @@ class Daemon:
             limits=self._limits,
         )
 
-    def _front(self) -> "FrontServer":
-        """The HTTP front, bound. Raises `SetupError`, `OSError`."""
-        try:  # loaded by nodes that have a front
-            from .api.server import FrontError, FrontServer
-        except ModuleNotFoundError as error:
-            raise SetupError(
-                f"api.listen is set, and {error.name} is missing: pip install 'quorate[api]'"
-            ) from None
-        door = Doorway(self, since_ms=self._began_ms, stopping=self._stop.is_set)
-        try:
-            return FrontServer.open(door, self.config.api, self._clock)
-        except (FrontError, ValueError) as error:
-            raise SetupError(str(error)) from None
+    def _fronts(self) -> "Iterator[HttpServer]":
+        return outside.fronts(
+            self, clock=self._clock, since_ms=self._began_ms, stopping=self._stop.is_set
+        )
+
+    @property
+    def model(self) -> Guarded:
+        """This node's model."""
+        return self._model
+
+    def window(self, door: Doorway) -> Window:
+        """What this node shows to its HTTP clients."""
+        return Window(
+            self,
+            store=self._store,
+            clock=self._clock,
+            since_ms=self._began_ms,
+            naming=door.naming,
+            stopping=self._stop.is_set,
+        )
 
     async def _drain(self, grace_s: float) -> None:
         """Wait for running tasks, so that a stopping member does not leave a vote unsaid."""
@@ -350,6 +367,14 @@ class Daemon:
         """A member's command line follows a task here; every member may."""
         return self.runner.entrance.watch(request, member)
 
+    def skew_ms(self, member: bytes) -> int | None:
+        """By how much a member's wall clock was ahead as its link came up, if it ever did."""
+        return self._skew_ms.get(member)
+
+    def store_problem(self) -> str:
+        """Why this node can store nothing more, or ""."""
+        return str(self.runner.failure) if self.runner.failure else self._store.problem
+
     # -- what the operator asks -------------------------------------------------------
 
     async def ask(self, ask: Ask) -> AsyncIterator[Event]:
@@ -410,11 +435,12 @@ class Daemon:
                 "detail": dict(self._model.describe().detail),
             },
             "port": self.mesh.port,
+            "missing": [{"what": lack.what, "text": lack.text} for lack in self.vitals.lacks()],
             "uptime_ms": self._clock.wall_ms() - self._began_ms,
             "database_matches": self._remembers_all(),
             "signed_by_another": self.runner.twin.seen,
             "disk": {"used": self.house.used(), "limit": self.house.quota.limit},
-            "decided": self.runner.decided,
+            "decided": self.runner.verdicts.decided,
             "undecided": [
                 {
                     "task": live.task.id.hex(),

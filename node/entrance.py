@@ -17,6 +17,7 @@ from .entropy import Entropy
 from .intake import FOLLOWED, Load
 from .live import Live
 from .log import get_logger
+from .observe.contract import Ended, Opened
 from .store.contract import Store
 from .store.records import Closed, Pruned, Role, TaskRow, TaskState
 from .watchers import opening
@@ -168,6 +169,10 @@ class Entrance:
             (running if live.task.active else followed)[live.account] += 1
         return Load(running=running, followed=followed)
 
+    def taking_part(self) -> int:
+        """The undecided tasks that this node takes part in: what `limits.tasks` bounds."""
+        return self._load().running.total()
+
     def resume(self, row: TaskRow, opened: Message, kept: tuple[Kept, ...]) -> None:
         """Take up an undecided task after a restart (A13)."""
         r = self._runner
@@ -197,7 +202,7 @@ class Entrance:
         r = self._runner
         spec = opened.body
         assert isinstance(spec, TaskOpen)
-        stored = True
+        stored, resumed = True, row is not None
         if row is None:
             row = TaskRow(
                 opening=opened.envelope,
@@ -226,6 +231,14 @@ class Entrance:
         r.live[opened.id] = live
         r.archive.note(opened.id, spec.not_after_ms, account)
         live.watchers.tell(opening(opened.envelope, spec))
+        r.observers.opened(
+            Opened(
+                task=opened.id,
+                members=spec.committee.quorum.n,
+                opener=opened.signer == r.me,
+                resumed=resumed,
+            )
+        )
         r.begin(opened.id)
         r.step(opened.id, r.links(task.committee))
         return live
@@ -242,6 +255,7 @@ class Entrance:
         r.live.pop(live.task.id, None)
         round_ = live.task.round.number if live.task.rounds else 0
         detail = {"phase": live.task.phase.name.lower(), "reason": reason}
+        r.observers.ended(Ended(task=live.task.id, reason=word, rounds=len(live.task.rounds)))
         r.tick.acts.append(
             lambda: live.watchers.tell(
                 Event(task=live.task.id, round=round_, kind=word, detail=detail)
@@ -255,6 +269,9 @@ class Entrance:
         live.cancel()
         self._runner.live.pop(live.task.id, None)
         reason = "internal error; see this node's log"
+        self._runner.observers.ended(
+            Ended(task=live.task.id, reason="abandoned", rounds=len(live.task.rounds))
+        )
         live.watchers.tell(
             Event(task=live.task.id, round=0, kind="abandoned", detail={"reason": reason})
         )

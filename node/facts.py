@@ -26,6 +26,7 @@ from reputation.facts import (
     FactKind,
     FeedbackFact,
     Showing,
+    Turn,
     VerdictFact,
     parse,
 )
@@ -154,7 +155,24 @@ def verdict_fact(decided: Decided) -> VerdictFact:
             )
             for at, member in enumerate(members)
         ),
+        course=_course(decided, classes),
     )
+
+
+def _course(decided: Decided, classes: Classes) -> tuple[Turn, ...]:
+    """What won each round, and what the move of the dials before it earned (P3), where there was
+    more than one."""
+    final, turns = decided.figures[-1]["tally"], []
+    for figures in decided.figures:
+        tallied, played = figures["tally"], figures["plateau"]["bandit"]["played"] or (-1, 0, 0)
+        winner = -1
+        if tallied["status"] == "decided":
+            winner = _winner(decided, classes, tallied)
+            if winner == len(classes.items) and tallied["winner"] != final["winner"]:
+                winner = -1  # nobody drafted it, and it was not the last word either
+        arm, reward, cost = played
+        turns.append(Turn(winner=winner, arm=arm, reward=reward, cost=cost))
+    return tuple(turns) if len(turns) > 1 else ()
 
 
 def _winner(decided: Decided, classes: Classes, final: Mapping[str, Any]) -> int:

@@ -23,6 +23,7 @@ from reputation import (
     FeedbackFact,
     VerdictFact,
     link,
+    moves,
     parse,
 )
 
@@ -220,7 +221,9 @@ class Ledger:
             self.book.score(member, spec.domain, spec.opened_at_ms)
             for member in spec.committee.members
         ]
+        bandit = spec.committee.policy.dials == "ucb"
         return Views(
             authors=tuple(score.author for score in scores),
             judges=tuple(score.judge for score in scores),
+            arms=moves(self.book.counted()) if bandit else (),
         )

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from consensus.agreement.effects import TimerKey
+from consensus.deliberation.phases import Phase
 from consensus.deliberation.task import Task
 
 from .store.records import TaskRow
@@ -42,6 +43,8 @@ class Live:
     """The member on whose account this task takes a place here (`Intake`)."""
     began_ms: int
     news_ms: int
+    at: tuple[int, Phase | None] = (0, None)
+    """The rounds begun and the phase that whoever watches was last told of."""
     watchers: Watchers = field(default_factory=Watchers)
     heard: Counter[bytes] = field(default_factory=Counter)
     """Messages that the gate let through, by the member that brought them."""

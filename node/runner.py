@@ -3,17 +3,20 @@
 One tick drains what has come in through the core, makes every `Persist` of it durable in one
 commit, and only then sends (rule A13). A commit that fails stops the node: it must not sign
 what it could not store.
+
+The queue is one of accounts (`fair`), a task's being its opener's, and a tick takes so long and
+no longer: what somebody's hundred tasks ask for waits while others' one is served (T3).
 """
 
 import asyncio
-from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from consensus.agreement.effects import Convict, Persist, Send, SetTimer, TimerKey, Want
-from consensus.bodies import TaskOpen
 from consensus.committee import Committee
 from consensus.deliberation.effects import (
     Behind,
@@ -38,9 +41,8 @@ from consensus.deliberation.effects import (
 from consensus.deliberation.effects import (
     Event as CoreEvent,
 )
-from consensus.envelope import Envelope, Kind, Stage, TaskId
+from consensus.envelope import Envelope, Kind, TaskId
 from consensus.ports import Reader, Writer
-from consensus.verdict import Bundle
 from reputation.digests import Summary
 
 from .archive import Archive
@@ -50,11 +52,13 @@ from .consult import Consultant
 from .entrance import Entrance
 from .entropy import Entropy
 from .evidence import EvidenceShelf
+from .fair import FairQueue
 from .intake import Intake
 from .ledger import Ledger
-from .live import Live, Traffic
+from .live import Live
 from .log import get_logger
 from .models.base import Model
+from .observe.observers import Observers
 from .sharing import Sharing
 from .store.contract import Store, StoreError
 from .store.records import (
@@ -65,10 +69,10 @@ from .store.records import (
     TaskRow,
     TaskState,
     VerdictRow,
-    listed,
 )
 from .sync import Sync
 from .twin import TwinWatch
+from .verdicts import Verdicts
 from .wire import toll
 from .wire.admission import Code, Gate, Refusal
 from .wire.frames import FetchRequest, Frame, envelope_size
@@ -81,6 +85,18 @@ log = get_logger("runner")
 FREE = 32
 """Messages of a task for each member and round that one member may bring and relay for nothing:
 twice what a round of two views has. Past it each is handled still, and counted against it (T3)."""
+
+
+TURN_MS = 20
+"""How long the core is stepped before what came of it is stored and sent, and the links are read:
+a few times what a commit takes, so that a full queue is not slower for it."""
+BACKLOG = 4 << 20
+"""Bytes of messages that may wait for a next turn. Past it the turn goes on, and no link is read
+meanwhile, so that a queue holds this and what one reading of each link brings (T3)."""
+EVENT = 256
+"""Bytes that a queued event is counted as, beside those of a message in it."""
+
+Step = Callable[[Live], list[Effect]]
 
 
 class Peers(Protocol):
@@ -156,19 +172,21 @@ class Runner:
         self.sync = Sync(self)
         self.ledger = Ledger(me=self.me, federation=self.federation)
         self.sharing = Sharing(self, self.ledger, store)
-        self.consultant = Consultant(model, model_calls, self.step)
+        self.observers = Observers(clock)
+        self.figures = self.observers.figures
+        self.verdicts = Verdicts(self, clock)
+        self.consultant = Consultant(model, model_calls, self.step, clock, self.observers)
         self.entrance = Entrance(
             self, reader=reader, writer=writer, store=store, clock=clock, entropy=entropy
         )
         self.useless: defaultdict[bytes, float] = defaultdict(float)
         self.peers: Peers | None = None
         self.failure: StoreError | None = None
-        self.decided = 0
         self._store = store
         self._sealer = sealer
         self._clock = clock
         self._shelf = shelf
-        self._queue: deque[tuple[bytes, Callable[[Live], list[Effect]]]] = deque()
+        self._queue: FairQueue[tuple[bytes, Step]] = FairQueue()
         self.tick = Tick()
         self._wake = asyncio.Event()
         self._out: dict[bytes, list[Envelope]] = {}
@@ -199,11 +217,15 @@ class Runner:
                 live.cancel()
 
     async def _turn(self) -> None:
+        end = self._clock.monotonic_ns() + TURN_MS * 1_000_000
         while self._queue:
-            task_id, step = self._queue.popleft()
+            account, (task_id, step) = self._queue.take()
             live = self.live.get(task_id)
             if live is not None:
-                self._advance(live, step)
+                with self._on(account):
+                    self._advance(live, step)
+            if self._clock.monotonic_ns() >= end and self._queue.weight <= BACKLOG:
+                break
         tick, self.tick = self.tick, Tick()
         batch = tick.batch()
         if batch:
@@ -211,30 +233,61 @@ class Runner:
         for act in tick.acts:
             act()
         self._flush()
+        if self._queue:
+            self._wake.set()
+            await asyncio.sleep(0)  # links and calls are heard meanwhile
 
-    def _advance(self, live: Live, step: Callable[[Live], list[Effect]]) -> None:
+    @contextmanager
+    def _on(self, account: bytes) -> Iterator[None]:
+        """Whatever is done inside is on this account."""
+        began = self._clock.monotonic_ns()
         try:
-            self._collect(live, step(live))
+            yield
+        finally:
+            self._queue.charge(account, self._clock.monotonic_ns() - began)
+
+    def _advance(self, live: Live, step: Step) -> None:
+        try:
+            effects = step(live)
+            self._look(live)
+            self._collect(live, effects)
             self.sync.stepped(live)
         except Exception:
             # A fault of ours in one task must not stop the others, and this one signs no more.
             log.exception("internal error; the task is dropped", task=live.task.id.hex()[:8])
             self.entrance.drop(live)
 
+    def _look(self, live: Live) -> None:
+        """Tell whoever watches if a task is at another place than before."""
+        at = len(live.task.rounds), live.task.phase
+        if at != live.at and not live.task.over:
+            live.at = at
+            self.observers.entered(live.task.id, at[0], at[1].name.lower())
+
     def begin(self, task_id: bytes) -> None:
         """Queue the first step of a task."""
-        self._queue.append((task_id, lambda live: live.task.begin(self.now)))
-        self._wake.set()
+        self._put(task_id, lambda live: live.task.begin(self.now))
 
     def step(self, task_id: bytes, event: CoreEvent) -> None:
         """Queue one event for a task."""
-        self._queue.append((task_id, lambda live: live.task.step(event, self.now)))
+        size = envelope_size(event.message.envelope) if isinstance(event, Receive) else 0
+        self._put(task_id, lambda live: live.task.step(event, self.now), size)
+
+    def _put(self, task_id: bytes, step: Step, size: int = 0) -> None:
+        live = self.live.get(task_id)
+        if live is not None:
+            self._queue.put(live.account, (task_id, step), EVENT + size)
         self._wake.set()
 
     @property
     def now(self) -> int:
         """The monotonic clock in milliseconds."""
         return monotonic_ms(self._clock)
+
+    @property
+    def waiting(self) -> int:
+        """Events that wait for the core."""
+        return len(self._queue)
 
     # -- effects ----------------------------------------------------------------------
 
@@ -245,13 +298,18 @@ class Runner:
                 case Persist():
                     slot = Slot.of(effect.message.envelope, effect.secret)
                     self.tick.slots.append(slot)
+                    self.figures.signed[effect.message.kind.name.lower()] += 1
                 case Finish():
-                    self._finish(live, effect)
+                    self.verdicts.finish(live, effect)
                 case _:
                     self.tick.acts.append(partial(self._do, live, effect))
 
     def _do(self, live: Live, effect: Effect) -> None:
         """Carry out an effect that stores nothing."""
+        with self._on(live.account):
+            self._carry_out(live, effect)
+
+    def _carry_out(self, live: Live, effect: Effect) -> None:
         match effect:
             case Send():
                 self.send_all(live, effect.message.envelope)
@@ -333,6 +391,8 @@ class Runner:
     def _progress(self, live: Live, effect: Progress) -> None:
         event = Event(task=live.task.id, round=effect.round, kind=effect.what, detail=effect.detail)
         live.watchers.tell(event)
+        if effect.what == "view":
+            self.observers.view_lost(live.task.id, effect.detail["point"])
         log.debug(
             effect.what,
             task=live.task.id.hex()[:8],
@@ -349,6 +409,8 @@ class Runner:
         pair = effect.first.envelope, effect.second.envelope
         path = self._shelf.keep(*pair)
         self.sharing.append(self.ledger.convict(*pair))
+        known = self.federation.member(effect.first.signer)
+        self.figures.equivocations["other" if known is None else known.name] += 1
         log.warning(
             "equivocation",
             task=live.task.id.hex()[:8],
@@ -357,82 +419,6 @@ class Runner:
             what=effect.first.kind.name.lower(),
             evidence=path,
         )
-
-    def _keep(
-        self,
-        bundle: Bundle,
-        spec: TaskOpen,
-        figures: Mapping[str, Any],
-        acceptances: Iterable[Envelope] = (),
-        **cost: Any,
-    ) -> dict[str, Any]:
-        """Have a verdict stored, with its facts in the same commit (L1); its summary."""
-        decision = figures["decision"]
-        summary = {
-            "answer": listed(decision["answer"]),
-            "domain": spec.domain,
-            "probability": decision["probability"],
-            "reason": decision["reason"],
-            "rounds": len(bundle.rounds),
-            "status": decision["status"],
-            "warnings": decision["warnings"],
-            **cost,
-        }
-        row = VerdictRow(
-            task=TaskId(bundle.task),
-            verdict=bundle.id,
-            bundle=bundle.encode(),
-            decided_at_ms=self._clock.wall_ms(),
-            summary=summary,
-        )
-        self.tick.verdicts.append(row)
-        self.sharing.append(self.ledger.decided(bundle, acceptances))
-        return summary
-
-    def adopt(self, bundle: Bundle, spec: TaskOpen, figures: Mapping[str, Any]) -> None:
-        """Keep a verdict that another member gave, verified, of a task that is not live here."""
-        self._keep(bundle, spec, figures, ms=0, traffic=Traffic().to_dict())
-        self.archive.keep(bundle, spec)
-        self.sync.missed.found(bundle.task)
-
-    def _finish(self, live: Live, finish: Finish) -> None:
-        """Store the verdict with whatever else this turn stores, then tell."""
-        bundle = Bundle.of(finish)
-        figures = live.task.round.values[Stage.OUTCOME].figures
-        assert figures is not None
-        elapsed = self.now - live.began_ms
-        if not live.stored:
-            self.tick.tasks.append(live.row)
-        summary = self._keep(
-            bundle,
-            live.task.spec,
-            figures,
-            [message.envelope for message in live.task.acceptances()],
-            ms=elapsed,
-            traffic=live.traffic.to_dict(),
-        )
-
-        def settle() -> None:
-            self.archive.keep(bundle, live.task.spec)
-            self.decided += 1
-            live.cancel()
-            self.live.pop(live.task.id, None)
-            self.sync.read_up()
-            detail = {"verdict": bundle.id.hex(), **summary, "figures": figures}
-            live.watchers.tell(
-                Event(task=live.task.id, round=len(finish.rounds), kind="verdict", detail=detail)
-            )
-            log.info(
-                "decided",
-                task=live.task.id.hex()[:8],
-                verdict=bundle.id.hex()[:8],
-                answer=summary["answer"],
-                status=summary["status"],
-                rounds=summary["rounds"],
-                ms=elapsed,
-            )
-
-        self.tick.acts.append(settle)
 
     # -- what comes in ----------------------------------------------------------------
 
@@ -454,7 +440,8 @@ class Runner:
             and envelope.kind == Kind.PROPOSAL
             and envelope.id in live.task.wanted()
         )
-        admitted = self.gate.admit(envelope, asked=asked)
+        with self._on(live.account) if live is not None else nullcontext():
+            admitted = self.gate.admit(envelope, asked=asked)
         if isinstance(admitted, Refusal):
             if admitted.code is Code.UNKNOWN_TASK:
                 self._complaints.count(self.federation.label(source), admitted.code)
@@ -466,6 +453,7 @@ class Runner:
             self.entrance.offered(admitted, source)
         elif live is not None:
             live.news_ms = self.now
+            self.figures.received[admitted.kind.name.lower()] += 1
             self.twin.received(live.task, admitted)
             live.heard[source] += 1
             if live.heard[source] > FREE * live.task.quorum.n * live.task.policy.rounds:

@@ -259,7 +259,7 @@ class Sharing:
                 verdict=bundle.id,
             )
             r.tick.tasks.append(row)
-        r.adopt(bundle, checked.spec, checked.outcomes[-1])
+        r.verdicts.adopt(bundle, checked.spec, checked.outcomes[-1])
 
     def _refuse(self, member: bytes, code: str, text: str) -> None:
         self._runner.complain(member, code, f"a fact is refused: {text}")

@@ -40,6 +40,11 @@ class Watchers:
         self._changed = asyncio.Event()
         self.over = False
 
+    @property
+    def history(self) -> tuple[Event, ...]:
+        """Every event so far."""
+        return tuple(self._history)
+
     def tell(self, event: Event) -> None:
         """Add an event. Past the bound only a last one is kept: everyone waits for it."""
         if len(self._history) < HISTORY or event.kind in LAST:

@@ -9,6 +9,7 @@ from .book import (
     Score,
 )
 from .chain import START, link
+from .courses import Trials, moves, trials
 from .digests import DEPTH, LEAF, IdSet, Summary
 from .facts import (
     AcceptanceFact,
@@ -18,6 +19,7 @@ from .facts import (
     FactKind,
     FeedbackFact,
     Showing,
+    Turn,
     VerdictFact,
     parse,
 )
@@ -43,8 +45,12 @@ __all__ = [
     "Score",
     "Showing",
     "Summary",
+    "Trials",
+    "Turn",
     "VerdictFact",
     "link",
+    "moves",
     "observe",
     "parse",
+    "trials",
 ]

@@ -6,6 +6,7 @@ depends on order (which tasks of an opener count, which word of a client is its 
 """
 
 from bisect import insort
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -18,6 +19,7 @@ from .facts import (
     EvidenceFact,
     Fact,
     FeedbackFact,
+    Showing,
     VerdictFact,
 )
 from .observations import Observation, observe
@@ -134,6 +136,10 @@ class Book:
     def excluded(self, member: bytes) -> bool:
         """Whether there is evidence against `member`."""
         return member in self._excluded
+
+    def evidence(self, member: bytes) -> EvidenceFact | None:
+        """The fact that excludes `member`, None while it is not excluded."""
+        return self._excluded.get(member)
 
     def members(self) -> list[bytes]:
         """Everybody that a fact is about, ascending."""
@@ -269,20 +275,51 @@ class Book:
         found = []
         for task in sorted(self._tasks.values(), key=lambda item: item.place):
             showing = task.fact.of(member)
-            if showing is None or task.fact.domain != domain:
-                continue
-            left = factor(step(at_ms) - step(task.fact.opened_at_ms))
-            found.append(
-                Entry(
-                    fact=task.fact,
-                    observation=self._observed(task, member),
-                    left=left * ONE // UNIT,
-                    counted=bool(task.applied),
-                    accepted=showing.accepted or member in task.accepted,
-                    statements=tuple(task.statements[key] for key in sorted(task.statements)),
-                )
-            )
+            if showing is not None and task.fact.domain == domain:
+                found.append(self._entry(task, showing, at_ms))
         return found
+
+    def counted(self) -> Iterator[tuple[VerdictFact, tuple[FeedbackFact, ...]]]:
+        """The tasks that count (within their opener's cap), by (opened-at, id), each with every
+        client's last word on it."""
+        for task in sorted(self._tasks.values(), key=lambda item: item.place):
+            if task.applied:
+                words = (task.statements[client] for client in sorted(task.statements))
+                yield task.fact, tuple(words)
+
+    def latest(self, member: bytes, at_ms: int, most: int) -> tuple[list[Entry], int]:
+        """The last `most` tasks behind a member's scores in all domains, the newest first, and
+        how many there are in all."""
+        shown = [
+            (task, showing)
+            for task in self._tasks.values()
+            if (showing := task.fact.of(member)) is not None
+        ]
+        shown.sort(key=lambda item: item[0].place, reverse=True)
+        return [self._entry(*item, at_ms) for item in shown[:most]], len(shown)
+
+    def counts(self) -> dict[tuple[str, bytes], tuple[int, Counter[str]]]:
+        """By (domain, member): its tasks, and its strikes where its acceptance is shown."""
+        found: dict[tuple[str, bytes], tuple[int, Counter[str]]] = {}
+        for task in self._tasks.values():
+            for showing in task.fact.showings:
+                place = (task.fact.domain, showing.member)
+                tasks, strikes = found.get(place, (0, Counter()))
+                if showing.accepted or showing.member in task.accepted:
+                    strikes.update(showing.strikes)
+                found[place] = (tasks + 1, strikes)
+        return found
+
+    def _entry(self, task: _Task, showing: Showing, at_ms: int) -> Entry:
+        left = factor(step(at_ms) - step(task.fact.opened_at_ms))
+        return Entry(
+            fact=task.fact,
+            observation=self._observed(task, showing.member),
+            left=left * ONE // UNIT,
+            counted=bool(task.applied),
+            accepted=showing.accepted or showing.member in task.accepted,
+            statements=tuple(task.statements[key] for key in sorted(task.statements)),
+        )
 
 
 def _mean(good: int, bad: int) -> int:

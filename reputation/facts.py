@@ -32,6 +32,10 @@ MAX_ANSWERS: Final = 65
 """Most answers in a fact: one a member, and one that nobody drafted in the first round."""
 MAX_TEXT: Final = 256
 """Most characters of an answer or a domain; a longer answer is cut by whoever makes the fact."""
+MAX_ROUNDS: Final = 16
+"""Most rounds of a task: those that the longest policy allows."""
+ARMS: Final = 9
+"""Moves of the dials that a bandit chooses among (P3)."""
 MAX_TIME: Final = 2**53
 """Latest time, in milliseconds: what canonical numbers can hold."""
 
@@ -73,6 +77,18 @@ class Showing:
     judged: tuple[tuple[int, int], ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One round of a task: `winner` indexes the fact's answers, -1 for another or none. `arm` is
+    the move of the dials before it, -1 without a bandit, `reward` what that earned, in bp, and
+    `cost` the tokens of the round."""
+
+    winner: int
+    arm: int = -1
+    reward: int = 0
+    cost: int = 0
+
+
 class _Fact:
     """A body of canonical bytes and its id."""
 
@@ -99,7 +115,8 @@ class VerdictFact(_Fact):
 
     `answers` are distinct. `winner` indexes them, -1 where no vote was decided by judges;
     `belief` is the winner's, in bp. `fragile` says that as few members as may be faulty could
-    have changed the winner (O5). `showings` are one a member, ascending by key.
+    have changed the winner (O5). `showings` are one a member, ascending by key. `course` is one
+    turn a round where there was more than one round, else empty.
     """
 
     kind = FactKind.VERDICT
@@ -114,6 +131,7 @@ class VerdictFact(_Fact):
     belief: int
     fragile: bool
     showings: tuple[Showing, ...]
+    course: tuple[Turn, ...] = ()
 
     def __post_init__(self) -> None:
         _ids(task=self.task, verdict=self.verdict, opener=self.opener)
@@ -130,6 +148,12 @@ class VerdictFact(_Fact):
         _need(members == sorted(set(members)), "showings are not ascending by member")
         for showing in self.showings:
             self._check(showing)
+        _need(len(self.course) in (0, *range(2, MAX_ROUNDS + 1)), "course: one turn a round")
+        for turn in self.course:
+            _range("turn.winner", turn.winner, -1, len(self.answers) - 1)
+            _range("turn.arm", turn.arm, -1, ARMS - 1)
+            _range("turn.reward", turn.reward, 0, ONE)
+            _range("turn.cost", turn.cost, 0, MAX_TIME)
 
     def _check(self, showing: Showing) -> None:
         _ids(member=showing.member)
@@ -148,7 +172,9 @@ class VerdictFact(_Fact):
 
     def plain(self) -> dict[str, Any]:
         """Plain data of integers, strings and lists."""
+        turns = [[turn.winner, turn.arm, turn.reward, turn.cost] for turn in self.course]
         return {
+            **({"course": turns} if turns else {}),
             "answers": list(self.answers),
             "belief": self.belief,
             "domain": self.domain,
@@ -288,6 +314,10 @@ def _verdict(plain: dict[str, Any]) -> VerdictFact:
                 judged=tuple((share, mass) for share, mass in judged),
             )
             for member, answer, accepted, strikes, judged in plain["showings"]
+        ),
+        course=tuple(
+            Turn(winner=winner, arm=arm, reward=reward, cost=cost)
+            for winner, arm, reward, cost in plain.get("course", ())
         ),
     )
 

@@ -16,19 +16,20 @@ def dissent(
     result: Tally,
     candidates: Sequence[Candidate],
     ballots: Sequence[CountedBallot],
+    families: Sequence[str],
     seed: bytes,
 ) -> dict[str, Any] | None:
     """The runner-up's answer in full, its figures, and the best argument for it; None without one.
 
     `members` are the positions of its authors, `belief` is in bp. The best argument is the
-    rationale with the highest median of argument points among the class's candidates that give
-    one, equal ones by a hash with `seed`, which is agreed before anyone can see it; `by` is its
-    author, None if nobody gave a rationale.
+    rationale with the highest median of argument points, by judges of other `families`, among the
+    class's candidates that give one, equal ones by a hash with `seed`, which is agreed before
+    anyone can see it; `by` is its author, None if nobody gave a rationale.
     """
     runner_up = result.group(result.runner_up)
     if runner_up is None:
         return None
-    points = quality(candidates, ballots).arguments
+    points = quality(candidates, ballots, families).arguments
 
     def rank(id_: MessageId) -> tuple[int, bytes]:
         return -points.get(id_, 0), tagged_hash("argument", seed, id_)

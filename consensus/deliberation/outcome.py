@@ -20,6 +20,7 @@ from ..tally.result import Status, Tally, first_count, tally
 from ..tally.weights import Weights, weigh
 from .dissent import dissent
 from .opened import Facts, Opened, by_position, candidates_of, open_all
+from .plan import retrieval_plan
 from .points import PointValue
 
 DEGRADED = "degraded"
@@ -84,13 +85,20 @@ def figures(value: PointValue, facts: Facts, *, masked: bool = True) -> dict[str
         families=committee.families,
         previous=None if before is None else before["plateau"],
         round_=facts.round,
+        arms=_arms(facts),
     )
+    lot = value_id(facts.slate_value)
+    unsure = None
+    if plateau.reason is not None:  # P5
+        below = committee.policy.plan_below
+        unsure = retrieval_plan(result, candidates, ballots, lot, below)
     return {
         "authors": [candidate.author for candidate in candidates],
         "ballots": sorted(opened.ballots),
         "decision": {
             **_decision(result, plateau, opened, facts),
-            "dissent": dissent(result, candidates, ballots, value_id(facts.slate_value)),
+            "dissent": dissent(result, candidates, ballots, committee.families, lot),
+            "plan": unsure,
         },
         "plateau": plateau.to_dict(),
         "proposals": [candidate.id.hex() for candidate in candidates],
@@ -179,15 +187,27 @@ def _weights(facts: Facts) -> tuple[Weights, Weights]:
         )
         return authors, judges
     committee = facts.spec.committee
-    views = [Views()] * committee.quorum.n
-    for position, message in by_position(facts.slate.ids, facts).items():
-        assert isinstance(message.body, Commit)
-        views[position] = message.body.views
+    views = _views(facts)
     authors = weigh([view.authors for view in views], committee.quorum)
     judges = weigh([view.judges for view in views], committee.quorum)
     if committee.policy.weights == "equal":
         return authors.equalled(), judges.equalled()
     return authors, judges
+
+
+def _arms(facts: Facts) -> list[tuple[int, ...]]:
+    """R2b: what members know of the bandit's arms (P3); from round 2 on the outcome before has
+    what they came to."""
+    return [view.arms for view in _views(facts)] if facts.previous is None else []
+
+
+def _views(facts: Facts) -> list[Views]:
+    """The views in a round's commits, by position; none of who did not commit."""
+    views = [Views()] * facts.spec.committee.quorum.n
+    for position, message in by_position(facts.slate.ids, facts).items():
+        assert isinstance(message.body, Commit)
+        views[position] = message.body.views
+    return views
 
 
 def _claims(value: PointValue, facts: Facts) -> Claims:
@@ -234,16 +254,28 @@ def _decision(result: Tally, plateau: Plateau, opened: Opened, facts: Facts) -> 
     if result.winner is not None and result.belief < committee.policy.min_confidence:
         least = committee.policy.min_confidence
         warnings.append(["unsure", f"believed {result.belief} bp, the policy asks for {least}"])
+    if plateau.kin and not alone:
+        warnings.append(["one_family", "one model family judged its own kind's arguments"])
+    if plateau.sway.alarms(committee.policy.sway_slope):
+        warnings.append(["swayed", _swayed(plateau, facts)])
     winner = result.group(result.winner)
     return {
         "answer": None if winner is None else winner.text,
-        "dials": {"contentiousness": plateau.dials.contentiousness, "gate": plateau.dials.gate},
+        "dials": plateau.to_dict()["dials"],
         "kind": "continue" if plateau.reason is None else "finish",
         "probability": result.belief,
         "reason": plateau.reason,
         "status": status,
         "warnings": warnings,
     }
+
+
+def _swayed(plateau: Plateau, facts: Facts) -> str:
+    """P4: who is watched, and how many of the others came over."""
+    sway, members = plateau.sway, facts.spec.committee.members
+    names = ", ".join(members[at].hex()[:8] for at in sway.members)
+    first, last = sway.drawn[0], sway.drawn[-1]
+    return f"what {names} said first, {first} bp of the others said too, and {last} bp now"
 
 
 def _missing(opened: Opened, facts: Facts, result: Tally) -> list[str]:

@@ -61,8 +61,7 @@ def dials_of(rounds: Sequence[RoundState]) -> Dials:
         return Dials()
     figures = rounds[-1].values[Stage.OUTCOME].figures
     assert figures is not None
-    dials = figures["decision"]["dials"]
-    return Dials(contentiousness=dials["contentiousness"], gate=dials["gate"])
+    return Dials(**figures["decision"]["dials"])
 
 
 def _critiques(state: RoundState, spec: TaskOpen) -> dict[MessageId, list[Critique]]:

@@ -1,4 +1,4 @@
-"""Whether another round would help: signals, stop rules and dials (rules P1 to P3)."""
+"""Whether another round would help: signals, stop rules, dials and alarms (rules P1 to P4)."""
 
 from .assess import Plateau, assess
 from .dials import Dials

@@ -15,35 +15,73 @@ CALMEST = 3_000
 """Contentiousness once all beliefs are one, in bp: consolidate."""
 
 HIGHEST_GATE = 7_000
-"""The quality gate never rises over this, in bp of a full score."""
+"""No quality gate rises over this, in bp of a full score."""
+
+MACI_CALMER = 2_000
+"""By how much each of MACI's two flags lowers contentiousness (alpha of Algorithm 1), in bp."""
+
+MACI_STRICTER = 1_000
+"""By how much a flat entropy raises MACI's gates (gamma of Algorithm 1), in bp."""
+
+MACI_ARGUMENT, MACI_EVIDENCE = 3_000, 5_000
+"""Where MACI's gates begin (appendix B.1), in bp."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dials:
-    """Contentiousness and quality gate of the next round, in bp."""
+    """Contentiousness of the next round, and its gates for arguments and evidence, in bp."""
 
     contentiousness: int = LOUDEST
     gate: int = 0
+    evidence: int = 0
 
 
-def turn(before: Dials, divergence: int, argument: int) -> Dials:
-    """The next round's dials, from this round's divergence D in bp and argument median.
+MACI_OPENING = Dials(gate=MACI_ARGUMENT, evidence=MACI_EVIDENCE)
+"""What `dials = maci` begins with."""
+
+
+def follow(before: Dials, divergence: int, argument: int, evidence: int) -> Dials:
+    """The next round's dials, from this round's divergence D in bp and its median marks.
 
     Contentiousness follows D from 0.9 at full divergence down to 0.3 at none, and never
-    rises again. The gate follows the median argument up to 0.7, and never falls.
+    rises again. Each gate follows its median up to 0.7, and never falls.
     """
-    follow = CALMEST + round_ratio((LOUDEST - CALMEST) * divergence, ONE_BP)
+    target = CALMEST + round_ratio((LOUDEST - CALMEST) * divergence, ONE_BP)
     return Dials(
-        contentiousness=min(before.contentiousness, follow),
+        contentiousness=min(before.contentiousness, target),
         gate=max(before.gate, min(HIGHEST_GATE, argument * ONE_BP // 100)),
+        evidence=max(before.evidence, min(HIGHEST_GATE, evidence * ONE_BP // 100)),
     )
 
 
-def passing(classes: Sequence[AnswerClass], quality: Quality, gate: int) -> tuple[MessageId, ...]:
-    """Candidates whose argument passes `gate` (bp of 100 points), ascending by id.
+def scheduled(before: Dials, flat_entropy: bool, flat_divergence: bool) -> Dials:
+    """MACI's schedule (Chang and Chang 2025, eqs. 8 and 9): a flag is a step.
 
-    The best argument of each class always passes, with all that equal it; so does what
-    nobody scored, since nothing is known against it.
+    Each flag lowers contentiousness; a flat entropy raises both gates. Neither ever turns back.
+    """
+    return moved(
+        before,
+        -MACI_CALMER * (int(flat_entropy) + int(flat_divergence)),
+        MACI_STRICTER * int(flat_entropy),
+    )
+
+
+def moved(before: Dials, contentiousness: int, gates: int) -> Dials:
+    """The dials after a move in bp, kept within 0.3 to 0.9 and, the gates, 0 to 0.7."""
+    return Dials(
+        contentiousness=max(CALMEST, min(LOUDEST, before.contentiousness + contentiousness)),
+        gate=max(0, min(HIGHEST_GATE, before.gate + gates)),
+        evidence=max(0, min(HIGHEST_GATE, before.evidence + gates)),
+    )
+
+
+def passing(
+    classes: Sequence[AnswerClass], quality: Quality, dials: Dials
+) -> tuple[MessageId, ...]:
+    """Candidates whose argument and evidence pass their gates (bp of 100 points), ascending by id.
+
+    The best argument of each class always passes, with all that equal it, so that no gate
+    silences an answer; so does what nobody scored, since nothing is known against it.
     """
     passed: list[MessageId] = []
     for item in classes:
@@ -52,6 +90,11 @@ def passing(classes: Sequence[AnswerClass], quality: Quality, gate: int) -> tupl
         passed += [
             id_
             for id_, score in scores.items()
-            if score is None or score == best or score * ONE_BP >= gate * 100
+            if score is None
+            or score == best
+            or (
+                score * ONE_BP >= dials.gate * 100
+                and quality.evidences[id_] * ONE_BP >= dials.evidence * 100
+            )
         ]
     return tuple(sorted(passed))

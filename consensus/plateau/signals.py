@@ -12,20 +12,25 @@ from itertools import combinations
 from ..bodies import AnswerSpec
 from ..envelope import MessageId
 from ..exact import ONE_BP, entropy, ln, round_ratio
-from ..tally import Candidate, CountedBallot, Opinion
+from ..tally import AnswerClass, Candidate, CountedBallot, Opinion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """Points 0..100: medians over all marks, and each candidate's own argument score.
+    """Points 0..100: medians over all marks that count, and each candidate's own.
 
-    Medians are lower ones; no marks give 0. `arguments` is the lower median of the argument
-    scores a candidate was given; nobody's candidate is missing there.
+    Medians are lower ones; no marks give 0. `arguments` and `evidences` are the lower medians of
+    what a candidate was given, and lack a candidate whom nobody's mark counts for. `marks` is
+    how many marks there are. `kin` says that the committee is of one model family, so that its
+    own kind had to judge.
     """
 
     evidence: int
     argument: int
     arguments: Mapping[MessageId, int]
+    evidences: Mapping[MessageId, int]
+    marks: int
+    kin: bool
 
 
 def normal_entropy(spec: AnswerSpec, n: int, belief: Sequence[int]) -> int:
@@ -61,15 +66,33 @@ def divergence(opinions: Sequence[Opinion], weights: Sequence[int]) -> int:
     return min(ONE_BP, round_ratio(distance * ONE_BP, spread * (sum(mixture) // whole)))
 
 
+def cited(candidates: Sequence[Candidate]) -> bool:
+    """Whether overlap says anything: two candidates, and some evidence."""
+    return len(candidates) > 1 and any(item.proposal.evidence for item in candidates)
+
+
+def semantic_entropy(n: int, q: int, classes: Sequence[AnswerClass]) -> int:
+    """Entropy of the answers over their classes, one vote a candidate, in bp of ln n.
+
+    The discrete form of Kuhn, Gal and Farquhar (2023), with the tally's classes as meanings.
+    The answers of fewer than `q` members are no agreement: 10,000. A committee of one: 0.
+    """
+    shares = [len(item.candidates) for item in classes]
+    if sum(shares) < q:
+        return ONE_BP
+    numerator, denominator = entropy(shares)
+    return min(ONE_BP, round_ratio(numerator * ONE_BP, denominator * ln(max(n, 2))))
+
+
 def overlap(candidates: Sequence[Candidate]) -> int:
     """Mean Jaccard overlap of the evidence cited, over pairs that cite any, in bp.
 
     0 if no pair cites any.
     """
-    cited = [frozenset(candidate.proposal.evidence) for candidate in candidates]
+    each = [frozenset(candidate.proposal.evidence) for candidate in candidates]
     shares = [
         Fraction(len(one & other), len(one | other))
-        for one, other in combinations(cited, 2)
+        for one, other in combinations(each, 2)
         if one | other
     ]
     if not shares:
@@ -78,23 +101,34 @@ def overlap(candidates: Sequence[Candidate]) -> int:
     return round_ratio(mean.numerator * ONE_BP, mean.denominator)
 
 
-def quality(candidates: Sequence[Candidate], ballots: Sequence[CountedBallot]) -> Quality:
-    """Medians of what the marks of `ballots` say of `candidates`."""
-    known = {candidate.id for candidate in candidates}
-    evidence: list[int] = []
-    argument: list[int] = []
-    each: dict[MessageId, list[int]] = {}
+def quality(
+    candidates: Sequence[Candidate], ballots: Sequence[CountedBallot], families: Sequence[str]
+) -> Quality:
+    """Medians of what the marks of `ballots` say of `candidates` (CRIT: Chang 2023; MACI, E).
+
+    A mark counts only from a judge of another model family than the author's, by the federation
+    file: models favour their own kind. `families` are the members' by position; where all are of
+    one family every mark counts, and a verdict says so. Only medians are taken, so neither the
+    order of ballots and candidates nor which judge of a family gave which mark matters.
+    """
+    author = {candidate.id: candidate.author for candidate in candidates}
+    kin = len(set(families)) == 1
+    evidence: dict[MessageId, list[int]] = {}
+    argument: dict[MessageId, list[int]] = {}
     for counted in ballots:
         for mark in counted.ballot.marks:
             id_ = counted.ballot.held[mark.candidate]
-            if id_ in known:
-                evidence.append(mark.evidence)
-                argument.append(mark.argument)
-                each.setdefault(id_, []).append(mark.argument)
+            if id_ in author and (kin or families[counted.voter] != families[author[id_]]):
+                evidence.setdefault(id_, []).append(mark.evidence)
+                argument.setdefault(id_, []).append(mark.argument)
+    given = [mark for marks in argument.values() for mark in marks]
     return Quality(
-        evidence=_lower_median(evidence),
-        argument=_lower_median(argument),
-        arguments={id_: _lower_median(scores) for id_, scores in each.items()},
+        evidence=_lower_median([mark for marks in evidence.values() for mark in marks]),
+        argument=_lower_median(given),
+        arguments={id_: _lower_median(scores) for id_, scores in argument.items()},
+        evidences={id_: _lower_median(scores) for id_, scores in evidence.items()},
+        marks=len(given),
+        kin=kin,
     )
 
 

@@ -2,15 +2,17 @@
 
 from .bundle import Bundle, BundleError, PointBundle, RoundBundle
 from .evidence import decode_evidence, encode_evidence, evidence_problem
-from .verify import Checked, CheckedRound, VerdictError, verify
+from .verify import STEPS, Checked, CheckedRound, Step, VerdictError, verify
 
 __all__ = [
+    "STEPS",
     "Bundle",
     "BundleError",
     "Checked",
     "CheckedRound",
     "PointBundle",
     "RoundBundle",
+    "Step",
     "VerdictError",
     "decode_evidence",
     "encode_evidence",

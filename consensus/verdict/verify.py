@@ -1,6 +1,6 @@
 """Checking a verdict with nothing but its bytes and, to be sure of whom, a pin (rule E2).
 
-The steps are numbered here and in the body of `verify`:
+The steps are numbered here and in what `verify` tells of them:
 
 1. The TaskOpen is signed by a member of the committee it describes (S1, S3, S7).
 2. The committee is one that the pinned federation allows, if there is a pin (S3, S6).
@@ -29,6 +29,32 @@ from .bundle import Bundle, PointBundle, RoundBundle
 
 Pin = Callable[[Committee], str | None]
 """Why a pinned federation does not allow a committee, or None if it does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A step of `verify` that begins: its number above, and its round (0 where it is of none).
+
+    Whoever is told knows that what was checked before holds. A step may begin twice in a round.
+    """
+
+    number: int
+    round: int
+
+
+Told = Callable[[Step], None]
+"""Told each step as it begins."""
+
+STEPS = {
+    1: ("S7", "the task is signed by a member of the committee that it describes"),
+    2: ("S3", "the federation that was given allows this committee"),
+    3: ("E1", "rounds follow on each other, and the last alone says finish"),
+    4: ("E1", "every envelope belongs here, is signed, and is named by a point"),
+    5: ("A8", "each value has a quorum's precommits in one view"),
+    6: ("V1", "each set is what its reports oblige"),
+    7: ("V5", "masks, tally, plateau and decision are what recomputing gives"),
+}
+"""The steps above in a line each, with the rule that says most of it."""
 
 
 class VerdictError(Exception):
@@ -85,23 +111,24 @@ class Checked:
         return decision
 
 
-def verify(bundle: Bundle, reader: Reader, pin: Pin | None) -> Checked:
-    """Check a verdict. Raises `VerdictError` naming the rule that fails."""
-    # 1.
+def verify(bundle: Bundle, reader: Reader, pin: Pin | None, told: Told = lambda _: None) -> Checked:
+    """Check a verdict. Raises `VerdictError` naming the rule that fails: of the last step told."""
+    told(Step(number=1, round=0))
     spec, base = _check_open(bundle.opened, reader)
-    # 2.
     if pin is not None:
+        told(Step(number=2, round=0))
         problem = pin(spec.committee)
         if problem is not None:
             raise VerdictError("S3", f"the pinned federation does not allow this: {problem}")
+    told(Step(number=3, round=0))
     if not bundle.rounds:
         raise VerdictError("E1", "the verdict has no rounds")
     previous: dict[str, Any] | None = None
     rounds: list[CheckedRound] = []
     for number, part in enumerate(bundle.rounds, start=1):
-        rounds.append(_check_round(part, number, spec, base, previous, reader))
+        rounds.append(_check_round(part, number, spec, base, previous, reader, told))
         previous = rounds[-1].figures
-        # 3.
+        told(Step(number=3, round=number))
         last = number == len(bundle.rounds)
         if (previous["decision"]["kind"] == "finish") != last:
             said = "says finish and is not the last" if not last else "does not say finish"
@@ -137,11 +164,12 @@ def _check_round(
     base: Ctx,
     previous: dict[str, Any] | None,
     reader: Reader,
+    told: Told,
 ) -> CheckedRound:
     """Steps 4 to 7 for one round."""
+    told(Step(number=4, round=number))
     if len(part.points) != len(POINTS):
         raise VerdictError("E1", f"round {number} has {len(part.points)} points, not three")
-    # 4.
     held: dict[MessageId, Message] = {}
     for envelope in part.named:
         message = _read(envelope, reader)
@@ -149,17 +177,19 @@ def _check_round(
         if message.id in held:
             raise VerdictError("E1", "an envelope is carried twice", message.id)
         held[message.id] = message
+    told(Step(number=5, round=number))
     values: dict[Stage, PointValue] = {}
     for stage, point in zip(POINTS, part.points, strict=True):
         values[stage] = _check_point(point, stage, number, spec, base, reader)
+    told(Step(number=4, round=number))  # what is named is known only now
     named = {item for value in values.values() for item in closure(value, held.get)}
     for item in sorted(set(held) - named):
         raise VerdictError("E1", "an envelope is carried that no value names", item)
-    # 6.
+    told(Step(number=6, round=number))
     for stage, value in values.items():
         ctx = replace(base, round=number, stage=stage)
         _settle(check_set(value, committee=spec.committee, ctx=ctx, lookup=held.get), stage, number)
-    # 7.
+    told(Step(number=7, round=number))
     facts = Facts(
         spec=spec,
         task=base.task,

@@ -1,6 +1,7 @@
 """The front's routes, and the gate before them: who may ask, from where, and how often."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -9,17 +10,23 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from ..clock import Clock, monotonic_ms
 from ..config_api import ApiConfig
 from ..log import get_logger
+from . import assets
 from .asking import BODY_MAX
 from .catalogue import Catalogue
-from .chat import Chats, Client
-from .contract import Absent, Door
+from .chat import Chats
+from .contract import Door, Window
 from .errors import ApiError, invalid, over_quota, unauthorised
-from .keys import KeyFileError, Keyring
+from .keys import Client, KeyFileError, Keyring
+from .openapi import document
+from .opening import Openings
 from .quotas import Quotas
+from .rest import Rest, part
+from .routes import ENDPOINTS, Endpoint
 
 log = get_logger("api")
 
@@ -30,7 +37,21 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 WORDS: Final = {404: "not_found", 405: "method_not_allowed"}
 
+_CONVERTORS: Final = {"model": "model:path"}
+"""Parts of a path that may hold a slash."""
+
 Handler = Callable[[Request, Client], Awaitable[Response]]
+Page = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What a node serves on the front's port beside its API, by path: `open` to whoever asks,
+    `gated` like the API. `around` sees every request of the port."""
+
+    open: Mapping[str, Page] = field(default_factory=dict)
+    gated: Mapping[str, Page] = field(default_factory=dict)
+    around: Callable[[Starlette], ASGIApp] = lambda app: app
 
 
 class Front:
@@ -38,8 +59,18 @@ class Front:
     long as none was made, which only a loopback address may be."""
 
     def __init__(
-        self, door: Door, config: ApiConfig, *, host: str, open_: bool, clock: Clock, keys: Keyring
+        self,
+        door: Door,
+        window: Window,
+        config: ApiConfig,
+        *,
+        host: str,
+        open_: bool,
+        clock: Clock,
+        keys: Keyring,
+        beside: Beside | None = None,
     ) -> None:
+        self._beside = beside or Beside()
         self._door = door
         self._config = config
         self._hosts = LOOPBACK | {host}
@@ -48,32 +79,63 @@ class Front:
         self._keys = keys
         self._quotas = Quotas()
         self._catalogue = Catalogue.of(config.policies)
+        self._openings = Openings(door, quotas=self._quotas, clock=clock)
         self._chats = Chats(
             door,
             catalogue=self._catalogue,
-            quotas=self._quotas,
+            openings=self._openings,
             clock=clock,
             life_s=config.timeout_s,
             keep_alive_s=config.keep_alive_s,
         )
+        self._rest = Rest(
+            door,
+            window,
+            catalogue=self._catalogue,
+            openings=self._openings,
+            life_s=config.timeout_s,
+            keep_alive_s=config.keep_alive_s,
+        )
+
+    def served(self) -> ASGIApp:
+        """The application, with whatever stands around it."""
+        return self._beside.around(self.app())
 
     def app(self) -> Starlette:
-        """The application."""
+        """The application: every endpoint of the table, the description of them, the page."""
+        beside = self._beside
         return Starlette(
             routes=[
-                Route("/v1/models", self._gated(self._models)),
-                Route("/v1/models/{model:path}", self._gated(self._model)),
-                Route("/v1/chat/completions", self._gated(self._chat), methods=["POST"]),
-                Route("/v1/verdicts/{id}", self._gated(self._verdict)),
+                *(self._route(path) for path in dict.fromkeys(one.path for one in ENDPOINTS)),
+                Route("/openapi.json", _described),
+                *assets.routes(),
+                *(Route(path, page) for path, page in beside.open.items()),
+                *(Route(path, self._gated(_any(page))) for path, page in beside.gated.items()),
             ],
             exception_handlers={HTTPException: _http_error, Exception: _bug},
         )
 
+    def _route(self, path: str) -> Route:
+        """One path, with all of its methods."""
+        by_method: dict[str, Page] = {
+            one.method: self._gated(self._handler(one)) for one in ENDPOINTS if one.path == path
+        }
+        written = path
+        for name, convertor in _CONVERTORS.items():
+            written = written.replace(f"{{{name}}}", f"{{{convertor}}}")
+
+        async def endpoint(request: Request) -> Response:
+            method = "GET" if request.method == "HEAD" else request.method
+            return await by_method[method](request)
+
+        return Route(written, endpoint, methods=list(by_method))
+
     # -- the gate -----------------------------------------------------------------------
 
-    def _gated(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    def _gated(self, handler: Handler) -> Page:
         async def endpoint(request: Request) -> Response:
             try:
+                _own_site(request)
                 client = self._client(request)
                 wait = self._quotas.request(
                     client.name, client.requests_per_minute, monotonic_ms(self._clock)
@@ -126,17 +188,33 @@ class Front:
 
     # -- the routes -----------------------------------------------------------------------
 
-    async def _models(self, _: Request, __: Client) -> Response:
+    def _handler(self, of: Endpoint) -> Handler:
+        """What answers an endpoint: its parts checked, its body read."""
+        own: dict[str, Callable[..., Awaitable[Response]]] = {
+            "models": self._models,
+            "model": self._model,
+            "chat": self._chats.complete,
+        }
+        answer = own.get(of.name) or getattr(self._rest, of.name)
+
+        async def handle(request: Request, client: Client) -> Response:
+            parts = {one.name: part(request, one) for one in of.parts}
+            if of.body is None:
+                return await answer(request, **parts)
+            return await answer(request, client, await _json_body(request), **parts)
+
+        return handle
+
+    async def _models(self, _: Request) -> Response:
         made = [self._plain(name) for name in self._catalogue.policies]
         return JSONResponse({"object": "list", "data": made})
 
-    async def _model(self, request: Request, _: Client) -> Response:
-        name = request.path_params["model"]
-        if self._catalogue.find(name) is None:
+    async def _model(self, _: Request, model: str) -> Response:
+        if self._catalogue.find(model) is None:
             raise ApiError(
-                404, "model_not_found", f"there is no model {name[:80]!r}", param="model"
+                404, "model_not_found", f"there is no model {model[:80]!r}", param="model"
             )
-        return JSONResponse(self._plain(name))
+        return JSONResponse(self._plain(model))
 
     def _plain(self, name: str) -> dict[str, object]:
         return {
@@ -147,19 +225,10 @@ class Front:
             "quorate": {"policy": dict(self._catalogue.find(name) or {})},
         }
 
-    async def _chat(self, request: Request, client: Client) -> Response:
-        # Also what keeps a web page out: it may send this type only after asking, and is not let.
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
-        if kind != "application/json":
-            raise ApiError(415, "wrong_content_type", "send JSON, as content-type application/json")
-        return await self._chats.complete(request, client, await _body(request))
 
-    async def _verdict(self, request: Request, _: Client) -> Response:
-        try:
-            data = await self._door.verdict(request.path_params["id"])
-        except Absent as error:
-            raise ApiError(404, "verdict_not_found", str(error), param="id") from None
-        return Response(data, media_type="application/json")
+def _any(page: Page) -> Handler:
+    """`page`, whoever the client is."""
+    return lambda request, _: page(request)
 
 
 def _named_host(request: Request) -> str:
@@ -168,6 +237,30 @@ def _named_host(request: Request) -> str:
         return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     except ValueError:
         return ""
+
+
+def _own_site(request: Request) -> None:
+    """Keep other sites' pages from making this node work. Raises `ApiError`.
+
+    Browsers say whose page asks, and no page can say otherwise (Fetch Metadata). Reading is kept
+    from them by the browser itself, as no reply here allows another origin.
+    """
+    if request.method not in ("GET", "HEAD"):
+        if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+            raise ApiError(403, "wrong_origin", "a page of another site may not ask this node")
+
+
+async def _described(_: Request) -> Response:
+    return JSONResponse(document())
+
+
+async def _json_body(request: Request) -> bytes:
+    """The body, which has to be JSON. Raises `ApiError`."""
+    # Also what keeps a web page out: it may send this type only after asking, and is not let.
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
+    if kind != "application/json":
+        raise ApiError(415, "wrong_content_type", "send JSON, as content-type application/json")
+    return await _body(request)
 
 
 async def _body(request: Request) -> bytes:

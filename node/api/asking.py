@@ -30,27 +30,37 @@ _NOT_SUPPORTED: Final = ("tools", "functions", "tool_choice", "function_call", "
                          "prediction", "web_search_options")  # fmt: skip
 
 
-class _Part(msgspec.Struct, frozen=True):
+class ContentPart(msgspec.Struct, frozen=True):
+    """A part of a message's content; only text is taken."""
+
     type: str
     text: str = ""
 
 
-class _Message(msgspec.Struct, frozen=True):
+class ChatMessage(msgspec.Struct, frozen=True):
+    """A turn: a part of the case."""
+
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[_Part]
+    content: str | list[ContentPart]
     name: str = ""
 
 
-class _StreamOptions(msgspec.Struct, frozen=True):
+class StreamOptions(msgspec.Struct, frozen=True):
+    """What a stream holds beside the answer."""
+
     include_usage: bool = False
 
 
-class _Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ChatBudget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a task may spend in all; 0 is no limit."""
+
     tokens: int = 0
     usd: float = 0.0
 
 
-class _Extension(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ChatExtension(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What OpenAI's API has no words for: the kind of answer, the policy, who is asked."""
+
     options: list[str] = []
     labels: bool = False
     number: bool = False
@@ -58,18 +68,21 @@ class _Extension(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policy: dict[str, Any] = {}
     members: list[str] = []
     domain: str = ""
-    budget: _Budget = _Budget()
+    budget: ChatBudget = ChatBudget()
 
 
-class _Request(msgspec.Struct, frozen=True):
+class ChatRequest(msgspec.Struct, frozen=True):
+    """A chat completion as it is asked for. Parameters of one model's sampling are taken, and named
+    in the reply's `quorate.ignored`."""
+
     model: str
-    messages: list[_Message]
+    messages: list[ChatMessage]
     stream: bool | None = None
-    stream_options: _StreamOptions | None = None
+    stream_options: StreamOptions | None = None
     response_format: dict[str, Any] | None = None
     n: int | None = None
     modalities: list[str] | None = None
-    quorate: _Extension = _Extension()
+    quorate: ChatExtension = ChatExtension()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,20 +148,20 @@ def read(body: bytes, catalogue: Catalogue, *, life_s: int) -> Asked:
     )
 
 
-def _decode(body: bytes) -> tuple[dict[str, Any], _Request]:
+def _decode(body: bytes) -> tuple[dict[str, Any], ChatRequest]:
     try:
         raw = msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise invalid(f"the body is not a JSON object: {error}", code="invalid_json") from None
     try:
-        return raw, msgspec.convert(raw, _Request)
+        return raw, msgspec.convert(raw, ChatRequest)
     except msgspec.ValidationError as error:
         problem, _, place = str(error).partition(" - at `$")
         param = place.rstrip("`").lstrip(".") or None
         raise invalid(f"{param}: {problem}" if param else problem, param) from None
 
 
-def _contents(messages: list[_Message], told: str) -> tuple[Content, ...]:
+def _contents(messages: list[ChatMessage], told: str) -> tuple[Content, ...]:
     """The turns as parts of the case, each with its role; `told` stands first, as the system's."""
     count = len(messages) + bool(told)
     if not messages:

@@ -1,7 +1,6 @@
 """A chat completion: one question to the committee, from the request to the verdict."""
 
 import asyncio
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -11,15 +10,15 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ..clock import Clock, monotonic_ms
+from ..clock import Clock
 from ..log import get_logger
 from . import asking, replies
 from .asking import Asked
 from .catalogue import Catalogue
-from .contract import Absent, Account, Cause, Door, Fault, Refused, Step
-from .errors import ApiError, invalid, over_quota, too_long, unavailable
-from .quotas import Quotas
-from .replays import KEY_MAX, Replay, Replays
+from .contract import Absent, Account, Door, Fault, Step
+from .errors import ApiError, unavailable
+from .keys import Client
+from .opening import TRY_S, Openings
 from .shapes import mismatch
 from .sse import EventStream, Tell, hung_up
 from .stages import line
@@ -29,19 +28,7 @@ log = get_logger("api")
 GONE: Final = 499
 """What is logged for a client that hung up; nobody reads it."""
 
-TRY_S: Final = 5
-"""Seconds after which a committee that lacks members, or is full, may be asked again."""
-
 _BUDGETS: Final = frozenset({"task_budget", "day_budget"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Client:
-    """Who asks: the name of its key, and its quotas (0 is none)."""
-
-    name: str
-    requests_per_minute: int
-    tasks_per_day: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,25 +48,25 @@ class Chats:
         door: Door,
         *,
         catalogue: Catalogue,
-        quotas: Quotas,
+        openings: Openings,
         clock: Clock,
         life_s: int,
         keep_alive_s: float,
     ) -> None:
         self._door = door
         self._catalogue = catalogue
-        self._quotas = quotas
+        self._openings = openings
         self._clock = clock
         self._life_s = life_s
         self._keep_alive_s = keep_alive_s
-        self._replays = Replays()
         self._listeners: Counter[bytes] = Counter()
         self._kept: set[bytes] = set()
 
     async def complete(self, request: Request, client: Client, body: bytes) -> Response:
         """The reply to one request. Raises `ApiError`."""
         asked = asking.read(body, self._catalogue, life_s=self._life_s)
-        task, kept = self._task(asked, client, request.headers.get("idempotency-key", ""), body)
+        key = request.headers.get("idempotency-key", "")
+        task, kept = self._openings.task(asked.question, client, key, body, model=asked.model)
         created = self._clock.wall_ms() // 1_000
         left = self._listen(task, kept)
         if asked.stream:
@@ -108,36 +95,7 @@ class Chats:
                 with suppress(asyncio.CancelledError, ApiError):
                     await running
 
-    # -- opening ----------------------------------------------------------------------
-
-    def _task(self, asked: Asked, client: Client, key: str, body: bytes) -> tuple[bytes, bool]:
-        """The task of a request, opened now or found by its idempotency key; whether by a key."""
-        if len(key) > KEY_MAX:
-            raise invalid(f"an idempotency key has at most {KEY_MAX} characters", "idempotency-key")
-        now, digest = monotonic_ms(self._clock), hashlib.sha256(body).digest()
-        if key and (found := self._replays.find(client.name, key, now)) is not None:
-            if found.digest != digest:
-                raise ApiError(
-                    409,
-                    "idempotency_key_reused",
-                    f"the idempotency key {key!r} was used with another request",
-                    param="idempotency-key",
-                    about={"task": found.task.hex()},
-                )
-            return found.task, True
-        if wait := self._quotas.task(client.name, client.tasks_per_day, now):
-            raise over_quota(
-                f"{client.name} may open {client.tasks_per_day} tasks a day", -(-wait // 1_000)
-            )
-        try:
-            task = self._door.open(asked.question)
-        except Refused as error:
-            self._quotas.give_back(client.name)
-            raise _refused(error, self._door.name) from None
-        if key:
-            self._replays.keep(client.name, key, Replay(digest=digest, task=task, at_ms=now))
-        log.info("asked", task=task.hex()[:8], client=client.name, model=asked.model)
-        return task, bool(key)
+    # -- listening --------------------------------------------------------------------
 
     def _listen(self, task: bytes, kept: bool) -> Callable[[bool], None]:
         """Count a listener in; what is returned counts it out once, and says if it hung up.
@@ -257,23 +215,6 @@ class Chats:
 
 
 # -- why there is no answer ---------------------------------------------------------------
-
-
-def _refused(error: Refused, node: str) -> ApiError:
-    text, members = str(error), list(error.members)
-    match error.cause:
-        case Cause.INVALID:
-            return invalid(text)
-        case Cause.TOO_LONG:
-            return too_long(text)
-        case Cause.BUSY:
-            return ApiError(
-                429, "node_busy", text, kind="rate_limit_error", again_s=TRY_S, about={"node": node}
-            )
-        case Cause.TOO_FEW:
-            return unavailable("too_few_members", text, again_s=TRY_S, about={"members": members})
-        case Cause.STOPPING:
-            return unavailable("stopping", text, again_s=TRY_S, about={"node": node})
 
 
 def _unanswered(

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 from consensus.bodies import AnswerSpec, Budget, Content
 
+from . import seen
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
@@ -145,10 +147,49 @@ class Door(Protocol):
         """`text` with members' names for the first digits of their keys, or for whole keys."""
         ...
 
+    def history(self, task: bytes) -> str:
+        """What tells the steps that `follow` gives now from those of another time or from a
+        verdict's: they are numbered alike as long as this stays. Empty if the task is not running.
+        """
+        ...
+
     async def account(self, task: bytes) -> Account:
         """What the verdict of a finished task says of costs and faults. Raises `Absent`."""
         ...
 
     async def verdict(self, reference: str) -> bytes:
         """A verdict file by the first digits of its or its task's id. Raises `Absent`."""
+        ...
+
+
+class Window(Protocol):
+    """What the daemon shows its HTTP clients."""
+
+    async def deliberations(self, limit: int, after: str) -> seen.Listed:
+        """A page of at most `limit` tasks that follow `after` (a task's id, or "" for the first
+        page). Raises `Absent`."""
+        ...
+
+    async def deliberation(self, task: bytes) -> seen.Deliberation:
+        """A task by its whole id. Raises `Absent`."""
+        ...
+
+    async def verdict(self, reference: str) -> seen.Deliberation:
+        """The task of a verdict, by the first digits of either's id. Raises `Absent`."""
+        ...
+
+    async def check(self, reference: str) -> seen.Check:
+        """Check a verdict. Raises `Absent`."""
+        ...
+
+    def members(self) -> seen.Members:
+        """The federation's members."""
+        ...
+
+    def member(self, name: str, limit: int) -> seen.MemberFacts:
+        """A member by name, and its last facts, at most `limit`. Raises `Absent`."""
+        ...
+
+    def node(self) -> seen.NodeSeen:
+        """How this node is doing."""
         ...

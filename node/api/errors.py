@@ -7,9 +7,27 @@ task, its verdict, and which member, provider and model were at fault.
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 RETRY: Final = "x-should-retry"
 """The header by which OpenAI's own clients are told whether to try again: what was decided once is
 not decided anew because a client tries twice."""
+
+
+class ErrorDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong: for people, by kind, where, and by name. `quorate` says whose fault it is."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+    quorate: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+
+
+class ErrorReply(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of every error."""
+
+    error: ErrorDetail
 
 
 class ApiError(Exception):
@@ -36,15 +54,18 @@ class ApiError(Exception):
 
     def plain(self) -> dict[str, Any]:
         """The body of the reply."""
-        error: dict[str, Any] = {
-            "message": str(self),
-            "type": self.kind,
-            "param": self.param,
-            "code": self.code,
-        }
-        if self.about:
-            error["quorate"] = self.about
-        return {"error": error}
+        made: dict[str, Any] = msgspec.to_builtins(
+            ErrorReply(
+                error=ErrorDetail(
+                    message=str(self),
+                    type=self.kind,
+                    param=self.param,
+                    code=self.code,
+                    quorate=self.about or msgspec.UNSET,
+                )
+            )
+        )
+        return made
 
     @property
     def headers(self) -> dict[str, str]:
@@ -59,9 +80,9 @@ def invalid(message: str, param: str | None = None, code: str = "invalid_value")
     return ApiError(400, code, message, param=param)
 
 
-def too_long(message: str) -> ApiError:
+def too_long(message: str, param: str = "messages") -> ApiError:
     """The prompt does not fit a task."""
-    return ApiError(400, "context_length_exceeded", message, param="messages")
+    return ApiError(400, "context_length_exceeded", message, param=param)
 
 
 def unauthorised(message: str) -> ApiError:

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +45,15 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     revoked_ms: int = 0
     requests_per_minute: int | None = None
     tasks_per_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """Who asks: the name of its key, and its quotas (0 is none)."""
+
+    name: str
+    requests_per_minute: int
+    tasks_per_day: int
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,52 +1,30 @@
-"""The front on its own port, in the daemon's process and on its loop."""
-
-import asyncio
-import contextlib
-import ipaddress
-import socket
-from collections.abc import Iterator
-from typing import Final
-
-import uvicorn
+"""The front on its own port: who may reach it decides whether it needs keys."""
 
 from ..clock import Clock
 from ..config_api import ApiConfig
 from ..federation import split_address
-from .app import Front
-from .contract import Door
+from ..hosting import HttpServer, is_loopback
+from .app import Beside, Front
+from .contract import Door, Window
 from .keys import Keyring
-
-HEADERS_MAX: Final = 65_536
-"""Most bytes of a request's head."""
-
-CONNECTIONS_MAX: Final = 1_024
-"""Most connections and requests under way at a time; past it a client is told to come back."""
-
-BACKLOG: Final = 256
 
 
 class FrontError(Exception):
     """The front cannot be opened as configured. The text says what to do."""
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the daemon has its own."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
-        yield
-
-
-class FrontServer:
+class FrontServer(HttpServer):
     """A listening front."""
 
-    def __init__(self, server: _Server, listener: socket.socket) -> None:
-        self._server = server
-        self._listener = listener
-
     @classmethod
-    def open(cls, door: Door, config: ApiConfig, clock: Clock) -> "FrontServer":
+    def open(
+        cls,
+        door: Door,
+        window: Window,
+        config: ApiConfig,
+        clock: Clock,
+        beside: Beside | None = None,
+    ) -> "FrontServer":
         """Bind the port. Raises `FrontError`, `OSError`, `KeyFileError`, `CatalogueError`."""
         host, port = split_address(config.listen)
         bare = host.strip("[]")
@@ -59,44 +37,7 @@ class FrontServer:
                 "API key: make one with `quorate key add DIR NAME`, or listen on "
                 f"127.0.0.1:{port}"
             )
-        front = Front(door, config, host=bare, open_=local, clock=clock, keys=keys)
-        server = _Server(
-            uvicorn.Config(
-                front.app(),
-                loop="none",
-                http="h11",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                h11_max_incomplete_event_size=HEADERS_MAX,
-                limit_concurrency=CONNECTIONS_MAX,
-                backlog=BACKLOG,
-            )
+        front = Front(
+            door, window, config, host=bare, open_=local, clock=clock, keys=keys, beside=beside
         )
-        family = socket.AF_INET6 if ":" in bare else socket.AF_INET
-        listener = socket.create_server((bare, port), family=family, backlog=BACKLOG)
-        listener.setblocking(False)
-        return cls(server, listener)
-
-    async def run(self) -> None:
-        """Serve until `stop`."""
-        await self._server.serve(sockets=[self._listener])
-
-    async def stop(self, running: "asyncio.Task[None]", grace_s: float) -> None:
-        """Take no more connections; replies under way get `grace_s` seconds."""
-        self._server.config.timeout_graceful_shutdown = max(1, round(grace_s))
-        self._server.should_exit = True
-        await asyncio.wait({running}, timeout=grace_s + 2)
-        self._server.force_exit = True
-        self._listener.close()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches `host`. A name other than localhost may mean anything."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        return cls.bind(front.served(), config.listen)

@@ -5,9 +5,9 @@ is imported and keeps one flag for the whole process, and several nodes may shar
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from starlette.responses import Response
@@ -20,14 +20,23 @@ SEND_S: Final = 60.0
 """Seconds for which a client may take nothing before it is let go. Nobody waits for it meanwhile:
 the events of a task are kept once, for all that follow it, and their number is bounded."""
 
-Tell = Callable[[Mapping[str, Any]], None]
+
+class Tell(Protocol):
+    """Tells one event: its JSON, and an id from which its reader may go on."""
+
+    def __call__(self, data: Any, id_: str = "") -> None:
+        """Tell it."""
+        ...
+
+
 Produce = Callable[[Tell], Awaitable[None]]
 """Tells events, one JSON object each, and returns after the last. Raises nothing but bugs."""
 
 
-def event(data: Mapping[str, Any]) -> bytes:
+def event(data: Any, id_: str = "") -> bytes:
     """One event; JSON holds no line end, so one line does."""
-    return b"data: " + msgspec.json.encode(data) + b"\n\n"
+    named = f"id: {id_}\n".encode() if id_ else b""
+    return named + b"data: " + msgspec.json.encode(data) + b"\n\n"
 
 
 async def hung_up(receive: Receive) -> None:
@@ -47,8 +56,9 @@ class EventStream(Response):
         produce: Produce,
         *,
         keep_alive_s: float,
-        left: Callable[[], None],
+        left: Callable[[], None] = lambda: None,
         send_s: float = SEND_S,
+        done: bytes = DONE,
     ) -> None:
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         super().__init__(headers=headers)
@@ -57,15 +67,20 @@ class EventStream(Response):
         self._keep_alive_s = keep_alive_s
         self._left = left
         self._send_s = send_s
+        self._done = done
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Send it."""
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
 
         async def produce() -> None:
+            def tell(data: Any, id_: str = "") -> None:
+                queue.put_nowait(event(data, id_))
+
             try:
-                await self._produce(lambda data: queue.put_nowait(event(data)))
-                queue.put_nowait(DONE)
+                await self._produce(tell)
+                if self._done:
+                    queue.put_nowait(self._done)
             finally:
                 queue.put_nowait(None)
 

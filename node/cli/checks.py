@@ -25,7 +25,7 @@ from ..house import evidence_bytes
 from ..identity import Identity, IdentityError
 from ..memory import Mark, lost
 from ..models import registry
-from ..models.base import ModelSetupError
+from ..models.base import ModelSetupError, Tried
 from ..quota import MIB, Quota, mib
 from ..store import database
 from ..store.contract import StoreError
@@ -86,8 +86,13 @@ def fail(name: str, text: str, todo: str = "") -> Check:
     return Check(name=name, level=Level.FAIL, text=text, todo=todo)
 
 
-async def examine(config: Config, clock: Clock, limits: Limits) -> AsyncIterator[Check]:
-    """Every check of the node of `config`, in order, as they are done."""
+async def examine(
+    config: Config, clock: Clock, limits: Limits, *, ask: bool = False
+) -> AsyncIterator[Check]:
+    """Every check of the node of `config`, in order, as they are done.
+
+    With `ask` each provider of the model is asked once, which may cost money.
+    """
     yield ok("configuration", f"{config.directory / CONFIG_FILE} can be read")
     me: Identity | None = None
     federation: Federation | None = None
@@ -114,7 +119,8 @@ async def examine(config: Config, clock: Clock, limits: Limits) -> AsyncIterator
     for check in await store(config, me, running=status is not None):
         yield check
     yield disk(config)
-    yield await model(config, mine)
+    for check in await model(config, mine, ask=ask):
+        yield check
     if me is not None and federation is not None and mine is not None:
         if status is not None:
             for check in linked(status, federation, limits):
@@ -225,19 +231,35 @@ def disk(config: Config) -> Check:
     return ok("disk", shown)
 
 
-async def model(config: Config, mine: FederationMember | None) -> Check:
-    """Whether the model opens, and is of the family that the federation names."""
+async def model(config: Config, mine: FederationMember | None, *, ask: bool) -> list[Check]:
+    """Whether the model opens, and is of the family that the federation names; with `ask`
+    also whether each place that serves it answers."""
     backend = config.model.backend
     try:
         opened = await registry.load(backend, config.model.options, config.directory)
     except ModelSetupError as error:
-        return fail("model", str(error))
+        return [fail("model", str(error))]
     described = opened.describe()
-    await opened.close()
+    try:
+        tried = await opened.tries() if ask else ()
+    finally:
+        await opened.close()
     if mine is not None and described.family != mine.family:
         text = f"it is of family {described.family}; the federation says {mine.family}"
-        return warn("model", text, "models of one family err alike: let the file say what is true")
-    return ok("model", f"{described.name} of family {described.family} opens")
+        todo = "models of one family err alike: let the file say what is true"
+        checks = [warn("model", text, todo)]
+    else:
+        checks = [ok("model", f"{described.name} of family {described.family} opens")]
+    if tried is None:
+        return [*checks, ok("provider", f"{described.name} has none: it is part of the node")]
+    return [*checks, *map(_provider, tried)]
+
+
+def _provider(tried: Tried) -> Check:
+    if tried.trouble:
+        return fail("provider", f"{tried.served}: {tried.trouble}: {tried.cause}", tried.todo)
+    cost = f"{tried.tokens} tokens, {tried.micros / 1e6:.6f} USD"
+    return ok("provider", f"{tried.served} answers in {tried.ms} ms: {cost}")
 
 
 def linked(status: dict[str, Any], federation: Federation, limits: Limits) -> list[Check]:

@@ -22,6 +22,10 @@ def doctor(
     directory: Annotated[
         Path, typer.Argument(help="The node's directory.", metavar="DIR")
     ] = Path(),
+    ask: Annotated[
+        bool,
+        typer.Option("--ask", help="Ask each provider of the model once, which may cost money."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> int:
     """Check all that a node needs, be it running or not; nothing is changed.
@@ -39,19 +43,19 @@ def doctor(
         if not as_json:
             _show(checks[0])
     else:
-        checks = asyncio.run(_examine(config, as_json))
+        checks = asyncio.run(_examine(config, as_json, ask))
     if as_json:
         emit([check.plain() for check in checks])
     return NEGATIVE if any(check.level is Level.FAIL for check in checks) else OK
 
 
-async def _examine(config: "Config", as_json: bool) -> list["Check"]:
+async def _examine(config: "Config", as_json: bool, ask: bool) -> list["Check"]:
     from ..clock import SystemClock
     from ..wire.limits import Limits
     from .checks import examine
 
     checks = []
-    async for check in examine(config, SystemClock(), Limits()):
+    async for check in examine(config, SystemClock(), Limits(), ask=ask):
         checks.append(check)
         if not as_json:
             _show(check)

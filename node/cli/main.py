@@ -23,6 +23,7 @@ COMMANDS: Final = (
     "mcp",
     "feedback",
     "reputation",
+    "policy",
     "client",
     "key",
     "status",

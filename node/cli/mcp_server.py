@@ -53,6 +53,10 @@ _DECISION: Final[dict[str, Any]] = {
             "description": "The share of this answer among those that somebody proposed.",
         },
         "dissent": {"type": ["object", "null"], "description": "What speaks for the runner-up."},
+        "plan": {
+            "type": ["object", "null"],
+            "description": "Where the answer is unsure: rivals, questions, and what to fetch.",
+        },
         "majority": {
             "type": ["string", "null"],
             "description": "What a plain majority would have said.",

@@ -73,6 +73,11 @@ def decision(data: Mapping[str, Any]) -> list[str | Quote]:
         if dissent["argument"]:
             label = f"the best argument for the runner-up, by {dissent['argued_by']}"
             found.append(Quote(label=label, text=dissent["argument"]))
+    if (plan := data.get("plan")) is not None:
+        found += [
+            Quote(label="a question to settle", text=one["text"]) for one in plan["questions"]
+        ]
+        found += [Quote(label="what to fetch", text=one["text"]) for one in plan["fetch"]]
     rounds = data["rounds"] if isinstance(data["rounds"], int) else len(data["rounds"])
     if data["status"] == "expired":
         found.append(f"The time ran out in round {rounds}." if rounds else "Nobody began in time.")

@@ -126,7 +126,7 @@ def _policy(pairs: Iterable[str]) -> dict[str, Any]:
         if name in found:
             raise CliError(f"--policy gives {name} twice")
         try:
-            found[name] = text if "choices" in known[name] else int(text)
+            found[name] = int(text) if "low" in known[name] else text
         except ValueError:
             unit = known[name]["unit"]
             raise CliError(f"policy.{name} is {text!r}, but must be an integer ({unit})") from None

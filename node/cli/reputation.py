@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from .. import config as node_config
+from ..endings import STRIKES
 from .exits import NEGATIVE, OK, CliError
 from .output import console, emit, note, say
-from .tables import STRIKES, percent, share, tame
+from .tables import percent, share, tame
 
 if TYPE_CHECKING:
     from reputation import Book, Entry, Score
@@ -56,7 +57,7 @@ def show(
 
     config = node_config.load(directory)
     federation = federation_file.load(config.federation)
-    book = asyncio.run(_book(config, federation))
+    book = asyncio.run(read_book(config, federation))
     about = [bytes(federation.find(member).key)] if member else book.members()
     domains = book.domains() if domain is None else [domain]
     at_ms = min(book.latest_ms(), SystemClock().wall_ms())  # a task may be dated ahead
@@ -153,7 +154,8 @@ def _show_alone(found: "Rebuilt") -> None:
         note(f"  and {count - ALONE_SHOWN} more, which --json lists")
 
 
-async def _book(config: "Config", federation: "Federation") -> "Book":
+async def read_book(config: "Config", federation: "Federation") -> "Book":
+    """The book of a node's store, which may be in use. Raises `CliError` on a damaged row."""
     from reputation import Book, FactError, parse
 
     from ..ledger import standing

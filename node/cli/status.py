@@ -9,7 +9,7 @@ import typer
 from .. import config as node_config
 from ..config import control_socket
 from ..quota import mib
-from .exits import CliError
+from .exits import NEGATIVE, OK, CliError
 from .output import console, emit, say
 from .tables import tame
 
@@ -26,15 +26,26 @@ def status(
     directory: Annotated[
         Path, typer.Argument(help="The node's directory.", metavar="DIR")
     ] = Path(),
+    ready: Annotated[
+        bool, typer.Option("--ready", help="Say only whether it is ready; exit code 1: it is not.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-) -> None:
+) -> int:
     """Show how a running node is doing: links, tasks under way, what it refused."""
     config = node_config.load(directory)
     found = asyncio.run(_status(config))
+    if ready:
+        missing = found["missing"]
+        if as_json:
+            emit({"ready": not missing, "missing": missing})
+        else:
+            say("\n".join(f"{lack['what']}: {tame(lack['text'])}" for lack in missing) or "ready")
+        return NEGATIVE if missing else OK
     if as_json:
         emit(found)
     else:
         show(found)
+    return OK
 
 
 async def _status(config: "Config") -> dict[str, Any]:

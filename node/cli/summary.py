@@ -9,6 +9,7 @@ from .tables import TEXT_MAX, Roll, RoundView, percent, share, tame, tame_lines
 
 _CAUTIONS: Final = {
     "crash_mode": "crash mode: {}",
+    "one_family": "one family: {}",
     "fragile": "fragile: {} could have changed the winner",
 }
 _NO_ANSWER: Final = {
@@ -87,6 +88,60 @@ class Dissent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to find out where a decision stays unsure (P5): two rivals as (answer, belief, share of
+    the two) in bp, and (for whom it would speak, text) of questions and of things to fetch; the
+    rival is 0 or 1, None if it may be either."""
+
+    rivals: tuple[tuple[str, int, int], ...]
+    questions: tuple[tuple[int | None, str], ...]
+    fetch: tuple[tuple[int | None, str], ...]
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any] | None) -> "Plan | None":
+        """The plan in a decision's figures."""
+        if data is None:
+            return None
+        return cls(
+            rivals=tuple(
+                (item["answer"], item["belief"], item["share"]) for item in data["rivals"]
+            ),
+            questions=tuple((item["for"], item["text"]) for item in data["questions"]),
+            fetch=tuple((item["for"], item["text"]) for item in data["fetch"]),
+        )
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """For people."""
+        rivals = " or ".join(f"{tame(answer)} ({percent(part)})" for answer, _, part in self.rivals)
+        found = [f"Open       {rivals}, of the two alone"]
+        found += [f"Ask        {tame(text)}{self._gains(at)}" for at, text in self.questions]
+        found += [f"Fetch      {tame(text)}" for _, text in self.fetch]
+        return tuple(found)
+
+    def _gains(self, at: int | None) -> str:
+        return "" if at is None else f" (if so, {tame(self.rivals[at][0])} gains)"
+
+    def plain(self) -> dict[str, Any]:
+        """For programs; shares of one."""
+
+        def told(items: Sequence[tuple[int | None, str]]) -> list[dict[str, Any]]:
+            return [
+                {"text": text, "speaks_for": None if at is None else self.rivals[at][0]}
+                for at, text in items
+            ]
+
+        return {
+            "rivals": [
+                {"answer": answer, "belief": share(belief), "share": share(part)}
+                for answer, belief, part in self.rivals
+            ],
+            "questions": told(self.questions),
+            "fetch": told(self.fetch),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """A decision. `probability` in bp; `last` is the round that it was made in."""
 
@@ -96,6 +151,7 @@ class Summary:
     probability: int
     reason: str
     dissent: Dissent | None
+    plan: Plan | None
     last: RoundView
 
     @classmethod
@@ -109,6 +165,7 @@ class Summary:
             probability=decision["probability"],
             reason=decision["reason"],
             dissent=Dissent.of(decision["dissent"], roll),
+            plan=Plan.of(decision["plan"]),
             last=RoundView.of(round_, figures, roll),
         )
 
@@ -140,6 +197,8 @@ class Summary:
         found = [f"Majority   would have said {_majority(self.last)}"]
         if self.dissent is not None:
             found += self.dissent.lines
+        if self.plan is not None:
+            found += self.plan.lines
         many = "s" if rounds > 1 else ""
         found.append(f"Ended      after {rounds} round{many}: {REASONS.get(self.reason)}")
         return tuple(found)
@@ -153,6 +212,7 @@ class Summary:
             "answer": self.answer,
             "probability": share(self.probability),
             "dissent": None if self.dissent is None else self.dissent.plain(),
+            "plan": None if self.plan is None else self.plan.plain(),
             **{name: of_last[name] for name in ("majority", "majority_tied")},
             "reason": self.reason,
             "rounds": self.last.number,

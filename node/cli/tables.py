@@ -27,16 +27,6 @@ _KEY_START: Final = 8
 
 _KEY = re.compile(r"\b[0-9a-f]{8}\b")
 
-STRIKES: Final = {
-    "alias": "claimed an alias that another claims too",
-    "mismatch": "opened something else than it had committed to",
-    "no_show": "committed to nothing",
-    "self_vote": "voted for its own proposal, which was not counted",
-    "unopened": "opened nothing",
-    "void_answer": "gave an answer outside of the task's",
-}
-"""What a strike is for, in words (R8, R9)."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roll:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from .. import config as node_config
+from ..endings import STRIKES
 from .exits import NEGATIVE, OK, CliError
 from .output import console, emit, note, say
 from .summary import Summary
-from .tables import STRIKES, Roll, RoundView, percent, share, tame
+from .tables import Roll, RoundView, percent, share, tame
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -137,6 +137,53 @@ class Model(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Spent:
+    """What was used of one served model since the start: tokens, millionths of a US dollar."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    micros: int = 0
+
+    def add(self, tokens_in: int, tokens_out: int, micros: int) -> None:
+        """Count one reply."""
+        self.tokens_in += tokens_in
+        self.tokens_out += tokens_out
+        self.micros += micros
+
+
+@runtime_checkable
+class Accounting(Protocol):
+    """A `Model` that is served in several places, and counts what each has used."""
+
+    def spent(self) -> Mapping[str, Spent]:
+        """What each has used since the start, by its public name (`public_name`)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """One place of a model, asked once. `trouble` names what failed, empty if nothing did;
+    `cause` is for this node's operator and can quote the provider; `todo` is what to do."""
+
+    served: str
+    ms: int
+    tokens: int = 0
+    micros: int = 0
+    trouble: str = ""
+    cause: str = ""
+    todo: str = ""
+
+
+@runtime_checkable
+class Triable(Protocol):
+    """A `Model` that can be asked whether its providers answer. That may cost money."""
+
+    async def tries(self) -> tuple[Tried, ...]:
+        """Ask each place once, none on another's behalf."""
+        ...
+
+
 class Backend(Protocol):
     """What an entry point of `quorate.models` names: a class that opens models."""
 

@@ -5,7 +5,7 @@ sees a well-formed answer, a `ModelError`, or its own cancellation.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -21,7 +21,16 @@ from consensus.deliberation.requests import (
 from consensus.policy import ONE
 from consensus.tally.answers import normalise
 
-from .base import Description, Failure, Model, ModelError
+from .base import (
+    Accounting,
+    Description,
+    Failure,
+    Model,
+    ModelError,
+    Spent,
+    Triable,
+    Tried,
+)
 
 _Answer = TypeVar("_Answer")
 _Request = TypeVar("_Request", DraftRequest, JudgeRequest)
@@ -33,11 +42,13 @@ class Guarded:
     def __init__(self, name: str, model: Model) -> None:
         self._name = name
         self._model = model
+        self._spent: dict[str, Spent] = {}
 
     async def draft(self, request: DraftRequest) -> Proposal:
         """The model's draft in its canonical spelling (O1), checked; `ModelError` otherwise."""
         proposal = await self._call("draft", self._model.draft, request)
         self._refuse("draft", proposal_fault(request.case, proposal))
+        self._count(proposal.usage)
         answer, fault = normalise(request.case.answer, proposal.answer)
         self._refuse("draft", fault and f"the answer {proposal.answer[:60]!r} {fault}")
         assert answer is not None
@@ -47,15 +58,30 @@ class Guarded:
         """The model's judgment, checked against the candidates; `ModelError` otherwise."""
         judgment = await self._call("judge", self._model.judge, request)
         self._refuse("judge", judgment_fault(request, judgment))
+        self._count(judgment.usage)
         return judgment
 
     def describe(self) -> Description:
         """What the model says of itself."""
         return self._model.describe()
 
+    def spent(self) -> Mapping[str, Spent]:
+        """What was used since the start, by the name of what served it."""
+        return self._model.spent() if isinstance(self._model, Accounting) else self._spent
+
+    async def tries(self) -> tuple[Tried, ...] | None:
+        """Each place that serves the model, asked once; None if it has none to ask."""
+        return await self._model.tries() if isinstance(self._model, Triable) else None
+
     async def close(self) -> None:
         """Close the model."""
         await self._model.close()
+
+    def _count(self, usage: Usage) -> None:
+        if usage.tokens_in or usage.tokens_out or usage.micros:
+            described = self.describe()
+            spent = self._spent.setdefault(described.served or described.name, Spent())
+            spent.add(usage.tokens_in, usage.tokens_out, usage.micros)
 
     def _refuse(self, doing: str, fault: str) -> None:
         if fault:

@@ -87,6 +87,11 @@ def ambiguous(prefix: str, matches: Sequence[bytes]) -> BadReference:
     return BadReference(f"{prefix!r} fits several verdicts ({names}{more}): give more characters")
 
 
+def no_longer(task: TaskId) -> BadReference:
+    """The error for a place in the list of verdicts that is none."""
+    return BadReference(f"the list has no verdict of task {task.hex()[:16]} (any more)")
+
+
 class Store(Protocol):
     """A node's memory across restarts (rule A13).
 
@@ -147,8 +152,11 @@ class Store(Protocol):
         Raises `BadReference` if they are not 4 to 64 hex characters or fit several.
         """
 
-    async def verdicts(self, limit: int) -> list[VerdictEntry]:
-        """At most `limit` verdicts, the newest first."""
+    async def verdicts(self, limit: int, *, after: TaskId | None = None) -> list[VerdictEntry]:
+        """At most `limit` verdicts, the newest first; with `after`, those that follow that task's.
+
+        Raises `BadReference` if there is no verdict of `after` (any more).
+        """
 
     async def recent(self, limit: int) -> list[TaskBrief]:
         """At most `limit` tasks, the last to arrive first, for catch-up by digests.

@@ -14,6 +14,7 @@ from .contract import (
     VerdictConflict,
     ambiguous,
     checked_prefix,
+    no_longer,
 )
 from .records import (
     VERDICT_FACT,
@@ -144,7 +145,7 @@ class MemoryStore:
             raise ambiguous(prefix, sorted(row.verdict for row in found))
         return found[0] if found else None
 
-    async def verdicts(self, limit: int) -> list[VerdictEntry]:
+    async def verdicts(self, limit: int, *, after: TaskId | None = None) -> list[VerdictEntry]:
         """`Store.verdicts`."""
         self._check_open()
         rows = sorted(
@@ -152,6 +153,11 @@ class MemoryStore:
             key=lambda item: (item[1].decided_at_ms, item[0]),
             reverse=True,
         )
+        if after is not None:
+            if after not in self._verdicts:
+                raise no_longer(after)
+            place = [row.task for _, row in rows].index(after)
+            rows = rows[place + 1 :]
         return [
             VerdictEntry(
                 task=row.task,

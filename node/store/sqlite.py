@@ -5,6 +5,7 @@ on the disk when it returns: write-ahead log, `synchronous=FULL`.
 """
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -25,6 +26,7 @@ from .contract import (
     VerdictConflict,
     ambiguous,
     checked_prefix,
+    no_longer,
 )
 from .lock import StoreLock
 from .records import (
@@ -314,6 +316,15 @@ class SqliteStore:
                 raise self._fail(error) from error
 
     @property
+    def problem(self) -> str:
+        """Why nothing can be stored any more, or ""; nothing is tried out."""
+        if self._closed:
+            return f"the store {self._path} is closed"
+        if not self._failure and not os.access(self._path, os.W_OK):
+            return f"the store {self._path} cannot be written"
+        return self._failure
+
+    @property
     def used(self) -> int:
         """Bytes that the database takes on the disk, its log included."""
         return database.used(self._path)
@@ -357,13 +368,16 @@ class SqliteStore:
             raise ambiguous(prefix, [row[1] for row in found])
         return await self.verdict(TaskId(found[0][0])) if found else None
 
-    async def verdicts(self, limit: int) -> list[VerdictEntry]:
+    async def verdicts(self, limit: int, *, after: TaskId | None = None) -> list[VerdictEntry]:
         """`Store.verdicts`."""
-        return await self._read(
-            rows.to_entry,
-            rows.ENTRIES + " ORDER BY decided_at_ms DESC, seq DESC LIMIT ?",
-            limit,
-        )
+        newest = " ORDER BY decided_at_ms DESC, seq DESC LIMIT ?"
+        if after is None:
+            return await self._read(rows.to_entry, rows.ENTRIES + newest, limit)
+        place = await self._select("SELECT decided_at_ms, seq FROM verdicts WHERE task = ?", after)
+        if not place:
+            raise no_longer(after)
+        earlier = rows.ENTRIES + " WHERE (decided_at_ms, seq) < (?, ?)"
+        return await self._read(rows.to_entry, earlier + newest, *place[0], limit)
 
     async def recent(self, limit: int) -> list[TaskBrief]:
         """`Store.recent`."""

@@ -7,6 +7,7 @@ text counts four bytes a character, the most that UTF-8 takes.
 from typing import Final, assert_never
 
 from consensus.bodies import (
+    ARM_FIGURES,
     MAX_ANSWER,
     MAX_CRITIQUE,
     MAX_LABEL,
@@ -46,6 +47,7 @@ _ID = 34  # 32 bytes, a tag and a length
 _NUMBER = 10  # a 53-bit number as a varint, a tag
 _TEXT = 6  # a tag and a length
 _USAGE = 5 * _NUMBER + 2
+_ARMS = ARM_FIGURES * _NUMBER + _TEXT
 _PAIR = 12  # two indices, preference and confidence, with their tags and the entry's
 _MARK = MAX_CRITIQUE * _UTF8 + 24
 _VALUE = 16 * KIB
@@ -68,7 +70,7 @@ def payload_max(
         case Kind.ACCEPTANCE:
             return MAX_REASON * _UTF8 + _TEXT
         case Kind.COMMIT:
-            return _ID + MAX_REASON * _UTF8 + _TEXT + 2 * (members * 2 + _TEXT)
+            return _ID + MAX_REASON * _UTF8 + _TEXT + 2 * (members * 2 + _TEXT) + _ARMS
         case Kind.PROPOSAL:
             return proposal_bytes
         case Kind.BATCH:

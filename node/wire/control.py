@@ -5,12 +5,14 @@ open the socket already owns the node's key.
 """
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
 
 import grpc
 import msgspec
+from google.protobuf.message import DecodeError
 
 from consensus.bodies import AnswerSpec, BodyError, Budget, Content
 
@@ -46,6 +48,10 @@ ASK_LIFE_S = 86_400
 ALIVE_MS = 5_000
 """Milliseconds between two signs of life that a waiting command asks of a silent node, and for
 the answer to one: a node that hangs is left for another member (`follow`)."""
+
+
+UNREADABLE = "the request cannot be read as the message of this method"
+"""What a caller is told whose bytes are no such message."""
 
 
 class ControlError(Exception):
@@ -113,12 +119,13 @@ class ControlServer:
     async def open(cls, path: Path, console: Console) -> "ControlServer":
         """Serve `console` at `path`. Raises `OSError` if the socket cannot be made."""
         server = grpc.aio.server(
+            interceptors=[_Reading()],
             options=[
                 ("grpc.max_receive_message_length", TASK_OPEN_MAX + MIB),
                 ("grpc.max_send_message_length", MESSAGE_MAX),
                 ("grpc.http2.max_ping_strikes", 0),
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", ALIVE_MS // 2),
-            ]
+            ],
         )
         control_pb2_grpc.add_ControlServicer_to_server(  # type: ignore[no-untyped-call]
             _Servicer(console), server
@@ -135,6 +142,36 @@ class ControlServer:
         """Close the socket; calls under way get `grace_s` seconds."""
         await self._server.stop(grace_s)
         self._path.unlink(missing_ok=True)
+
+
+class _Reading(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """Reads requests itself: grpc would call bytes that are no message a fault of the service."""
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        handler = await continuation(details)
+        if handler is None:
+            return None
+
+        async def unary(data: bytes, context: Any) -> Any:
+            return await handler.unary_unary(await self._read(handler, data, context), context)
+
+        async def stream(data: bytes, context: Any) -> AsyncIterator[Any]:
+            request = await self._read(handler, data, context)
+            async with aclosing(handler.unary_stream(request, context)) as answers:
+                async for answer in answers:
+                    yield answer
+
+        write = handler.response_serializer
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(stream, response_serializer=write)
+        return grpc.unary_unary_rpc_method_handler(unary, response_serializer=write)
+
+    @staticmethod
+    async def _read(handler: Any, data: bytes, context: Any) -> Any:
+        try:
+            return handler.request_deserializer(data)
+        except DecodeError:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, UNREADABLE)
 
 
 class _Servicer(control_pb2_grpc.ControlServicer):

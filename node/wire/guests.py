@@ -25,7 +25,15 @@ from ..identity import Identity
 from ..pb import control_pb2, watch_pb2
 from . import passes, tls
 from .bounds import MIB, TASK_OPEN_MAX
-from .control import MESSAGE_MAX, Console, ControlClient, ControlError, NotFound, ask_from_proto
+from .control import (
+    MESSAGE_MAX,
+    UNREADABLE,
+    Console,
+    ControlClient,
+    ControlError,
+    NotFound,
+    ask_from_proto,
+)
 from .limits import Limits
 from .passes import PassError
 from .server import listen_error
@@ -172,8 +180,7 @@ class _Guests:
         except OverQuotaError as error:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
         except DecodeError:
-            text = "the request cannot be read as the message of this method"
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, text)
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, UNREADABLE)
         except (BodyError, ControlError, WatchError, ValueError) as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         finally:

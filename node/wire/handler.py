@@ -66,3 +66,5 @@ class PeerStatus:
     last_end: LinkRefusal | None
     """Why the last link, or the last attempt at one, ended."""
     traffic: Traffic
+    queued: int
+    """Bytes that wait to be sent to the member."""

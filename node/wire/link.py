@@ -243,6 +243,11 @@ class Link:
         self._ended: asyncio.Future[LinkEnd] = asyncio.get_running_loop().create_future()
         self._pinged = 0
 
+    @property
+    def queued(self) -> int:
+        """Bytes that wait to be sent."""
+        return self._outbox.waiting
+
     def send(self, frame: Frame) -> None:
         """Queue `frame`; what is queued within a tick of the event loop travels together.
 

@@ -148,6 +148,7 @@ class Mesh:
                 rtt_ms=peer.rtt_ms,
                 last_end=peer.last_end,
                 traffic=deepcopy(peer.traffic),
+                queued=0 if peer.link is None else peer.link.queued,
             )
             for peer in self._peers.values()
         ]

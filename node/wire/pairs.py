@@ -200,6 +200,7 @@ def commit_to_proto(body: Commit) -> pb.Commit:
         abstain=body.abstain,
         author_views=body.views.authors,
         judge_views=body.views.judges,
+        arm_views=body.views.arms,
     )
 
 
@@ -208,7 +209,11 @@ def commit_from_proto(message: pb.Commit) -> Commit:
     return Commit(
         commitment=message.commitment,
         abstain=message.abstain,
-        views=Views(authors=tuple(message.author_views), judges=tuple(message.judge_views)),
+        views=Views(
+            authors=tuple(message.author_views),
+            judges=tuple(message.judge_views),
+            arms=tuple(message.arm_views),
+        ),
     )
 
 

@@ -4,8 +4,8 @@ from consensus.bodies import Ballot, Commit, Opening, Proposal, Report, Usage
 from consensus.envelope import Kind, MessageId
 from consensus.verdict import Bundle
 from consensus.verdict.bundle import RoundBundle
+from node.accounts import account
 from node.api.contract import Cost, Fault
-from node.doorway import account
 from node.wire import codec
 from tests.harness.cast import ALICE, BOB, CAROL, committee, ctx, key, signed
 

@@ -94,7 +94,7 @@ async def served(door: Doorway, alone: Alone) -> tuple[FrontServer, asyncio.Task
     """Another front of the same node, behind a door of the test's."""
     address = free_address()
     api = ApiConfig(listen=address, keys=alone.node.config.api.keys)
-    server = FrontServer.open(door, api, SystemClock())
+    server = FrontServer.open(door, alone.node.window(door), api, SystemClock())
     return server, asyncio.create_task(server.run()), f"http://{address}/v1"
 
 

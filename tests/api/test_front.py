@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ async def test_a_task_that_is_late_goes_on_without_its_client(alone: Alone) -> N
     address = free_address()
     hasty = ApiConfig(listen=address, timeout_s=1, keys=alone.node.config.api.keys)
     door = Doorway(alone.node, since_ms=0, stopping=lambda: False)
-    server = FrontServer.open(door, hasty, SystemClock())
+    server = FrontServer.open(door, alone.node.window(door), hasty, SystemClock())
     running = asyncio.create_task(server.run())
     late = await alone.ask(base=f"http://{address}/v1")
     await server.stop(running, 1)
@@ -199,7 +200,7 @@ async def test_an_address_that_others_reach_needs_a_key(alone: Alone, address: s
     door = Doorway(alone.node, since_ms=0, stopping=lambda: False)
     listen = ApiConfig(listen=f"{address}:7480", keys=Path(os.devnull).with_name("no-such-file"))
     with pytest.raises(FrontError, match="make one with `quorate key add DIR NAME`"):
-        FrontServer.open(door, listen, SystemClock())
+        FrontServer.open(door, alone.node.window(door), listen, SystemClock())
 
 
 async def test_members_that_refuse_a_task_are_named_with_their_reasons(tmp_path: Path) -> None:
@@ -218,6 +219,18 @@ async def test_members_that_refuse_a_task_are_named_with_their_reasons(tmp_path:
     assert "bob refuses: the task lives" in error["message"]
     assert error["quorate"]["members"] == ["bob"]
     assert reply.headers["x-should-retry"] == "true"
+
+
+async def test_replies_wait_for_no_acknowledgement(alone: Alone) -> None:
+    """A head and a body are two packets, and the second would wait for the first, 40 ms."""
+    door = Doorway(alone.node, since_ms=0, stopping=lambda: False)
+    listen = ApiConfig(listen=free_address(), keys=alone.node.config.api.keys)
+    server = FrontServer.open(door, alone.node.window(door), listen, SystemClock())
+    listener = server._listener
+    with listener, socket.create_connection(listener.getsockname()):
+        listener.setblocking(True)
+        with listener.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 async def test_a_node_whose_front_cannot_be_opened_does_not_serve(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_options_named_like_secrets_are_not_shown(
 
 def test_json_is_nested_like_the_file(quorate: Command, home: Path) -> None:
     data = quorate("config", "show", home, "--json").data
-    assert data["limits"]["tasks"] == 64
+    assert data["limits"]["tasks"] == 128
     assert data["store"] == str(home / "store" / "quorate.db")
     assert data["model"]["options"]["delay_ms"] == 3
 

@@ -1,10 +1,13 @@
 """`quorate status`: a running node in words; what runs is seen in `tests/e2e`."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from node import config_text
 from node.cli import exits, status
+from node.config import CONFIG_FILE
 from tests.cli.conftest import Decided
 from tests.harness.command import Command
 
@@ -88,3 +91,29 @@ def test_links_tasks_and_refusals_are_shown(capsys: pytest.CaptureFixture[str]) 
 )
 def test_a_duration_has_two_units_at_most(ms: int, said: str) -> None:
     assert status.duration(ms) == said
+
+
+@pytest.mark.parametrize(
+    ("missing", "code", "said"),
+    [
+        ([], exits.OK, "ready\n"),
+        ([{"what": "links", "text": "1 of 4"}], exits.NEGATIVE, "links: 1 of 4\n"),
+    ],
+)
+def test_whether_a_node_is_ready_is_an_exit_code(
+    quorate: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    missing: list[dict[str, str]],
+    code: int,
+    said: str,
+) -> None:
+    async def told(_: Any) -> dict[str, Any]:
+        return {**FOUND, "missing": missing}
+
+    monkeypatch.setattr(status, "_status", told)
+    (tmp_path / CONFIG_FILE).write_text(config_text.render(config_text.EXAMPLE))
+    ran = quorate("status", tmp_path, "--ready")
+    assert (ran.code, ran.out) == (code, said)
+    ran = quorate("status", tmp_path, "--ready", "--json")
+    assert (ran.code, ran.data) == (code, {"ready": not missing, "missing": missing})

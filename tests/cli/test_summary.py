@@ -15,6 +15,14 @@ DISSENT = {
     "by": 1,
     "members": [1],
 }
+PLAN = {
+    "rivals": [
+        {"answer": "yes", "belief": 7_000, "share": 7_000},
+        {"answer": "no", "belief": 3_000, "share": 3_000},
+    ],
+    "questions": [{"by": 0, "for": 1, "text": 'Does this hold against "yes": it was dark'}],
+    "fetch": [{"for": 0, "source": "s1", "text": "Read s1: cited for the one"}],
+}
 ROLL = Roll(keys=KEYS, names=("carol", "bob", "alice"))
 
 
@@ -39,6 +47,7 @@ def figures(**decision: Any) -> dict[str, Any]:
         "decision": {
             "answer": "yes",
             "dissent": None if decision.get("answer", "yes") is None else DISSENT,
+            "plan": None,
             "probability": 7_000,
             "reason": "rounds",
             "status": "decided",
@@ -66,6 +75,19 @@ def test_a_lot_and_a_tied_majority_are_named() -> None:
     assert found.lines[-1].startswith("Ended      after 1 round: ")
 
 
+def test_an_unsure_answer_comes_with_what_to_find_out() -> None:
+    found = Summary.of(figures(plan=PLAN), 2, ROLL)
+    assert found.lines[3:-1] == (
+        "Open       yes (70.0 %) or no (30.0 %), of the two alone",
+        'Ask        Does this hold against "yes": it was dark (if so, no gains)',
+        "Fetch      Read s1: cited for the one",
+    )
+    plain = found.plain()["plan"]
+    assert plain["rivals"][0] == {"answer": "yes", "belief": 0.7, "share": 0.7}
+    assert plain["questions"][0]["speaks_for"] == "no"
+    assert plain["fetch"][0]["speaks_for"] == "yes"
+
+
 @pytest.mark.parametrize(
     ("status", "said"),
     [
@@ -91,6 +113,8 @@ def test_no_answer_says_why(status: str, said: str) -> None:
         ("unmasked", "for now", "warning: unmasked: for now"),
         ("crash_mode", "one can fork it", "warning: crash mode: one can fork it"),
         ("unsure", "believed little", "warning: unsure: believed little"),
+        ("one_family", "all oaks", "warning: one family: all oaks"),
+        ("swayed", "11111111 drew 2", "warning: swayed: carol drew 2"),
     ],
 )
 def test_each_warning_is_put_into_words(code: str, text: str, line: str) -> None:

@@ -2,20 +2,30 @@
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from consensus import canonical
-from consensus.bodies import Ballot, Budget, Mark
-from consensus.plateau import Dials, Plateau, Reason, assess
-from consensus.plateau.dials import turn
+from consensus.bodies import Budget
+from consensus.plateau import Dials, Reason
+from consensus.plateau.dials import follow
 from consensus.plateau.signals import divergence, normal_entropy, overlap
 from consensus.plateau.stop import gained
 from consensus.policy import ONE, Policy
-from consensus.tally import Candidate, Claims, CountedBallot, Opinion
+from consensus.tally import Candidate, Claims, Opinion
+from tests.harness.plateaus import (
+    AGREED,
+    APART,
+    FAMILIES,
+    GREEN,
+    LEANING,
+    RED,
+    believing,
+    judge,
+    scored,
+)
 from tests.harness.tallies import (
     ALICE,
     BOB,
@@ -24,55 +34,10 @@ from tests.harness.tallies import (
     DAVE,
     NUMBER,
     Round,
-    ballot,
     candidate,
     id_of,
-    quorum,
     rounds,
 )
-
-FAMILIES = ("oak", "elm", "ash", "fir", "yew")
-
-
-def judge(of: Round, before: Plateau | None = None, **changes: Any) -> Plateau:
-    """The plateau of that round, after the agreed bytes of the one before."""
-    given_: dict[str, Any] = {
-        "policy": of.policy,
-        "quorum": quorum(of.n),
-        "spec": of.spec,
-        "budget": Budget(),
-        "tally": of.tally(),
-        "candidates": of.candidates,
-        "ballots": of.ballots,
-        "claims": Claims(),
-        "families": FAMILIES[: of.n],
-        "previous": (
-            None if before is None else canonical.decode(canonical.encode(before.to_dict()))
-        ),
-        "round_": 1 if before is None else before.round + 1,
-    }
-    return assess(**(given_ | changes))
-
-
-def believing(*beliefs: tuple[int, ...], policy: Policy | None = None) -> Round:
-    """A round in which each member proposes what it believes most, and votes say nothing."""
-    candidates = tuple(
-        candidate(at, CHOICE.options[belief.index(max(belief))], belief=belief)
-        for at, belief in enumerate(beliefs)
-    )
-    return Round(
-        n=len(beliefs),
-        candidates=candidates,
-        ballots=tuple(ballot(voter, candidates) for voter in range(len(beliefs))),
-        policy=policy or Policy(rounds=9),
-    )
-
-
-RED, GREEN = (ONE, 0, 0, 0), (0, ONE, 0, 0)
-APART = believing(RED, RED, RED, GREEN, GREEN)
-LEANING = believing(*[(7_000, 3_000, 0, 0)] * 3, *[(4_000, 6_000, 0, 0)] * 2)
-AGREED = believing(*[RED] * 5)
-
 
 # -- signals ----------------------------------------------------------------------------
 
@@ -148,22 +113,6 @@ def test_overlap_is_the_mean_jaccard_of_pairs_that_cite_anything() -> None:
     assert overlap(cited) == round(ONE / 3 / 5)
     assert overlap(cited[2:]) == 0
     assert overlap([]) == 0
-
-
-def scored(voter: int, of: Round, **scores: tuple[int, int]) -> CountedBallot:
-    """A ballot with evidence and argument scores by author's name."""
-    names = {"alice": ALICE, "bob": BOB, "carol": CAROL, "dave": DAVE}
-    held = tuple(sorted(item.id for item in of.candidates))
-    marks = tuple(
-        Mark(
-            candidate=held.index(id_of(names[name])),
-            endorsement=0,
-            evidence=evidence,
-            argument=argument,
-        )
-        for name, (evidence, argument) in scores.items()
-    )
-    return CountedBallot(voter=voter, ballot=Ballot(held=held, marks=marks))
 
 
 def test_quality_is_the_lower_median_over_all_marks() -> None:
@@ -336,17 +285,17 @@ def test_the_first_rule_that_holds_names_the_reason() -> None:
 
 
 def test_contentiousness_falls_with_divergence_and_never_rises() -> None:
-    assert turn(Dials(), ONE, 0).contentiousness == 9_000
-    assert turn(Dials(), 5_000, 0).contentiousness == 6_000
-    assert turn(Dials(), 0, 0).contentiousness == 3_000
-    assert turn(Dials(contentiousness=4_000), ONE, 0).contentiousness == 4_000
+    assert follow(Dials(), ONE, 0, 0).contentiousness == 9_000
+    assert follow(Dials(), 5_000, 0, 0).contentiousness == 6_000
+    assert follow(Dials(), 0, 0, 0).contentiousness == 3_000
+    assert follow(Dials(contentiousness=4_000), ONE, 0, 0).contentiousness == 4_000
 
 
 def test_the_gate_follows_the_median_argument_up_to_seven_tenths() -> None:
-    assert turn(Dials(), 0, 35).gate == 3_500
-    assert turn(Dials(), 0, 70).gate == 7_000
-    assert turn(Dials(), 0, 71).gate == 7_000
-    assert turn(Dials(gate=5_000), 0, 35).gate == 5_000
+    assert follow(Dials(), 0, 35, 0).gate == 3_500
+    assert follow(Dials(), 0, 70, 0).gate == 7_000
+    assert follow(Dials(), 0, 71, 0).gate == 7_000
+    assert follow(Dials(gate=5_000), 0, 35, 0).gate == 5_000
 
 
 def test_the_best_argument_of_each_class_always_passes() -> None:

@@ -61,6 +61,7 @@ NODE_ROOMS: Mapping[str, frozenset[str]] = {
     "store": frozenset(),
     "models": frozenset(),
     "api": frozenset(),
+    "observe": frozenset(),
     "sim": frozenset({"models", "store", "wire"}),
     "demo": frozenset({"models", "store", "wire"}),
     "cli": frozenset({"api", "demo", "models", "store", "wire"}),
@@ -92,7 +93,9 @@ HEAVY = frozenset(
         "mcp",
         "mcp_types",
         "numpy",
+        "opentelemetry",
         "pandas",
+        "prometheus_client",
         "scipy",
         "sklearn",
         "starlette",
@@ -108,6 +111,12 @@ HEAVY_HOMES = (
     "node/models/classifier.py",
     "node/models/estimators.py",
     "node/models/shard.py",
+    "node/hosting.py",
+    "node/observe/collector.py",
+    "node/observe/page.py",
+    "node/observe/probes.py",
+    "node/observe/requests.py",
+    "node/observe/traces.py",
 )
 """Where a heavy library may be imported as its module is, so that nobody else pays for it."""
 

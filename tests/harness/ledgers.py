@@ -11,6 +11,7 @@ from reputation import (
     Fact,
     FeedbackFact,
     Showing,
+    Turn,
     VerdictFact,
 )
 from reputation.decay import DAY_MS
@@ -40,9 +41,16 @@ def verdict(
     strikes: dict[int, tuple[str, ...]] | None = None,
     silent: tuple[int, ...] = (),
     judged: dict[int, tuple[tuple[int, int], ...]] | None = None,
+    course: str = "",
+    played: tuple[tuple[int, int, int], ...] = (),
 ) -> VerdictFact:
-    """A decided task: each member's draft as a letter, `-` for none; no winner if it is empty."""
+    """A decided task: each member's draft as a letter, `-` for none; no winner if it is empty.
+
+    `course` are the winners of its rounds, `played` the bandit's moves before the second and
+    later ones (arm, reward, cost).
+    """
     answers = tuple(sorted({*drafts, *winner} - {"-"}))
+    moves = ((-1, 0, 0), *played, *[(-1, 0, 0)] * len(course))
     return VerdictFact(
         task=task_id(number),
         verdict=hashlib.sha256(f"verdict {number}".encode()).digest(),
@@ -62,6 +70,15 @@ def verdict(
                 judged=(judged or {}).get(at, ()),
             )
             for at, draft in enumerate(drafts)
+        ),
+        course=tuple(
+            Turn(
+                winner=answers.index(won) if won in answers else -1,
+                arm=arm,
+                reward=reward,
+                cost=cost,
+            )
+            for won, (arm, reward, cost) in zip(course, moves, strict=False)
         ),
     )
 

@@ -67,11 +67,14 @@ class Cast:
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """One round of one case: what was drafted, by position, what the tally made of it."""
+    """One round of one case: what was drafted, by position, what the tally made of it, and what
+    that was made from."""
 
     drafts: tuple[Proposal, ...]
     tally: Tally
     plateau: Plateau
+    candidates: tuple[Candidate, ...]
+    ballots: tuple[CountedBallot, ...]
 
 
 async def models_of(dealt: Deal) -> tuple[Model, ...]:
@@ -163,8 +166,7 @@ async def deliberate(cast: Cast, case: Case, policy: Policy, seed: bytes) -> lis
         number, before = len(rounds) + 1, rounds[-1] if rounds else None
         dials = Dials()
         if before is not None:
-            turned = before.plateau.dials
-            dials = Dials(contentiousness=turned.contentiousness, gate=turned.gate)
+            dials = before.plateau.dials
         held = await hold(
             cast,
             case,
@@ -197,7 +199,15 @@ async def deliberate(cast: Cast, case: Case, policy: Policy, seed: bytes) -> lis
             previous=None if before is None else before.plateau.to_dict(),
             round_=number,
         )
-        rounds.append(Round(drafts=held.drafts, tally=result, plateau=plateau))
+        rounds.append(
+            Round(
+                drafts=held.drafts,
+                tally=result,
+                plateau=plateau,
+                candidates=held.candidates,
+                ballots=held.ballots,
+            )
+        )
     return rounds
 
 

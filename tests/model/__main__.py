@@ -4,9 +4,9 @@ was found as schedules for the Python core; `full` is for the night."""
 import json
 import sys
 
+from tests.model import round_trails, trails
 from tests.model.checker import Found, search
-from tests.model.mutants import AGREEMENT, BOUNDED, FAULTS, FULL, HERE, LOST_POLKA, Search
-from tests.model.trails import schedule
+from tests.model.mutants import AGREEMENT, BOUNDED, FAULTS, FULL, HERE, Fault, Search
 
 
 def told(what: Search, found: Found) -> str:
@@ -32,14 +32,18 @@ def _hold(searches: tuple[Search, ...]) -> int:
     return failed
 
 
-def _write(what: Search, found: Found, *, breaks: str) -> None:
-    settings = dict(one.split("=") for one in what.defines if "=" in one)
-    bad = int(settings["BAD"])
-    lines = ",\n    ".join(json.dumps(step) for step in schedule(found.trail, bad=bad))
-    text = (
-        f'{{\n  "fault": "{what.name}",\n  "breaks": "{breaks}",\n'
-        f'  "byzantine_leads": {bad},\n  "steps": [\n    {lines}\n  ]\n}}\n'
-    )
+def _write(fault: Fault, found: Found) -> None:
+    what, known = fault.search, {"fault": fault.search.name, "breaks": fault.breaks}
+    if what.model == AGREEMENT:
+        settings = dict(one.split("=") for one in what.defines if "=" in one)
+        bad = int(settings["BAD"])
+        head: dict[str, str | int] = {**known, "byzantine_leads": bad}
+        steps = trails.schedule(found.trail, bad=bad)
+    else:
+        head, steps = dict(known), round_trails.schedule(found.trail)
+    lines = ",\n    ".join(json.dumps(step) for step in steps)
+    fields = "".join(f"  {json.dumps(key)}: {json.dumps(value)},\n" for key, value in head.items())
+    text = f'{{\n{fields}  "steps": [\n    {lines}\n  ]\n}}\n'
     (HERE / "schedules" / f"{what.name.lower()}.json").write_text(text)
 
 
@@ -49,12 +53,8 @@ def _bite(*, write: bool) -> int:
         found = search(fault.search, shortest=write)
         _say(told(fault.search, found))
         failed += not found.errors
-        if write and fault.search.model == AGREEMENT and found.errors:
-            _write(fault.search, found, breaks=fault.breaks)
-    found = search(LOST_POLKA, shortest=write)
-    _say(told(LOST_POLKA, found))
-    if write:
-        _write(LOST_POLKA, found, breaks="stuck")
+        if write and found.errors:
+            _write(fault, found)
     return failed
 
 

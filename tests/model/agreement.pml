@@ -23,7 +23,8 @@
  *   - Pending validity (A11), a proposer without a value (A1), and nil for a proposal that is
  *     refused (A3, A4) are cases of waiting, and of prevoting nil when the timer is out.
  *   - Nobody stops once it has decided: more may happen here than in the code.
- *   - Slots are single by construction (A13); a restart loses what only memory held.
+ *   - Slots are single by construction (A13); a restart loses what only memory held. The precommits stored
+ *     with a view that was left (A13) are no loss here: Byzantine votes for nil may be held at any time.
  *   - Values are interchangeable, and honest members too up to who leads: the first value that
  *     is named is RED, and leaders are numbered in the order of their views.
  *   - Certificates (A14) are relay by other means; evidence (A15) changes no vote's weight.
@@ -127,6 +128,7 @@ byte decision;            /* what anybody has decided */
 #define PREVOTE_BIT(w, v) (1 << ((w) * 2 + (v) - RED))
 #define PRECOMMIT_BIT(w, v) (1 << (2 * VIEWS + (w) * 2 + (v) - RED))
 int heard[3];
+hidden int proof; /* scratch */
 #ifdef FIRST_VOTE_WINS
 int deaf[3]; /* slots in which it heard nil first: one bit each of 2 kinds and the views */
 #define HEARS(who, kind, w) (!(deaf[who] & (1 << (kind * VIEWS + (w)))))
@@ -287,7 +289,10 @@ inline keep_discipline(v) {
 		printf("EVENT %d nil_first %d %d 0\n", me, w, k) }
 #endif
 
-/* A13: what a restart finds in its store: its own signed messages and nothing else. */
+/*
+ * A13: what a restart finds in its store: its own signed messages, and with each precommit for a value the
+ * prevotes that it stands on. What else was heard of the Byzantine member is gone.
+ */
 inline restart() {
 	u = VIEWS - 1;
 	do
@@ -314,7 +319,20 @@ inline restart() {
 	:: else -> valid_view[me] = 0; valid_value[me] = NONE
 	fi;
 #ifdef CALM
-	heard[me] = 0;
+	proof = 0;
+#ifndef PROOFS_FORGOTTEN
+	u = 0;
+	do
+	:: u < VIEWS ->
+		if
+		:: CAST(precommit, me, u) > NIL -> proof = proof | PREVOTE_BIT(u, CAST(precommit, me, u))
+		:: else
+		fi;
+		u++
+	:: else -> break
+	od;
+#endif
+	heard[me] = heard[me] & proof; proof = 0;
 #ifdef FIRST_VOTE_WINS
 	deaf[me] = 0;
 #endif

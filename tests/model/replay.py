@@ -50,12 +50,8 @@ def _changed(module: ModuleType, old: str, new: str) -> ModuleType:
 class Replay:
     """Three honest members and a Byzantine one that says what the schedule has it say."""
 
-    def __init__(
-        self, bad: int, kind: type[core.Instance] = core.Instance, *, forgets: bool = False
-    ) -> None:
-        """`forgets`: a restart brings back one's own messages, and not what they stood on."""
+    def __init__(self, bad: int, kind: type[core.Instance] = core.Instance) -> None:
         self.table = Table(4)
-        self._forgets = forgets
         self._known: dict[Envelope, Message] = {}
         self.missed = 0
         self.decided: set[bytes] = set()
@@ -147,7 +143,7 @@ class Replay:
     def _proof(self, who: int) -> Iterator[Message]:
         """What the stored messages of a member stood on, as its store gives it back (A13)."""
         for stored in self._stored[who]:
-            if stored.secret and not self._forgets:
+            if stored.secret:
                 for envelope in unpack_all(stored.secret):
                     yield self._known[envelope]
 

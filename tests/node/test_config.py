@@ -89,6 +89,14 @@ def test_options_of_a_model_pass_unread() -> None:
             LEAST + "[clients]\nlisten = 'x'\n",
             "line 6: clients.listen: address 'x' is not host:port",
         ),
+        (
+            LEAST + "[metrics]\nlisten = 'x'\n",
+            "line 6: metrics.listen: address 'x' is not host:port",
+        ),
+        (
+            LEAST + "[metrics]\nexposed = 1\n",
+            "line 6: 'metrics.exposed' is 1, but must be true or false",
+        ),
         (LEAST.replace(":7400", ""), "line 2: listen: address '127.0.0.1' is not host:port"),
         ('store = ""\n' + LEAST, "line 1: 'store' is \"\", but must be a path"),
         ("store = 1\n" + LEAST, "line 1: 'store' is 1, but must be a path"),

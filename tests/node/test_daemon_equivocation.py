@@ -156,6 +156,10 @@ async def test_equivocation_in_any_slot_is_caught_voided_and_stalls_nobody(
         caught = caught_in(grove)
         expected = {kind.name.lower() for kind in KINDS} - {"report"}  # V1b
         assert caught == {(what, "mallory") for what in expected}
+        logged = len(grove.logged("equivocation"))
+        counted = [grove.nodes[name].runner.figures.equivocations for name in HONEST]
+        assert {member for counts in counted for member in counts} == {"mallory"}
+        assert sum(counts["mallory"] for counts in counted) <= logged  # mallory's daemon logs too
         files = {path.name: path for name in HONEST for path in grove.nodes[name].evidence()}
         assert {name.split("-")[1] for name in files} == expected
         for name, path in files.items():

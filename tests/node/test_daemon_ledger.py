@@ -15,6 +15,7 @@ from consensus.verdict import Bundle
 from node import facts, federation_file, identity
 from node.cli import exits
 from node.entropy import SystemEntropy
+from node.facts import Decided
 from node.federation import Client
 from node.ledger import STATEMENTS
 from node.store.records import Pruned
@@ -144,6 +145,28 @@ async def test_a_clients_word_moves_scores_in_every_node_and_views_follow(tmp_pa
                 grove.nodes[name].spec(grove.ask(*NAMES)).committee.position(grove.key("mallory"))
             )
             assert tally["scores"][right] == max(tally["scores"])
+
+
+async def test_what_moves_of_the_dials_earned_goes_on_from_task_to_task(tmp_path: Path) -> None:
+    """R2b: a bandit's arms come out of every ledger, by round 1's commits, into the outcome."""
+    bandit = {"rounds": 3, "stops": "", "dials": "ucb"}
+    async with Grove(tmp_path, *NAMES, models=MODELS) as grove:
+        await grove.start(*NAMES)
+        await grove.linked()
+        for task in range(2):
+            opened = await grove.decide(*NAMES, **bandit)
+            await alike(grove, *NAMES)
+            outcomes = Decided.of(
+                Bundle.decode(await grove.nodes["bob"].verdict(opened.id.hex()))
+            ).figures
+            # Three rounds, so two moves were made; the first task's are known to the second.
+            arms = [one["plateau"]["bandit"]["arms"] for one in outcomes]
+            tries = [sum(count for count, _, _ in known) for known in arms]
+            assert tries == [2 * task, 2 * task + 1, 2 * task + 2]
+        for node in grove.nodes.values():
+            views = node.runner.ledger.views(node.spec(grove.ask(*NAMES, **bandit)))
+            assert list(views.arms) == [part for arm in arms[-1] for part in arm]
+            assert node.runner.ledger.views(node.spec(grove.ask(*NAMES))).arms == ()
 
 
 async def test_who_is_taken_off_the_file_takes_its_words_out_of_every_ledger(

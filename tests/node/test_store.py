@@ -233,6 +233,18 @@ async def test_verdicts_are_listed_newest_first_without_their_bundles(store: Sto
     assert len(await store.verdicts(4)) == 4
 
 
+async def test_a_list_of_verdicts_goes_on_after_one_of_them(store: Store) -> None:
+    tasks = [task(number) for number in range(4)]
+    rows = [verdict(tasks[n], n, at_ms=NOW_MS + (5, 9, 9, 1)[n]) for n in range(4)]
+    await store.commit(Batch(tasks=tuple(tasks), verdicts=tuple(rows)))
+    whole, walked = [item.task for item in await store.verdicts(4)], []
+    while page := await store.verdicts(1, after=walked[-1] if walked else None):
+        walked.append(page[0].task)
+    assert walked == whole
+    with pytest.raises(BadReference, match="no verdict of task"):
+        await store.verdicts(1, after=task(9).task)
+
+
 async def test_recent_tasks_are_the_last_to_arrive_and_say_their_verdict(store: Store) -> None:
     for row in (FIRST, SECOND, THIRD):
         await store.commit(opened(row))

@@ -92,6 +92,28 @@ def test_scores_are_those_of_the_naive_book(facts: list[Fact], day: int) -> None
         assert score == naive(list(book), member, domain, at_ms)
 
 
+@given(fact_sets(), st.integers(0, 8))
+def test_counts_and_the_latest_entries_are_those_that_explain_lists(
+    facts: list[Fact], most: int
+) -> None:
+    book = Book(in_order(facts))
+    counts = book.counts()
+    for member in MEMBERS:
+        whole = []
+        for domain in DOMAINS:
+            entries = book.explain(member, domain, LATER)
+            whole += entries
+            tasks, strikes = counts.get((domain, member), (0, {}))
+            assert tasks == len(entries)
+            shown = [(one.accepted, one.fact.of(member)) for one in entries]
+            told = [name for ok, one in shown if ok and one is not None for name in one.strikes]
+            assert dict(strikes) == {name: told.count(name) for name in told}
+        whole.sort(key=lambda one: (one.fact.opened_at_ms, one.fact.task), reverse=True)
+        assert book.latest(member, LATER, most) == (whole[:most], len(whole))
+        evidence = book.evidence(member)
+        assert (evidence is not None) == book.excluded(member)
+
+
 def naive(facts: list[Fact], member: bytes, domain: str, at_ms: int) -> Score:
     """The deliberately dumb version: everything again for every question, in fractions."""
     if any(isinstance(fact, EvidenceFact) and fact.member == member for fact in facts):

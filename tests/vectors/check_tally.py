@@ -146,6 +146,7 @@ def figures(given: Any) -> Any:
             families=given["families"],
             previous=None if before is None else before["plateau"],
             round_=number,
+            arms=given.get("arms", ()),
         )
         found.append({"tally": result.to_dict(), "plateau": plateau.to_dict()})
     return canonical.decode(canonical.encode(found))

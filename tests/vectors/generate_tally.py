@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from consensus import exact
+from consensus.bodies import ARM_FIGURES
 from consensus.committee import FaultMode
 from consensus.policy import ONE, RULES
 from consensus.tally import normalise
@@ -134,6 +135,7 @@ def task(
     rounds: int = 2,
     viewed: bool = False,
     budget: int = 0,
+    arms: bool = False,
     **policy: Any,
 ) -> Any:
     """A task of n members over some rounds, drawn by its name, with its figures."""
@@ -149,6 +151,10 @@ def task(
         "judge_views": views(Draws(f"{name}, judging"), n, viewed),
         "rounds": [],
     }
+    if arms:
+        known = Draws(f"{name}, arms")
+        tops = (4, ONE + 1, 900) * (ARM_FIGURES // 3)
+        given["arms"] = [[known.below(top) for top in tops] for _ in range(n)]
     truth = draws.below(len(spec["options"]) or 3)
     right = (spec["options"] or said_of(spec))[truth]
     for _ in range(rounds):
@@ -267,6 +273,17 @@ def tallies() -> Any:
         ),
         "seven": task("seven", 7, DIGITS, viewed=True, prior=250),
         "ten": task("ten", 10, LETTERS, viewed=True, budget=2_000),
+        "five by MACI": task(
+            "five by MACI", 5, rounds=4, stops="maci near_consensus", dials="maci", viewed=True
+        ),
+        "seven by efficiency": task("seven by efficiency", 7, DIGITS, rounds=4, stops="efficiency"),
+        "five by SEAT": task("five by SEAT", 5, rounds=4, stops="seat unanimity", viewed=True),
+        "five with a bandit": task(
+            "five with a bandit", 5, rounds=4, stops="", dials="ucb", budget=9_000, arms=True
+        ),
+        "four with a new bandit": task(
+            "four with a new bandit", 4, TEXT, rounds=3, dials="ucb", viewed=True
+        ),
         "thirteen": task("thirteen", 13, DIGITS, rounds=1, viewed=True),
     }
     answers = [

@@ -6,6 +6,7 @@ from itertools import permutations
 import pytest
 
 from consensus.bodies import (
+    ARM_FIGURES,
     COUNT_CAP,
     MAX_ANSWER,
     MAX_CRITIQUE,
@@ -78,7 +79,11 @@ def fullest_ballot(members: int) -> Ballot:
 def fullest(kind: Kind, members: int) -> list[Body]:
     """The largest bodies of `kind`, but for those whose bound is chosen and not derived."""
     hash_, reason = b"\xff" * 32, WIDE * MAX_REASON
-    views = Views(authors=(ONE,) * members, judges=(ONE,) * members)
+    views = Views(
+        authors=(ONE,) * members,
+        judges=(ONE,) * members,
+        arms=(VIEW_CAP, ONE, COUNT_CAP) * (ARM_FIGURES // 3),
+    )
     match kind:
         case Kind.ACCEPTANCE:
             return [Acceptance(refusal=reason)]

@@ -26,12 +26,13 @@ from consensus.tally.design import Asked, Said
 
 from ...clock import Clock, SystemClock, monotonic_ms
 from ...log import get_logger
-from ..base import Description, Failure, ModelError
+from ..base import Description, Failure, ModelError, Spent, Tried
 from .options import NAME, Options, read
 from .prompts import ANSWER_CHARS, Prompt, Prompts
 from .provider import CallError, Provider
 from .reply import ReplyError, merged, read_batch, read_draft, read_pairwise
 from .spending import Purse
+from .trial import tries
 
 log = get_logger("model")
 
@@ -197,6 +198,14 @@ class LanguageModel:
             if parts:
                 detail[f"{name} budget"] = " and ".join(parts)
         return Description(family=options.family, name=NAME, detail=detail, served=served[0].public)
+
+    def spent(self) -> Mapping[str, Spent]:
+        """What each deployment's replies took since the start."""
+        return self._provider.spent
+
+    async def tries(self) -> tuple[Tried, ...]:
+        """Ask each deployment once, outside of the budgets."""
+        return await tries(self._provider, self._prompts, self._clock)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -19,7 +19,7 @@ from typing import Any
 
 from ...clock import Clock, monotonic_ms
 from ...log import silence
-from ..base import Failure, public_name
+from ..base import Failure, Spent, public_name
 from .options import Deployment, Options, key, wrong
 from .spending import BudgetSpent, Purse
 
@@ -101,6 +101,8 @@ class Provider:
         self._secrets = tuple(secrets)
         self._options = options
         self.purse = purse
+        self.spent: dict[str, Spent] = {}
+        """What the replies of each deployment took since the start, by its public name."""
         self._clock = clock
         self._room = asyncio.Semaphore(options.calls)
 
@@ -149,6 +151,20 @@ class Provider:
         except TimeoutError:
             raise CallError(Failure.TIMEOUT, first, "no reply before the deadline") from None
 
+    async def try_one(
+        self, served: Served, messages: Sequence[Mapping[str, str]], timeout_s: float
+    ) -> Reply:
+        """One try of one deployment, outside of every budget. Raises `CallError`."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._call(messages, served.group, timeout_s, single=True)
+        except TimeoutError:
+            cause = f"no reply within {timeout_s:g} s"
+            raise CallError(Failure.TIMEOUT, served, cause) from None
+        except CallError as error:
+            error.served = served  # there may be several of one name
+            raise
+
     async def close(self) -> None:
         """Close connections, and let litellm's own background work end."""
         from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
@@ -191,7 +207,14 @@ class Provider:
         tokens, micros = held.tokens, held.micros
         began = monotonic_ms(self._clock)
         try:
-            reply = await self._call(messages, single=single, until_ms=until_ms)
+            reply = await self._call(
+                messages,
+                self.served[0].group,
+                min(self._options.timeout_s, self._left_s(until_ms)),
+                single=single,
+            )
+            used = self.spent.setdefault(reply.served.public, Spent())
+            used.add(reply.tokens_in, reply.tokens_out, reply.micros)
             tokens, micros = reply.tokens_in + reply.tokens_out, reply.micros
             if not tokens:  # it tells no usage
                 tokens = tokens_in + reply.served.max_tokens
@@ -212,14 +235,19 @@ class Provider:
             await self.purse.settle(held, tokens=tokens, micros=micros)
 
     async def _call(
-        self, messages: Sequence[Mapping[str, str]], *, single: bool, until_ms: int
+        self,
+        messages: Sequence[Mapping[str, str]],
+        group: str,
+        timeout_s: float,
+        *,
+        single: bool,
     ) -> Reply:
         extra: dict[str, Any] = {"num_retries": 0, "disable_fallbacks": True} if single else {}
         try:
             answer = await self._router.acompletion(
-                self.served[0].group,
+                group,
                 [dict(message) for message in messages],
-                timeout=min(self._options.timeout_s, self._left_s(until_ms)),
+                timeout=timeout_s,
                 stream=False,
                 **extra,
             )
@@ -328,11 +356,11 @@ def classified(error: BaseException) -> tuple[Failure, int]:
     for name in names:
         if name in _BY_NAME:
             return _BY_NAME[name], status
-    chain = {kind.__name__ for link in _chain(error) for kind in type(link).__mro__}
+    raised = {kind.__name__ for link in chain(error) for kind in type(link).__mro__}
     text = str(error)
-    if "Unable to get json response" in text or "JSONDecodeError" in chain or status == 200:
+    if "Unable to get json response" in text or "JSONDecodeError" in raised or status == 200:
         return Failure.UNPARSEABLE, 0
-    lost = chain.intersection(_CONNECTIONS) or any(words in text for words in _LOST)
+    lost = raised.intersection(_CONNECTIONS) or any(words in text for words in _LOST)
     if lost or names[0] == "APIConnectionError":
         return Failure.UNREACHABLE, 0
     if status >= 500:
@@ -344,10 +372,11 @@ def classified(error: BaseException) -> tuple[Failure, int]:
 
 def _never_connected(error: BaseException) -> bool:
     """Whether there was no connection at all, so that nothing was asked."""
-    return any(kind.__name__ in _UNMADE for link in _chain(error) for kind in type(link).__mro__)
+    return any(kind.__name__ in _UNMADE for link in chain(error) for kind in type(link).__mro__)
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and what caused it, the outermost first."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

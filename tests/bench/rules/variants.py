@@ -14,9 +14,10 @@ from consensus.tally.count import Count
 
 from .sets import Question
 
-ELSEWHERE: Final = frozenset({"rule", "share", "weights", "pairs", "near_duplicates"})
+ELSEWHERE: Final = frozenset({"rule", "share", "weights", "pairs", "near_duplicates", "dials"})
 """Choices of a policy that are no way of reading a round's ballots: the rule itself, what models
-are shown and asked, whether a ledger is heard (here nobody has one), how free texts are grouped."""
+are shown and asked, whether a ledger is heard (here nobody has one), how free texts are grouped,
+how the next round's dials are turned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,395 @@
+"""Deliberations as the HTTP front shows them: those that run here, and those that have ended."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from consensus.bodies import Commit, Content, Opening, Proposal, TaskOpen
+from consensus.envelope import Kind, Stage, TaskId
+from consensus.policy import ONE
+from consensus.verdict import Bundle
+
+from .accounts import account
+from .api import seen
+from .api.contract import Absent, Account
+from .endings import REASONS
+from .entrance import pruned_text
+from .live import Live
+from .rounds import Committee, Opened, cut, round_seen
+from .store.contract import BadReference, Store
+from .store.records import TaskRow, TaskState, VerdictEntry
+from .wire import codec
+
+if TYPE_CHECKING:
+    from .runner import Runner
+    from .wire.watch import Event
+
+EXCERPT: Final = 280
+"""Most characters of a question in a list."""
+
+ENDED: Final = 64
+"""Of this many tasks that came last, those that ended without a verdict are listed too."""
+
+_STEPS: Final = {
+    "committed": "drafted",
+    "proposed": "shown",
+    "judged": "judged",
+    "opened": "opened",
+}
+"""Events that are a member's step in a round, and what the step is called."""
+
+
+_WITHOUT: Final[Mapping[TaskState, seen.State]] = {
+    TaskState.REFUSED: "refused",
+    TaskState.EXPIRED: "expired",
+}
+"""How a task ends without a verdict."""
+
+
+@dataclass(slots=True)
+class _Marks:
+    """Who has done what in one round, gathered."""
+
+    done: dict[str, set[str]] = field(
+        default_factory=lambda: {name: set() for name in _STEPS.values()}
+    )
+    abstained: dict[tuple[str, str], str] = field(default_factory=dict)
+    decided: list[str] = field(default_factory=list)
+    views: int = 0
+
+    def plain(self, round_: int) -> seen.Steps:
+        """For the reply."""
+        return seen.Steps(
+            round=round_,
+            **{name: sorted(members) for name, members in self.done.items()},
+            abstained=[
+                seen.Abstained(
+                    member=member,
+                    stage="draft" if stage == "draft" else "judge",
+                    reason=cut(reason),
+                )
+                for (member, stage), reason in sorted(self.abstained.items())
+            ],
+            decided=self.decided,
+            views=self.views,
+        )
+
+
+class Deliberations:
+    """What a daemon knows of its tasks, for whoever may read it."""
+
+    def __init__(self, runner: "Runner", store: Store, naming: Callable[[str], str]) -> None:
+        self._runner = runner
+        self._store = store
+        self._naming = naming
+        self._federation = runner.federation
+
+    # -- lists ------------------------------------------------------------------------
+
+    async def listed(self, limit: int, after: str) -> seen.Listed:
+        """A page of at most `limit`; past the first page only decided ones. Raises `Absent`."""
+        found = [] if after else [*self._running(), *await self._ended()]
+        room = max(0, limit - len(found))
+        try:
+            place = TaskId(bytes.fromhex(after)) if after else None
+            entries = await self._store.verdicts(room + 1, after=place)
+        except BadReference as error:
+            raise Absent(str(error)) from None
+        found += [await self._decided(entry) for entry in entries[:room]]
+        return seen.Listed(
+            deliberations=found[:limit],
+            next=entries[room - 1].task.hex() if room and len(entries) > room else None,
+        )
+
+    def _running(self) -> list[seen.Brief]:
+        """Those that run, the newest first."""
+        return [
+            self._brief(
+                live.task.id,
+                live.task.spec,
+                bytes(live.task.opened.signer),
+                state="running",
+                phase=live.task.phase.name.lower(),
+                round=live.task.round.number if live.task.rounds else 0,
+            )
+            for live in sorted(self._runner.live.values(), key=lambda live: -live.began_ms)
+        ]
+
+    async def _ended(self) -> list[seen.Brief]:
+        """Those of the last ones that ended without a verdict."""
+        found = []
+        for brief in await self._store.recent(ENDED):
+            if brief.state in _WITHOUT:
+                row = await self._store.task(brief.task)
+                if row is not None:
+                    found.append(
+                        self._brief(
+                            brief.task, _spec(row), bytes(row.opening.signer), state=row.state.value
+                        )
+                    )
+        return found
+
+    async def _decided(self, entry: VerdictEntry) -> seen.Brief:
+        row = await self._store.task(entry.task)
+        summary = entry.summary
+        told: dict[str, Any] = {
+            "state": "decided",
+            "verdict": entry.verdict.hex(),
+            "status": summary["status"],
+            "answer": summary["answer"],
+            "probability": summary["probability"] / ONE,
+            "reason": summary["reason"],
+            "round": summary["rounds"],
+            "warnings": self._warned(summary["warnings"]),
+            "decided_at_ms": entry.decided_at_ms,
+        }
+        if row is None:  # pruned since it was listed
+            return seen.Brief(
+                task=entry.task.hex(),
+                question="",
+                domain=summary["domain"],
+                opener="",
+                members=[],
+                opened_at_ms=0,
+                **told,
+            )
+        return self._brief(entry.task, _spec(row), bytes(row.opening.signer), **told)
+
+    def _brief(self, task: bytes, spec: TaskOpen, opener: bytes, **more: Any) -> seen.Brief:
+        return seen.Brief(
+            task=task.hex(),
+            question=_question(spec.messages),
+            domain=spec.domain,
+            opener=self._federation.label(opener),
+            members=[self._federation.label(key) for key in spec.committee.members],
+            opened_at_ms=spec.opened_at_ms,
+            **more,
+        )
+
+    # -- one of them ------------------------------------------------------------------
+
+    async def one(self, task: bytes) -> seen.Deliberation:
+        """A task by its whole id. Raises `Absent`."""
+        live = self._runner.live.get(task)
+        if live is not None:
+            return self._live(live)
+        past = await self._runner.archive.load(task)
+        if past is not None:
+            return self.past(past.bundle)
+        row = await self._store.task(TaskId(task))
+        if row is None:
+            gone = await self._store.find_pruned(task.hex())
+            raise Absent(
+                f"no task {task.hex()[:16]} is known here" if gone is None else pruned_text(gone)
+            )
+        state = _WITHOUT.get(row.state)
+        if state is None:  # decided this moment, or about to be dropped
+            raise Absent(f"task {task.hex()[:16]} is between two states here: ask again")
+        return self._whole(task, _spec(row), bytes(row.opening.signer), state=state)
+
+    def past(self, bundle: Bundle) -> seen.Deliberation:
+        """A decided task, from its verdict."""
+        spec = codec.decode(Kind.TASK_OPEN, bundle.opened.payload)
+        assert isinstance(spec, TaskOpen)
+        committee = self._committee(spec)
+        opened = [Opened.of(number, part) for number, part in enumerate(bundle.rounds, 1)]
+        return self._whole(
+            bundle.task,
+            spec,
+            bundle.opened.signer,
+            state="decided",
+            round=len(opened),
+            steps=self._signed(bundle),
+            rounds=[round_seen(one, committee) for one in opened],
+            outcome=self._outcome(bundle, opened[-1].figures, len(opened)),
+        )
+
+    def _live(self, live: Live) -> seen.Deliberation:
+        committee = self._committee(live.task.spec)
+        accepted, steps = self._watched(live.watchers.history)
+        return self._whole(
+            live.task.id,
+            live.task.spec,
+            bytes(live.task.opened.signer),
+            state="running",
+            phase=live.task.phase.name.lower(),
+            round=live.task.round.number if live.task.rounds else 0,
+            accepted=accepted,
+            steps=steps,
+            rounds=[round_seen(one, committee) for one in _opened(live)],
+        )
+
+    def _whole(
+        self, task: bytes, spec: TaskOpen, opener: bytes, *, state: seen.State, **more: Any
+    ) -> seen.Deliberation:
+        committee, answer = spec.committee, spec.answer
+        told: dict[str, Any] = {
+            "phase": None, "round": 0, "accepted": [], "steps": [], "rounds": [], "outcome": None,
+        }  # fmt: skip
+        return seen.Deliberation(
+            task=task.hex(),
+            state=state,
+            case=[
+                seen.Part(role=part.role, text=part.text, numbers=len(part.vector))
+                for part in spec.messages
+            ],
+            asked=seen.Asked(
+                kind=answer.kind.name.lower(), options=list(answer.options), unit=answer.unit
+            ),
+            domain=spec.domain,
+            opener=self._federation.label(opener),
+            members=[self._federation.label(key) for key in committee.members],
+            families=list(committee.families),
+            mode=str(committee.mode),
+            tolerates=committee.quorum.tolerates(),
+            policy=committee.policy.to_dict(),
+            opened_at_ms=spec.opened_at_ms,
+            not_after_ms=spec.not_after_ms,
+            **{**told, **more},
+        )
+
+    # -- parts ------------------------------------------------------------------------
+
+    def _committee(self, spec: TaskOpen) -> Committee:
+        keys = tuple(map(bytes, spec.committee.members))
+        return Committee(
+            keys=keys,
+            names=tuple(map(self._federation.label, keys)),
+            policy=spec.committee.policy,
+        )
+
+    def _watched(self, events: Iterable["Event"]) -> tuple[list[str], list[seen.Steps]]:
+        """Who takes part, and each round's steps, as this node saw them."""
+        accepted: set[str] = set()
+        rounds: dict[int, _Marks] = {}
+        for event in events:
+            detail = event.detail
+            if event.kind == "accepted":
+                accepted.add(self._name(detail["member"]))
+            if not event.round:
+                continue
+            marks = rounds.setdefault(event.round, _Marks())
+            if event.kind in _STEPS:
+                member = self._name(detail["member"])
+                marks.done[_STEPS[event.kind]].add(member)
+                if detail.get("abstain"):
+                    marks.abstained[member, "draft"] = detail["abstain"]
+            elif event.kind == "decided":
+                marks.decided.append(detail["point"])
+            elif event.kind == "view":
+                marks.views += 1
+        return sorted(accepted), [rounds[round_].plain(round_) for round_ in sorted(rounds)]
+
+    def _signed(self, bundle: Bundle) -> list[seen.Steps]:
+        """Each round's steps, as the verdict shows them."""
+        words = {Kind.COMMIT: "drafted", Kind.SEAL: "judged", Kind.OPENING: "opened"}
+        found = []
+        for number, part in enumerate(bundle.rounds, 1):
+            marks = _Marks(decided=["slate", "freeze", "outcome"])
+            for envelope in part.named:
+                if envelope.kind not in words:
+                    continue
+                kind, member = Kind(envelope.kind), self._federation.label(envelope.signer)
+                marks.done[words[kind]].add(member)
+                body = codec.decode(kind, envelope.payload)
+                if isinstance(body, Commit) and body.abstain:
+                    marks.abstained[member, "draft"] = body.abstain
+                if isinstance(body, Opening) and body.ballot is not None and body.ballot.abstain:
+                    marks.abstained[member, "judge"] = body.ballot.abstain
+            found.append(marks.plain(number))
+        return found
+
+    def _outcome(self, bundle: Bundle, figures: Mapping[str, Any], rounds: int) -> seen.Outcome:
+        decision, tally = figures["decision"], figures["tally"]
+        spec = codec.decode(Kind.TASK_OPEN, bundle.opened.payload)
+        assert isinstance(spec, TaskOpen)
+        names = [self._federation.label(key) for key in spec.committee.members]
+        shown = {item["answer"]: item["excerpt"] or item["answer"] for item in tally["classes"]}
+        majority, said = tally["baselines"]["majority"], decision["dissent"]
+        books: Account = account(bundle, self._federation.label)
+        return seen.Outcome(
+            verdict=bundle.id.hex(),
+            status=decision["status"],
+            answer=decision["answer"],
+            probability=decision["probability"] / ONE,
+            majority=None if majority is None else shown.get(majority, majority),
+            reason=decision["reason"],
+            why=REASONS.get(decision["reason"], decision["reason"]),
+            rounds=rounds,
+            warnings=self._warned(decision["warnings"]),
+            dissent=None
+            if said is None
+            else seen.Dissent(
+                answer=said["answer"],
+                members=sorted(names[at] for at in said["members"]),
+                belief=said["belief"] / ONE,
+                argument=cut(said["argument"]),
+                by=None if said["by"] is None else names[said["by"]],
+            ),
+            costs=[
+                seen.Spent(
+                    member=cost.member,
+                    tokens=cost.tokens_in + cost.tokens_out + cost.unsplit,
+                    usd=cost.micros / 1_000_000,
+                )
+                for cost in books.costs
+            ],
+            faults=[
+                seen.Failed(
+                    member=one.member,
+                    doing=one.doing,
+                    provider=one.provider,
+                    model=one.model,
+                    reason=one.reason,
+                    code=one.code,
+                )
+                for one in books.faults
+            ],
+        )
+
+    def _warned(self, warnings: Iterable[Sequence[str]]) -> list[seen.Warned]:
+        return [seen.Warned(code=code, text=self._naming(text)) for code, text in warnings]
+
+    def _name(self, key: str) -> str:
+        return self._federation.label(bytes.fromhex(key))
+
+
+def _opened(live: Live) -> list[Opened]:
+    """The rounds of a running task that have their outcome, and no other (R3, R9)."""
+    found = []
+    for state in live.task.rounds:
+        value = state.values.get(Stage.OUTCOME)
+        if value is None or value.figures is None or state.absent(Stage.OUTCOME):
+            continue
+        messages = [state.lookup(item) for item in state.named(Stage.OUTCOME)]
+        bodies = [message for message in messages if message is not None]
+        found.append(
+            Opened(
+                number=state.number,
+                figures=value.figures,
+                openings={
+                    bytes(message.signer): message.body
+                    for message in bodies
+                    if isinstance(message.body, Opening) and message.id in value.ids
+                },
+                proposals={
+                    bytes(message.id): message.body
+                    for message in bodies
+                    if isinstance(message.body, Proposal)
+                },
+            )
+        )
+    return found
+
+
+def _spec(row: TaskRow) -> TaskOpen:
+    spec = codec.decode(Kind.TASK_OPEN, row.opening.payload)
+    assert isinstance(spec, TaskOpen)
+    return spec
+
+
+def _question(messages: Sequence[Content]) -> str:
+    last = next((part for part in reversed(messages) if part.text), None)
+    if last is None:
+        return f"a vector of {sum(len(part.vector) for part in messages)} numbers"
+    return cut(" ".join(last.text.split()), EXCERPT)

@@ -1,0 +1,329 @@
+"""Hostile calls at a running daemon's doors: its local socket, and its port for clients (rule T3).
+
+After each kind of them an honest caller is served, and the daemon holds no more descriptors,
+tasks or memory than before.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import grpc
+import msgspec
+import pytest
+
+from consensus.bodies import AnswerKind, AnswerSpec, Budget, Content
+from node import config, config_text, federation_file
+from node.clock import SystemClock
+from node.config import CONFIG_FILE, ClientsConfig
+from node.federation import Client
+from node.pb import control_pb2
+from node.wire import control
+from node.wire.bounds import MIB, TASK_OPEN_MAX
+from node.wire.control import Ask, ControlClient
+from node.wire.guests import GuestClient
+from node.wire.limits import Limits
+from node.wire.tls import wall
+from tests.harness import http2
+from tests.harness.daemons import QUICK, Grove
+from tests.harness.federations import free_address, person
+from tests.harness.mangling import mangled
+from tests.harness.meshes import PATIENCE_S
+from tests.harness.scale import scaled
+
+SERVICE = "/quorate.v1.Control/"
+METHODS = ("Ask", "Watch", "Status", "ListVerdicts", "GetVerdict", "Feedback", "Prune", "Nothing")
+AT_ONCE = 50
+"""Connections that are open at the same time."""
+SPARE = 224 * MIB
+"""Bytes by which a process may have grown when all is over: what allocators keep of fifty
+connections at once, both ends of which are in this process (100 MiB after 250 of them, then some
+8 MiB for each 250 more). A node by itself keeps 4 MiB after 2,000: the rest is the clients'."""
+ANSWERS = {
+    grpc.StatusCode.OK,
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.UNIMPLEMENTED,
+    grpc.StatusCode.UNAUTHENTICATED,
+}
+
+
+class Door:
+    """One of alice's doors."""
+
+    def __init__(self, grove: Grove, kind: str) -> None:
+        self.grove, self.kind = grove, kind
+        self.address = free_address()
+        self._desk = person(grove.home, "desk")
+        self._socket = config.control_socket(config.load(grove.home / "alice"))
+        if kind == "clients":
+            known = Client(name="desk", key=self._desk.public)
+            grove.federation = grove.federation.with_client(known)
+            federation_file.save(grove.federation_path, grove.federation)
+            written = msgspec.structs.replace(
+                config.load(grove.home / "alice"),
+                clients=ClientsConfig(listen=self.address, asks_per_minute=1_000_000),
+            )
+            (grove.home / "alice" / CONFIG_FILE).write_text(config_text.render(written))
+
+    def client(self) -> ControlClient:
+        """An honest caller."""
+        if self.kind == "socket":
+            return ControlClient(self._socket)
+        return GuestClient(
+            self._desk.signing,
+            self.grove.federation.network,
+            self.grove.federation.find("alice"),
+            self.address,
+            clock=SystemClock(),
+            limits=Limits(),
+        )
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A bare connection; at the port for clients one over TLS that believes anybody."""
+        if self.kind == "socket":
+            return await asyncio.open_unix_connection(self._socket)
+        host, _, port = self.address.rpartition(":")
+        return await asyncio.open_connection(host, int(port), ssl=_trusting())
+
+    async def plainly(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A bare connection without TLS."""
+        if self.kind == "socket":
+            return await self.connect()
+        host, _, port = self.address.rpartition(":")
+        return await asyncio.open_connection(host, int(port))
+
+    async def as_mallory(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A bare connection to the port for members, by one of them."""
+        leaf = self.grove.people["mallory"].leaf(wall(SystemClock()))
+        shown = self.grove.home / "leaf.pem"
+        shown.write_bytes(leaf.certificate + leaf.key)
+        host, _, port = self.grove.federation.find("alice").address.rpartition(":")
+        context = _trusting()
+        context.load_cert_chain(shown)
+        return await asyncio.open_connection(host, int(port), ssl=context)
+
+    def asked(self) -> Ask:
+        """A question that alice decides alone."""
+        return Ask(
+            messages=(Content(text="Which?"),),
+            answer=AnswerSpec(kind=AnswerKind.CHOICE, options=("a", "b")),
+            domain="",
+            members=self.grove.keys("alice"),
+            policy=QUICK,
+            mode="",
+            not_after_s=60,
+            budget=Budget(),
+        )
+
+    def samples(self) -> dict[str, list[bytes]]:
+        """Requests as they are, by method."""
+        ask = control._ask_to_proto(self.asked())
+        plain = {
+            "Ask": ask,
+            "Watch": control_pb2.GetVerdictRequest(prefix="ab" * 16),  # the same form
+            "Status": control_pb2.StatusRequest(),
+            "ListVerdicts": control_pb2.ListVerdictsRequest(limit=3),
+            "GetVerdict": control_pb2.GetVerdictRequest(prefix="ab" * 32),
+            "Feedback": control_pb2.FeedbackRequest(statement=bytes(range(200))),
+            "Prune": control_pb2.PruneRequest(older_than_ms=5, keep=2, dry_run=True),
+            "Nothing": ask,
+        }
+        return {name: [made.SerializeToString()] for name, made in plain.items()}
+
+    async def serves(self) -> None:
+        """An honest caller is told how the node is doing, and gets its verdict."""
+        async with asyncio.timeout(PATIENCE_S), self.client() as client:
+            assert (await client.status())["name"] == "alice"
+            kinds = [event.kind async for event in client.ask(self.asked())]
+            assert kinds[-1] == "verdict"
+
+
+def _trusting() -> ssl.SSLContext:
+    """TLS that believes anybody."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
+class Held:
+    """What this process holds; the daemon runs in it."""
+
+    def __init__(self) -> None:
+        gc.collect()
+        self.descriptors = sum(1 for _ in Path("/proc/self/fd").iterdir())
+        self.tasks = len(asyncio.all_tasks())
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        self.memory = pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@asynccontextmanager
+async def door(home: Path, kind: str, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Door]:
+    """The door of a running alice, which is as before when the test has had its way with it."""
+    async with Grove(home, "alice", rogues=("mallory",)) as grove:
+        found = Door(grove, kind)
+        await grove.start("alice")
+        await found.serves()  # what is made once is made
+        before = Held()
+        caplog.clear()
+        yield found
+        await found.serves()
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                after = Held()
+                live = grove.nodes["alice"].runner.live
+                same = after.descriptors <= before.descriptors and after.tasks <= before.tasks
+                if same and not live:
+                    break
+                async with found.client() as client:  # a while in which grpc closes what it may
+                    await client.status()
+        assert after.memory <= before.memory + SPARE
+        said = [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR]
+        ours = tuple(f"raised by servicer method [{SERVICE}{name}]" for name in METHODS)
+        assert not [one for one in said if one.endswith(ours)]
+
+
+KINDS = pytest.mark.parametrize("kind", ["socket", "clients"])
+
+
+async def together(work: list[Callable[[], Awaitable[None]]]) -> None:
+    """All of it, so many at a time."""
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(act: Callable[[], Awaitable[None]]) -> None:
+        async with room:
+            await act()
+
+    await asyncio.gather(*map(one, work))
+
+
+@pytest.mark.adversary
+@KINDS
+async def test_malformed_requests_get_a_typed_refusal(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with door(tmp_path, kind, caplog) as here, here.client() as client:
+        samples, found = here.samples(), Counter[Any]()
+        odd: list[Any] = []
+        channel = client._channel
+
+        async def one(number: int) -> None:
+            rng = Random(number)
+            name = rng.choice(METHODS)
+            data = mangled(rng, samples[name])
+            call = channel.unary_stream(SERVICE + name)(data)
+            try:
+                async for _ in call:
+                    pass
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in ANSWERS:
+                    odd.append((number, name, data, error))
+            found[await call.code()] += 1
+
+        amount = scaled(quick=100, commit=600, night=20_000)
+        await together([lambda at=at: one(at) for at in range(amount)])  # type: ignore[misc]
+        assert not odd
+        assert found.total() == amount
+        assert {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED} <= found.keys()
+
+
+@pytest.mark.adversary
+@KINDS
+async def test_connections_that_break_off_or_talk_nonsense_leave_nothing_behind(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with door(tmp_path, kind, caplog) as here:
+        samples = here.samples()
+
+        async def one(number: int) -> None:
+            rng = Random(number)
+            name = rng.choice(METHODS)
+            said = http2.broken(rng, SERVICE + name, mangled(rng, samples[name]))
+            connect = here.connect if rng.random() < 0.8 else here.plainly
+            reader, writer = await connect()
+            with suppress(OSError):
+                writer.write(said)
+                await writer.drain()
+                if rng.random() < 0.5 and writer.can_write_eof():
+                    writer.write_eof()  # and hears it out
+                    await reader.read()
+                elif rng.random() < 0.5:
+                    await reader.read(1)
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+        amount = scaled(quick=60, commit=300, night=1_000)
+        await together([lambda at=at: one(at) for at in range(amount)])  # type: ignore[misc]
+
+
+@KINDS
+async def test_a_request_past_its_bound_is_refused_by_name_however_often_it_comes(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    bound = TASK_OPEN_MAX + MIB
+    async with door(tmp_path, kind, caplog) as here, here.client() as client:
+
+        async def one(name: str, size: int) -> Any:
+            call = client._channel.unary_stream(SERVICE + name)(bytes(size))
+            with suppress(grpc.aio.AioRpcError):
+                async for _ in call:
+                    pass
+            return await call.code()
+
+        names = ("Ask", "Watch", "Feedback", "Status")
+        for name in names:
+            assert await one(name, bound) is not grpc.StatusCode.RESOURCE_EXHAUSTED
+        for _ in range(scaled(quick=2, commit=6, night=100)):
+            codes = await asyncio.gather(*(one(name, bound + 1) for name in names))
+            assert set(codes) == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+
+
+@KINDS
+async def test_an_honest_caller_is_served_while_many_hold_half_a_request_open(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with door(tmp_path, kind, caplog) as here:
+        whole = http2.begun() + http2.call(SERVICE + "Ask", here.samples()["Ask"][0])
+        ends = (1, len(http2.PREFACE), len(http2.begun()), len(whole) - 1)
+        opened = []
+        for at in range(AT_ONCE):
+            _, writer = await here.connect()
+            for byte in whole[: ends[at % len(ends)]]:
+                writer.write(bytes([byte]))
+            await writer.drain()
+            opened.append(writer)
+        await here.serves()
+        for writer in opened:
+            writer.transport.abort()
+
+
+@pytest.mark.parametrize("kind", ["socket", "clients", "members"])
+async def test_a_call_whose_method_is_no_text_stops_no_server(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With grpcio 1.84 one such call, by whoever gets through to the port, was the last."""
+    async with door(tmp_path, "clients" if kind == "members" else kind, caplog) as here:
+        connect = here.as_mallory if kind == "members" else here.connect
+        for path in (SERVICE + "\x93", "\xff\xfe", SERVICE + "Status\xc3"):
+            reader, writer = await connect()
+            writer.write(http2.begun() + http2.call(path, b""))
+            await writer.drain()
+            await reader.read(1)
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+        if kind == "members":
+            rogue = await here.grove.rogue()
+            await here.grove.hear_out(rogue, "alice")
+            await rogue.stop()

@@ -47,8 +47,10 @@ class Levers:
         first = self.first
         found = stances(first.policy, len(first.classes.items))
         for number, rival in enumerate(self._rivals(each=each)):
-            # For the nearest rival every stance, for the others the first.
-            for stance in found[: None if each and number == 0 else 1]:
+            # For the nearest rival every stance, for the others the first; but all where places
+            # count, whose ballots differ most.
+            every = each and (number == 0 or first.policy.position == "fitted")
+            for stance in found[: None if every else 1]:
                 bought = {
                     voter: read(
                         self._ballot(voter, self.candidates, first.classes, rival, stance),

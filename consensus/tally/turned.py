@@ -60,7 +60,8 @@ class Stance(Enum):
     FOR = "the rival beats all"
     UNDER = "all beat the winner"
     DUEL = "the rival beats the winner"
-    PLACED = "what KEPT says, the rival always shown second and what else wins first"
+    SECOND = "what KEPT says, the rival always shown second and what else wins first"
+    FIRST = "what KEPT says, the rival always shown first and what else wins second"
 
 
 def stances(policy: Policy, classes: int) -> tuple[Stance, ...]:
@@ -77,7 +78,8 @@ def stances(policy: Policy, classes: int) -> tuple[Stance, ...]:
         # A word more can make the others weigh less, or have another voter's heard in its place.
         found += [Stance.DUEL, Stance.FOR, Stance.UNDER]
     if policy.position == "fitted":
-        found.append(Stance.PLACED)
+        # The place seems to be worth something, and the rival's wins without it more.
+        found += [Stance.SECOND, Stance.FIRST]
     return tuple(found)
 
 
@@ -142,7 +144,7 @@ def _words(
     middle = [answer for answer in order if answer not in (winner, rival)]
     if stance is Stance.REVERSED:
         middle.reverse()
-    ranked = stance in (Stance.KEPT, Stance.REVERSED, Stance.PLACED)
+    ranked = stance in (Stance.KEPT, Stance.REVERSED, Stance.SECOND, Stance.FIRST)
     place = {answer: at for at, answer in enumerate([rival, *middle, winner])}
     level = {rival: 0, winner: 2}
     for pair in combinations(answers, 2):
@@ -155,7 +157,8 @@ def _words(
         if not ranked and not level.keys() & set(pair):
             continue
         good, bad = sorted(pair, key=place.__getitem__ if ranked else lambda a: level.get(a, 1))
-        yield good, bad, stance is Stance.PLACED and good == rival
+        second = {Stance.SECOND: good == rival, Stance.FIRST: good != rival}
+        yield good, bad, second.get(stance, False)
 
 
 def _endorsed(

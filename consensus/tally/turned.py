@@ -16,7 +16,7 @@ With every word heard and as many pairs as a ballot likes (`ballots = all`, `pai
 - Plain Bradley-Terry over classes: at the mode a gradient g moves the log-strengths by G g, where G
   is the inverse of the information, a weighted graph's Laplacian with the ghost as ground. For a
   win of r over x, g = e_r - e_x up to a factor, and G g is a potential whose highest place is r and
-  whose lowest is x (maximum principle for currents in a network: Doyle and Snell 1984); for a win of
+  whose lowest is x (maximum principle, Doyle and Snell 1984); for a win of
   x over w the lowest is w. So either raises r over w or leaves it, from silence or from any other
   word, whatever else stands. The ballot in which r beats all and all beat w is the strongest of all
   that say the same of two others.

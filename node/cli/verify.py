@@ -181,6 +181,10 @@ def _facts(checked: Checked, dissent: Dissent | None) -> dict[str, Any]:
         "verdict": checked.id.hex(),
         "opener": checked.opener.hex(),
         "members": [key.hex() for key in checked.spec.committee.members],
+        "notes": [
+            {"round": item.round, "by": item.by, "author": item.note.author.hex()}
+            for item in checked.notes
+        ],
     }
 
 

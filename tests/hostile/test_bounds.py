@@ -15,8 +15,10 @@ from consensus import canonical
 from consensus.bodies import (
     MAX_CITATIONS,
     MAX_MESSAGES,
+    MAX_NOTES,
     MAX_OPTIONS,
     MAX_REPORT_IDS,
+    MAX_SPEAKERS,
     BodyError,
 )
 from consensus.committee import MAX_DESCRIPTOR, MAX_MEMBERS, Committee
@@ -40,8 +42,9 @@ def entries(number: int, count: int, body: bytes = b"") -> bytes:
 
 
 MOST = {
-    pb.TaskOpen: MAX_MESSAGES,
-    pb.Commit: 2 * MAX_MEMBERS,
+    pb.TaskOpen: MAX_MESSAGES + MAX_SPEAKERS,
+    pb.Commit: 2 * MAX_MEMBERS + MAX_NOTES,
+    pb.Note: 0,
     pb.Proposal: 2 * MAX_OPTIONS + MAX_CITATIONS,
     pb.Batch: MAX_MEMBERS,
     pb.Report: MAX_REPORT_IDS,

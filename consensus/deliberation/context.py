@@ -32,7 +32,7 @@ from typing import Final
 
 from ..policy import ONE
 from ..tally.answers import fold as caseless
-from ..tally.near import NEAR, distance
+from ..tally.near import NEAR, Sketch, apart, sketch
 from .requests import Claim, Context, Reason, View
 
 TOKEN: Final = 4
@@ -128,21 +128,31 @@ def fold(claims: Sequence[Claim], *, tokens: int, forget: int) -> Context:
 
 @dataclass(slots=True)
 class _Heard:
-    """The texts that stand in a context already: nothing is told twice."""
+    """The texts that stand in a context already: nothing is told twice.
 
-    texts: list[str] = field(default_factory=list)
+    Each is hashed once. A policy may have thousands of them kept, and a member that hashes them
+    anew for every other one does nothing else for minutes (T3).
+    """
+
+    texts: set[str] = field(default_factory=set)
+    sketches: list[Sketch] = field(default_factory=list)
 
     def news(self, text: str) -> bool:
         words = " ".join(caseless(text).split())
         if words in self.texts:
             return False
+        found = sketch(words)
         return not any(
-            apart is not None and apart <= NEAR
-            for apart in (distance(words, other) for other in self.texts)
+            bits is not None and bits <= NEAR
+            for bits in (apart(found, other) for other in self.sketches)
         )
 
     def add(self, text: str) -> None:
-        self.texts.append(" ".join(caseless(text).split()))
+        words = " ".join(caseless(text).split())
+        self.texts.add(words)
+        found = sketch(words)
+        if found is not None:
+            self.sketches.append(found)
 
 
 @dataclass(slots=True)

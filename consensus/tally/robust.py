@@ -12,7 +12,7 @@ from ..policy import Policy
 from .answers import AnswerClass, Classes, normalise
 from .ballots import Candidate, CountedBallot
 from .count import Count
-from .credits import afford
+from .credits import afford, affordable
 from .readings import read
 
 MOST_READINGS = 600
@@ -68,10 +68,15 @@ def robustness(
 
     def without(members: Iterable[int]) -> Count:
         gone = set(members)
-        return recount(
-            [item for item in candidates if item.author not in gone],
+        left = [item for item in candidates if item.author not in gone]
+        cast, _ = affordable(  # O3a: what is voted for may have withdrawn, and change what it costs
+            first.spec,
+            first.policy,
+            left,
             [item for item in ballots if item.voter not in gone],
+            first.seed,
         )
+        return recount(left, cast)
 
     ways = (without, *_turns(first, recount, candidates, ballots, voters))
     tried = 0

@@ -10,8 +10,19 @@ from consensus.bodies import Ballot, Mark
 from consensus.envelope import MessageId
 from consensus.policy import ONE, Policy
 from consensus.tally import CountedBallot, Status
-from consensus.tally.credits import MOST_VOTES, Refused, afford, cost, refused
-from tests.harness.tallies import ALICE, BOB, CAROL, DAVE, Round, ballot, candidate, id_of, rounds
+from consensus.tally.credits import MOST_VOTES, Refused, afford, affordable, cost, refused
+from tests.harness.tallies import (
+    ALICE,
+    BOB,
+    CAROL,
+    DAVE,
+    SEED,
+    Round,
+    ballot,
+    candidate,
+    id_of,
+    rounds,
+)
 
 TABLE = (
     candidate(ALICE, "red"),
@@ -143,3 +154,20 @@ def test_two_equal_opinions_spend_all_that_whole_votes_can(budget: int) -> None:
     spent = sum(vote * vote for vote in votes.values())
     least = min(abs(vote) for vote in votes.values())
     assert spent <= budget < spent + 2 * least + 1
+
+
+@pytest.mark.parametrize("rule", ["blend", "quadratic", "adaptive"])
+def test_votes_that_cancel_out_leave_a_tally_when_one_of_their_candidates_withdraws(
+    rule: str,
+) -> None:
+    """For and against two of one answer cost nothing; without one of them they are over the
+    budget, and the search for robustness (O5) asks what would be then."""
+    bent = voting(CAROL, alice=100, bob=-100)
+    of = replace(FOUR, policy=replace(CREDITS, rule=rule))
+    found = of.tally(ballots=(*FOUR.ballots[:2], bent, FOUR.ballots[3]))
+    assert found.refused == ()
+    assert found.status is Status.DECIDED
+    without = [item for item in TABLE if item.author != ALICE]
+    kept, over = affordable(of.spec, of.policy, without, [bent, FOUR.ballots[1]], SEED)
+    assert [item.voter for item in kept] == [BOB]
+    assert [item.voter for item in over] == [CAROL]

@@ -328,3 +328,25 @@ def test_each_text_of_a_record_is_hashed_a_few_times_at_most_however_many_there_
     told = fold(claims, tokens=1_000_000, forget=0)
     assert sum(len(item.reasons) for item in told.claims) == len(words)
     assert asked <= 2 * (len(words) + 150)
+
+
+def test_no_answer_however_long_and_disputed_leaves_others_no_room() -> None:
+    """One author's page of the widest letters, which judges disagree about, and three of a page."""
+    wide = "\u4e00\u4e01\u4e02\u3002" * 1_000
+    others = [f"{letter} is so. " * 200 for letter in "abc"]
+    claims = [claim(wide, given=(100, -100)), *map(claim, others)]
+    for tokens in (2_400, 4_000, 8_192):
+        told = fold(claims, tokens=tokens, forget=0)
+        assert [one.answer[:4] for one in told.claims] == [wide[:4], *(one[:4] for one in others)]
+        assert told.tokens <= tokens
+
+
+def test_where_not_even_short_answers_fit_the_most_disputed_are_told() -> None:
+    claims = [
+        claim(name, given=(points, -points))
+        for name, points in zip("abc", (10, 90, 50), strict=True)
+    ]
+    claims = [replace(one, views=()) for one in claims]
+    told = fold(claims, tokens=512, forget=0)
+    assert [one.answer for one in told.claims] == ["b", "c"]
+    assert told.left_out == 1

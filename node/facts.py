@@ -171,6 +171,8 @@ def verdict_fact(decided: Decided) -> VerdictFact:
 def _course(decided: Decided, classes: Classes) -> tuple[Turn, ...]:
     """What won each round, and what the move of the dials before it earned (P3), where there was
     more than one."""
+    if len(decided.figures) < 2:
+        return ()
     final, turns = decided.figures[-1]["tally"], []
     for figures in decided.figures:
         tallied, played = figures["tally"], figures["plateau"]["bandit"]["played"] or (-1, 0, 0)
@@ -181,7 +183,7 @@ def _course(decided: Decided, classes: Classes) -> tuple[Turn, ...]:
                 winner = -1  # nobody drafted it, and it was not the last word either
         arm, reward, cost = played
         turns.append(Turn(winner=winner, arm=arm, reward=reward, cost=cost))
-    return tuple(turns) if len(turns) > 1 else ()
+    return tuple(turns)
 
 
 def _picks(tallied: Mapping[str, Any]) -> tuple[tuple[tuple[int, int], ...], ...]:

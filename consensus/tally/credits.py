@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt
 
-from ..bodies import AnswerSpec
 from ..envelope import MessageId
 from ..policy import Policy
-from .answers import Classes, classes
-from .ballots import Candidate, CountedBallot
+from .answers import Classes
+from .ballots import CountedBallot
 
 MOST_VOTES = 100
 """Most votes for or against one candidate: what a mark can hold."""
@@ -31,25 +30,6 @@ class Refused:
 
     voter: int
     reason: str
-
-
-def affordable(
-    spec: AnswerSpec,
-    policy: Policy,
-    candidates: Sequence[Candidate],
-    ballots: Sequence[CountedBallot],
-    seed: bytes,
-) -> tuple[list[CountedBallot], tuple[Refused, ...]]:
-    """The ballots that `candidates` leave within the policy's budget, and those over it.
-
-    Which they are depends on the candidates: votes for and against two of one answer cost nothing
-    while both are there, and their square once one is not.
-    """
-    if policy.endorsements != "credits":
-        return list(ballots), ()
-    over = refused(ballots, classes(spec, candidates, seed), policy)
-    gone = {item.voter for item in over}
-    return [item for item in ballots if item.voter not in gone], over
 
 
 def refused(

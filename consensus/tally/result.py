@@ -9,12 +9,12 @@ from typing import Any
 from ..bodies import AnswerSpec
 from ..committee import Quorum
 from ..policy import MIXED, Policy
-from .answers import AnswerClass, Void, normalise
+from .answers import AnswerClass, Void, classes, normalise
 from .ballots import Candidate, CountedBallot
 from .baselines import Baselines, baselines
 from .belief import Opinion
 from .count import Count, count
-from .credits import Refused, affordable
+from .credits import Refused, refused
 from .robust import Robustness, robustness
 from .rules.adaptive import PRIOR, Picks
 from .weights import Weights
@@ -242,7 +242,8 @@ def _cast(
 ) -> tuple[list[CountedBallot], tuple[Refused, ...]]:
     """The ballots that are counted, and those that spent too much (O3a)."""
     cast = [item for item in ballots if not item.ballot.abstain]
-    return affordable(spec, policy, candidates, cast, seed)
+    over = refused(cast, classes(spec, candidates, seed), policy)
+    return [item for item in cast if item.voter not in {one.voter for one in over}], over
 
 
 def _counting(

@@ -63,7 +63,10 @@ class Rest:
         question = self._question(body)
         key = request.headers.get("idempotency-key", "")
         task, _ = self._openings.task(question, client, key, body)
-        made = reply(await self._window.deliberation(task), 201)
+        try:
+            made = reply(await self._window.deliberation(task), 201)
+        except Absent as error:  # opened by the same key before, and gone since
+            raise _absent(error, "idempotency-key") from None
         made.headers["location"] = f"/v1/deliberations/{task.hex()}"
         return made
 
@@ -101,7 +104,7 @@ class Rest:
                     told = seen.Told(
                         task=task, round=step.round, kind=step.kind, detail=self._named(step.detail)
                     )
-                    tell(told, END if step.kind == "verdict" else f"{history}.{at}")
+                    await tell(told, END if step.kind == "verdict" else f"{history}.{at}")
 
         return EventStream(produce, keep_alive_s=self._keep_alive_s, done=b"")
 

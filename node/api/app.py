@@ -45,7 +45,7 @@ BODIES_MAX: Final = 268_435_456
 _CONVERTORS: Final = {"model": "model:path"}
 """Parts of a path that may hold a slash."""
 
-Handler = Callable[[Request, Client], Awaitable[Response]]
+Handler = Callable[[Request, Client], Awaitable[ASGIApp]]
 Page = Callable[[Request], Awaitable[ASGIApp]]
 """What answers a request; its reply is sent by being called."""
 

@@ -64,6 +64,9 @@ class Exposition:
         """The page and its content type, in the form that `accept` asks for."""
         try:
             encode, kind = choose_encoder(accept)
-        except ValueError:  # a version that is none: whoever sends it reads the plain form
+        except (
+            ValueError,
+            TypeError,
+        ):  # a version that is none: whoever sends it reads the plain form
             encode, kind = choose_encoder("")
         return encode(self.registry), kind

@@ -6,6 +6,7 @@
 #   make adversary  what adversaries try, in the amounts of a commit
 #   make system   the tests that need root and packages of Debian
 #   make bench    figures of speed, with how they were measured
+#   make bench-stream  what reputation and the mixing rules are worth over streams of tasks
 #   make bench-tally  what each rule is worth on recorded ballots, with intervals
 #   make bench-plateau  what stop rules save and cost, with intervals and pictures
 #   make kills    a node killed at every durable write of every member: four minutes
@@ -32,7 +33,8 @@ GENERATOR_INSTALLED := $(GENERATOR)/.installed-$(GENERATOR_VERSION)
 PROTO := $(wildcard proto/*.proto)
 SERVICES := proto/control.proto proto/peer.proto
 
-.PHONY: demo test adversary check lint types contracts drift vectors system bench bench-tally bench-plateau kills model night \
+.PHONY: demo test adversary check lint types contracts drift vectors system bench bench-stream bench-tally \
+	bench-plateau kills model night \
 	transcripts proto metrics clean
 .DELETE_ON_ERROR:
 
@@ -70,6 +72,10 @@ system: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m tests.bench
+
+bench-stream: $(INSTALLED)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[bench]'
+	$(BIN)/python -m tests.bench.stream
 
 bench-tally: $(INSTALLED)
 	$(BIN)/python -m tests.bench.rules

@@ -38,6 +38,8 @@ MAX_CRITIQUE = 4_000
 """Most characters of one critique."""
 MAX_CITATIONS = 256
 """Most ids of cited evidence in a proposal."""
+MAX_EXPERTS = 64
+"""Most rules whose weights a commit can carry; there are as many as `policy.EXPERTS`."""
 MAX_REPORT_IDS = 2 * MAX_MEMBERS
 """At most two ids a slot (rule V1a)."""
 ARM_FIGURES = 27
@@ -207,22 +209,28 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Views:
-    """What a member's own ledger says of every member, by skill (R2b, L2).
+    """What a member's own ledger says of every member, by skill, and of rules (R2b, L2).
 
     In committee order, own entry included and ignored, in bp with 5,000 as neutral. `authors`
     is how good their drafts are, `judges` how good their judgments. Both empty: no view.
-    `arms` is what it knows of the bandit's arms (P3): count, mean reward in bp and largest cost
-    in tokens of each in turn; empty unless the policy has a bandit.
+    `rules` is what each of `policy.EXPERTS` should weigh, in bp, where the policy's rule mixes
+    them (O7a). `arms` is what it knows of the bandit's arms (P3): count, mean reward in bp and
+    largest cost in tokens of each in turn; empty unless the policy has a bandit.
     """
 
     authors: tuple[int, ...] = ()
     judges: tuple[int, ...] = ()
+    rules: tuple[int, ...] = ()
     arms: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("authors", "judges"):
+        for name, most, of in (
+            ("authors", MAX_MEMBERS, "a committee has members"),
+            ("judges", MAX_MEMBERS, "a committee has members"),
+            ("rules", MAX_EXPERTS, "there can be rules"),
+        ):
             views: tuple[int, ...] = getattr(self, name)
-            _need(len(views) <= MAX_MEMBERS, f"views.{name}: more than a committee has members")
+            _need(len(views) <= most, f"views.{name}: more than {of}")
             for view in views:
                 _range(view, 0, ONE, f"views.{name}")
         _need(len(self.arms) in (0, ARM_FIGURES), f"views.arms: none or {ARM_FIGURES} figures")

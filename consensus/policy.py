@@ -29,8 +29,17 @@ RULES = (
     "model_switch",
     "self_org",
     "latent_truth",
+    "adaptive",
+    "adaptive_capped",
 )
 """Every rule that can name the winner (O7); `consensus.tally.rules` has each by this name."""
+
+MIXED = ("adaptive", "adaptive_capped")
+"""The rules that are a mixture of others (O7a)."""
+
+EXPERTS = (*(rule for rule in RULES if rule not in MIXED), "best_member")
+"""What they mix, in the order in which weights travel (R2b): every other rule, and the answer of
+the member with the best score as an author."""
 
 
 STOPS = ("unanimity", "near_consensus", "plateau", "maci", "efficiency", "seat")
@@ -144,6 +153,22 @@ class Policy:
         "whether Bradley-Terry takes judges to tell classes apart equally well, or fits a "
         "discrimination for each (O2)",
     )
+    context_tokens: int = _figure(
+        8_192,
+        512,
+        1_000_000,
+        "tokens",
+        "most of the record of earlier rounds that a model is given to read, at four bytes of text "
+        "a token (R1b)",
+    )
+    forget: int = _figure(
+        5_000,
+        0,
+        ONE,
+        "bp",
+        "how much of its share of that record a round loses with every later one; 10000 keeps the "
+        "last round alone (R1b)",
+    )
     min_confidence: int = _figure(
         0, 0, ONE, "bp", "a verdict whose winner is believed less than this warns first (E3)"
     )
@@ -164,6 +189,20 @@ class Policy:
     )
     quality_gate: int = _figure(
         0, 0, 100, "points", "median argument quality needed to stop on a plateau (P2)"
+    )
+    approvals: int = _figure(
+        0,
+        0,
+        16,
+        "approvers",
+        "how many approvers must say yes before clients have the outcome; 0 asks nobody (E4)",
+    )
+    approval_ms: int = _figure(
+        86_400_000,
+        1_000,
+        2_592_000_000,
+        "ms",
+        "age of a task at which approvals come too late (E4)",
     )
     maci_entropy: int = _figure(
         200, 0, ONE, "bp", "progress ratio of entropy under which maci takes it for flat (P2)"

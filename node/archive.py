@@ -36,7 +36,12 @@ class Past:
     """One finished task."""
 
     bundle: Bundle
-    committee: Committee
+    spec: TaskOpen
+
+    @property
+    def committee(self) -> Committee:
+        """Who decided it."""
+        return self.spec.committee
 
     def lacking(self, round_: int, prefixes: frozenset[bytes]) -> list[Envelope]:
         """What a member in `round_` that holds `prefixes` lacks of that round.
@@ -149,7 +154,7 @@ class Archive:
                 del self._by[known.account]
 
     def _hold(self, bundle: Bundle, spec: TaskOpen) -> Past:
-        past = self._kept[bundle.task] = Past(bundle=bundle, committee=spec.committee)
+        past = self._kept[bundle.task] = Past(bundle=bundle, spec=spec)
         self._kept.move_to_end(bundle.task)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)

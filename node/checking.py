@@ -20,6 +20,7 @@ def check(data: bytes, federation: Federation | None, reader: Reader) -> seen.Ch
             reader,
             None if federation is None else federation.floor_problem,
             told.append,
+            approver=None if federation is None else federation.is_approver,
         )
     except VerdictError as error:
         failed = error
@@ -50,6 +51,7 @@ def _steps(
     places += [(number, round_) for round_ in range(1, rounds + 1) for number in (4, 5, 6, 7, 3)]
     if not rounds:
         places.append((3, 0))
+    places.append((8, 0))
     begun = {(step.number, step.round) for step in told}
     last = (told[-1].number, told[-1].round) if failed is not None else None
     if last is not None and last not in places:  # of the file as a whole, and it has rounds

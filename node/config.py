@@ -17,6 +17,8 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 import msgspec
 
+from reputation import Method, Scoring
+
 from . import files, toml
 from .config_api import ApiConfig
 from .config_meta import meta as _meta
@@ -141,6 +143,27 @@ class KeepConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = 0
 
 
+class ReputationConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How this node makes scores of the facts in its ledger: a view of its own."""
+
+    method: Annotated[
+        Literal["beta", "ema"],
+        _meta(
+            "beta: the mean over all that decay has left, held down by what happened lately; "
+            "ema: a moving average, which remembers some 10,000 / gamma_bp tasks"
+        ),
+    ] = "beta"
+    gamma_bp: Annotated[
+        int,
+        _meta("what a sure observation weighs in the moving average", unit="bp", ge=100, le=3_000),
+    ] = 900
+
+    @property
+    def scoring(self) -> Scoring:
+        """The same for the ledger."""
+        return Scoring(method=Method(self.method), gamma=self.gamma_bp)
+
+
 class ClientsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What this node does for the clients of its federation file, over gRPC and TLS."""
 
@@ -189,6 +212,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     log: LogConfig = LogConfig()
     limits: LimitsConfig = LimitsConfig()
     keep: KeepConfig = KeepConfig()
+    reputation: ReputationConfig = ReputationConfig()
     clients: ClientsConfig = ClientsConfig()
     api: ApiConfig = ApiConfig()
     metrics: MetricsConfig = MetricsConfig()

@@ -14,7 +14,8 @@ from consensus.deliberation.scribe import Kept
 from consensus.envelope import Ctx, Envelope, Kind
 from consensus.policy import Policy
 from consensus.ports import Message
-from reputation import FactKind, FeedbackFact
+from consensus.verdict import Bundle
+from reputation import ApprovalFact, FactKind, FeedbackFact
 from reputation.digests import Summary
 
 from . import facts, federation_file, identity, memory, outside
@@ -106,6 +107,7 @@ class Daemon:
             clock=clock,
             entropy=entropy,
             shelf=self._shelf,
+            scoring=config.reputation.scoring,
         )
         self.house.forgot, self.house.gone = self.runner.archive.forget, self.runner.archive.pruned
         self.mesh = Mesh(
@@ -383,7 +385,7 @@ class Daemon:
             live = self.runner.entrance.ask(self.spec(ask))
         except RefusedTask as error:
             raise ControlError(f"this node does not take the task: {error}") from None
-        async for event in live.watchers.follow():
+        async for event in self.runner.entrance.follow(live):
             yield event
 
     def spec(self, ask: Ask) -> TaskOpen:
@@ -471,16 +473,23 @@ class Daemon:
         }
 
     async def feedback(self, statement: bytes) -> dict[str, Any]:
-        """Take a client's signed statement into the ledger (L1). Raises `ControlError`."""
+        """Take a client's signed statement into the ledger: a word on a verdict (L1), or on its
+        release (E4). Raises `ControlError`."""
+        kind = FactKind.APPROVAL if facts.is_approval(statement) else FactKind.FEEDBACK
         try:
-            fact = facts.prove(FactKind.FEEDBACK, statement, self.federation.network)
-            assert isinstance(fact, FeedbackFact)
+            fact = facts.prove(kind, statement, self.federation.network)
+            assert isinstance(fact, FeedbackFact | ApprovalFact)
             rows = await self.runner.sharing.enter(fact, statement)
         except (BadProof, Refused) as error:
             raise ControlError(f"the statement is not taken: {error}") from None
         if rows:
             await self._store_now(rows)
-        return {"task": fact.task.hex(), "fact": fact.id.hex(), "new": bool(rows)}
+        told = {"task": fact.task.hex(), "fact": fact.id.hex(), "new": bool(rows)}
+        past = await self.runner.archive.load(fact.task)
+        if isinstance(fact, ApprovalFact) and past is not None:
+            stands = self.runner.releases.stands(fact.task, past.spec)
+            told |= {"state": str(stands.state), "reason": self.runner.releases.reason(stands)}
+        return told
 
     async def _store_now(self, rows: list[FactRow]) -> None:
         """Have rows stored, and wait until they are on the disk."""
@@ -509,7 +518,17 @@ class Daemon:
             raise NotFound(pruned_text(gone))
         if row is None:
             raise NotFound(f"no verdict or task here begins with {prefix}")
-        return row.bundle
+        if not self.runner.ledger.book.approvals(row.task):
+            return row.bundle
+        return (await self.runner.releases.attached(Bundle.decode(row.bundle))).encode()
+
+    async def withheld(self, prefix: str) -> str:
+        """Why clients may not have a verdict, `""` if they may (E4)."""
+        try:
+            row = await self._store.find_verdict(prefix)
+        except BadReference:
+            return ""
+        return "" if row is None else await self.runner.releases.withheld(row.task)
 
     async def prune(self, older_ms: int, keep: int, *, dry_run: bool) -> dict[str, Any]:
         """Prune verdicts as the operator says. Raises `ControlError`."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from consensus.bodies import Commit, Content, Opening, Proposal, TaskOpen
 from consensus.envelope import Kind, Stage, TaskId
 from consensus.policy import ONE
-from consensus.verdict import Bundle
+from consensus.verdict import Bundle, Release
 
 from .accounts import account
 from .api import seen
@@ -134,6 +134,20 @@ class Deliberations:
     async def _decided(self, entry: VerdictEntry) -> seen.Brief:
         row = await self._store.task(entry.task)
         summary = entry.summary
+        if row is not None:
+            stands = self._runner.releases.stands(entry.task, _spec(row))
+            if not stands.open:  # E4
+                return self._brief(
+                    entry.task,
+                    _spec(row),
+                    bytes(row.opening.signer),
+                    state="decided",
+                    verdict=entry.verdict.hex(),
+                    status=str(stands.state),
+                    round=summary["rounds"],
+                    warnings=[self._unreleased(stands)],
+                    decided_at_ms=entry.decided_at_ms,
+                )
         told: dict[str, Any] = {
             "state": "decided",
             "verdict": entry.verdict.hex(),
@@ -193,6 +207,17 @@ class Deliberations:
         """A decided task, from its verdict."""
         spec = codec.decode(Kind.TASK_OPEN, bundle.opened.payload)
         assert isinstance(spec, TaskOpen)
+        stands = self._runner.releases.stands(bundle.task, spec)
+        if not stands.open:  # E4
+            return self._whole(
+                bundle.task,
+                spec,
+                bundle.opened.signer,
+                state="decided",
+                phase=self._runner.releases.reason(stands),
+                round=len(bundle.rounds),
+                steps=self._signed(bundle),
+            )
         committee = self._committee(spec)
         opened = [Opened.of(number, part) for number, part in enumerate(bundle.rounds, 1)]
         return self._whole(
@@ -218,7 +243,9 @@ class Deliberations:
             round=live.task.round.number if live.task.rounds else 0,
             accepted=accepted,
             steps=steps,
-            rounds=[round_seen(one, committee) for one in _opened(live)],
+            rounds=[]  # E4
+            if live.task.policy.approvals
+            else [round_seen(one, committee) for one in _opened(live)],
         )
 
     def _whole(
@@ -348,6 +375,10 @@ class Deliberations:
                 for one in books.faults
             ],
         )
+
+    def _unreleased(self, stands: Release) -> seen.Warned:
+        code = str(stands.state).replace(" ", "_")
+        return seen.Warned(code=code, text=self._runner.releases.reason(stands))
 
     def _warned(self, warnings: Iterable[Sequence[str]]) -> list[seen.Warned]:
         return [seen.Warned(code=code, text=self._naming(text)) for code, text in warnings]

@@ -114,6 +114,8 @@ class Doorway:
 
     async def account(self, task: bytes) -> Account:
         """What the verdict of a finished task says of costs and faults. Raises `Absent`."""
+        if why := await self._daemon.runner.releases.withheld(task):
+            raise Absent(f"the verdict is not released: {why}")
         past = await self._daemon.runner.archive.load(task)
         if past is None:
             raise Absent(f"no verdict of task {task.hex()[:16]} is here")
@@ -126,6 +128,8 @@ class Doorway:
 
     async def verdict(self, reference: str) -> bytes:
         """A verdict file. Raises `Absent`."""
+        if why := await self._daemon.withheld(reference):
+            raise Absent(f"the verdict is not released: {why}")
         try:
             return await self._daemon.verdict(reference)
         except ControlError as error:

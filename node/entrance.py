@@ -283,14 +283,23 @@ class Entrance:
         late = self._clock.wall_ms() > live.task.spec.not_after_ms + GRACE_MS
         return late and r.now > live.began_ms + GRACE_MS
 
+    def follow(self, live: Live) -> AsyncIterator[Event]:
+        """Every event of a running task as those outside may have them (E4)."""
+        return self._runner.releases.held(live.watchers.follow())
+
     async def watch(
         self, request: WatchRequest, source: bytes | None = None
     ) -> AsyncIterator[Event]:
         """Follow a task from its first event on; a TaskOpen that comes along is taken up.
 
         `source` is the member that asks, None for this node's own operator. A task that cannot
-        be followed gets one last event that says why.
+        be followed gets one last event that says why. Outcomes that wait for approvals are told
+        once they are released (E4).
         """
+        async for event in self._runner.releases.held(self._watch(request, source)):
+            yield event
+
+    async def _watch(self, request: WatchRequest, source: bytes | None) -> AsyncIterator[Event]:
         r = self._runner
         if request.open is not None and request.task not in r.live:
             admitted = r.gate.admit(request.open)

@@ -16,11 +16,19 @@ from consensus.policy import Policy
 from consensus.tally import AnswerClass, Classes, CountedBallot, named, normalise
 from consensus.tally.credits import full
 from consensus.tally.readings import read
-from consensus.verdict import Bundle, BundleError, decode_evidence, evidence_problem
+from consensus.verdict import (
+    Bundle,
+    BundleError,
+    ReleaseError,
+    Statement,
+    decode_evidence,
+    evidence_problem,
+)
 from reputation.facts import MAX_TEXT as ANSWER_MAX
 from reputation.facts import (
     ONE,
     AcceptanceFact,
+    ApprovalFact,
     EvidenceFact,
     FactError,
     FactKind,
@@ -53,7 +61,7 @@ OWN_CONTENT: Final = (Kind.COMMIT, Kind.SEAL, Kind.OPENING)
 _STATEMENT: Final = b"quorate/feedback"
 
 
-Signed = AcceptanceFact | EvidenceFact | FeedbackFact
+Signed = AcceptanceFact | EvidenceFact | FeedbackFact | ApprovalFact
 """Facts that rest on signatures alone."""
 
 
@@ -155,6 +163,7 @@ def verdict_fact(decided: Decided) -> VerdictFact:
             )
             for at, member in enumerate(members)
         ),
+        picks=_picks(first["tally"]),
         course=_course(decided, classes),
     )
 
@@ -162,6 +171,8 @@ def verdict_fact(decided: Decided) -> VerdictFact:
 def _course(decided: Decided, classes: Classes) -> tuple[Turn, ...]:
     """What won each round, and what the move of the dials before it earned (P3), where there was
     more than one."""
+    if len(decided.figures) < 2:
+        return ()
     final, turns = decided.figures[-1]["tally"], []
     for figures in decided.figures:
         tallied, played = figures["tally"], figures["plateau"]["bandit"]["played"] or (-1, 0, 0)
@@ -172,7 +183,14 @@ def _course(decided: Decided, classes: Classes) -> tuple[Turn, ...]:
                 winner = -1  # nobody drafted it, and it was not the last word either
         arm, reward, cost = played
         turns.append(Turn(winner=winner, arm=arm, reward=reward, cost=cost))
-    return tuple(turns) if len(turns) > 1 else ()
+    return tuple(turns)
+
+
+def _picks(tallied: Mapping[str, Any]) -> tuple[tuple[tuple[int, int], ...], ...]:
+    """What the rules that a mixture is made of answered, as its figures have it (O7a)."""
+    if "mixed" not in tallied or len(tallied["classes"]) < 2:  # all of them say the same
+        return ()
+    return tuple(tuple((at, share) for at, share in one) for one in tallied["mixed"]["picks"])
 
 
 def _winner(decided: Decided, classes: Classes, final: Mapping[str, Any]) -> int:
@@ -287,6 +305,8 @@ def prove(kind: FactKind, proof: bytes, network: bytes) -> Signed:
             return _evidence_fact(proof, network)
         case FactKind.FEEDBACK:
             return _feedback_fact(proof)
+        case FactKind.APPROVAL:
+            return _approval_fact(proof)
         case _:
             raise BadProof("a verdict is proven by verifying it")
 
@@ -372,6 +392,38 @@ def _feedback_fact(proof: bytes) -> FeedbackFact:
         raise BadProof("the statement is no feedback")
     if not keys.verify(fact.client, length_prefixed(_STATEMENT, body), signature):
         raise BadProof("the statement's signature does not hold")
+    return fact
+
+
+# -- approvals --------------------------------------------------------------------------------
+
+
+def is_approval(statement: bytes) -> bool:
+    """Whether a client's statement is an approver's (E4), as its form shows, and no feedback."""
+    try:
+        Statement.decode(statement)
+    except ReleaseError:
+        return False
+    return True
+
+
+def _approval_fact(proof: bytes) -> ApprovalFact:
+    """The fact in an approver's signed statement (E4). Raises `BadProof`."""
+    try:
+        said = Statement.decode(proof)
+        word = said.approval
+        fact = ApprovalFact(
+            task=word.task,
+            verdict=word.verdict,
+            approver=word.approver,
+            approve=word.approve,
+            note=word.note,
+            at_ms=word.at_ms,
+        )
+    except (ReleaseError, FactError) as error:
+        raise BadProof(str(error)) from None
+    if not keys.verify(word.approver, word.preimage, said.signature):
+        raise BadProof("the approver's signature does not hold")
     return fact
 
 

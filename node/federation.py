@@ -82,10 +82,14 @@ class FederationMember:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """Somebody whose signed word on a verdict counts (L1): a name for people, a 32-byte key."""
+    """Somebody whose signed word on a verdict counts (L1): a name for people, a 32-byte key.
+
+    An `approver` may also release the outcomes of tasks whose policy asks for it (E4).
+    """
 
     name: str
     key: bytes
+    approver: bool = False
 
     def __post_init__(self) -> None:
         _check_name(self.name, "client name")
@@ -152,7 +156,10 @@ class Federation:
         }
         if self.clients:  # so files from before there were any keep their hash
             clients = sorted(self.clients, key=lambda client: client.key)
-            said["clients"] = [_client_doc(client) for client in clients]
+            said["clients"] = [
+                {**_client_doc(client), **({"approver": 1} if client.approver else {})}
+                for client in clients
+            ]
         return tagged_hash("federation", canonical.encode(said))
 
     @cached_property
@@ -166,6 +173,10 @@ class Federation:
     def is_client(self, key: bytes) -> bool:
         """Whether the word of this key on any verdict counts."""
         return any(client.key == key for client in self.clients)
+
+    def is_approver(self, key: bytes) -> bool:
+        """Whether this key may release outcomes (E4)."""
+        return any(client.key == key and client.approver for client in self.clients)
 
     def with_client(self, client: Client) -> "Federation":
         """The next epoch of this federation, `client` added. Raises `FederationError`."""
@@ -217,6 +228,12 @@ class Federation:
             raise FederationError(str(error)) from None
         if problem := self.floor_problem(committee):
             raise FederationError(problem)
+        approvers = sum(client.approver for client in self.clients)
+        if policy.approvals > approvers:  # of those who open: later files may have fewer
+            raise FederationError(
+                f"the policy asks for {policy.approvals} approvals; {self.name} has {approvers} "
+                "approvers"
+            )
         return committee
 
     def floor_problem(self, committee: Committee) -> str | None:
@@ -273,6 +290,7 @@ class _FloorsDoc(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class _ClientDoc(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     name: str
     key: str
+    approver: bool = False
 
 
 class _Doc(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -324,7 +342,11 @@ def parse(data: bytes) -> Federation:
         ),
         members=tuple(members),
         clients=tuple(
-            Client(name=item.name, key=unhex(item.key, f"the key of client {item.name[:80]!r}"))
+            Client(
+                name=item.name,
+                key=unhex(item.key, f"the key of client {item.name[:80]!r}"),
+                approver=item.approver,
+            )
             for item in doc.clients
         ),
     )
@@ -341,7 +363,10 @@ def render(federation: Federation) -> bytes:
         "members": [_member_doc(member) for member in federation.members],
     }
     if federation.clients:
-        doc["clients"] = [_client_doc(client) for client in federation.clients]
+        doc["clients"] = [
+            {**_client_doc(client), **({"approver": True} if client.approver else {})}
+            for client in federation.clients
+        ]
     text = tomli_w.dumps(doc)
     return text.encode("utf-8")
 

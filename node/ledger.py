@@ -11,21 +11,29 @@ from typing import Final
 
 from consensus.bodies import TaskOpen, Views
 from consensus.envelope import Envelope
+from consensus.policy import EXPERTS, MIXED
+from consensus.tally.mixture import Lesson as Learnt
+from consensus.tally.mixture import Mixture
+from consensus.tally.rules.adaptive import PRIOR
 from consensus.verdict import Bundle, encode_evidence
 from reputation import (
     START,
     AcceptanceFact,
+    ApprovalFact,
     Book,
     EvidenceFact,
     Fact,
     FactError,
     FactKind,
     FeedbackFact,
+    Lesson,
+    Scoring,
     VerdictFact,
     link,
     moves,
     parse,
 )
+from reputation.scoring import DEFAULT
 
 from . import facts
 from .facts import BadProof, Decided, Signed
@@ -62,6 +70,8 @@ def standing(fact: Fact, book: Book, federation: Federation) -> bool:
             verdict = book.verdict(fact.task)
             own = verdict is not None and verdict.opener == fact.client
             return own or federation.is_client(fact.client)
+        case ApprovalFact():
+            return federation.is_approver(fact.approver)
         case _:
             return True
 
@@ -77,13 +87,15 @@ class Refused(Exception):  # noqa: N818  named for what happened
 class Ledger:
     """The facts of one node, in memory and in its store's order."""
 
-    def __init__(self, *, me: bytes, federation: Federation) -> None:
+    def __init__(self, *, me: bytes, federation: Federation, scoring: Scoring = DEFAULT) -> None:
         self.book = Book()
         self.head = START
         self.size = 0
         self._me = me
         self._federation = federation
+        self._scoring = scoring
         self._statements: Counter[tuple[bytes, bytes]] = Counter()
+        self._learnt: dict[str, tuple[list[Lesson], Mixture]] = {}
 
     async def open(self, store: Store, evidence: Iterable[bytes] = ()) -> None:
         """Read the ledger, and append what a stop came between: facts of verdicts that have
@@ -153,7 +165,20 @@ class Ledger:
                     raise Refused("not_a_member", "it convicts no member of the federation")
             case FeedbackFact():
                 self._check_word(fact)
+            case ApprovalFact():
+                self._check_approval(fact)
         return self._append(fact, proof)
+
+    def _check_approval(self, fact: ApprovalFact) -> None:
+        """Approvers are those that the federation file names so, and speak of one verdict (E4)."""
+        if fact.verdict != self._verdict(fact.task).verdict:
+            raise Refused("other_verdict", "the task has another verdict than that which it names")
+        if not self._federation.is_approver(fact.approver):
+            text = f"the key {fact.approver.hex()[:16]} is no approver in the federation file"
+            raise Refused("not_an_approver", text)
+        if self._statements[fact.task, fact.approver] >= STATEMENTS:
+            text = f"{STATEMENTS} statements of this approver on this task are held already"
+            raise Refused("too_many", text)
 
     def _check_word(self, fact: FeedbackFact) -> None:
         """Clients are those that the federation file lists, and a task's own opener (L1)."""
@@ -212,18 +237,32 @@ class Ledger:
     def _count(self, fact: Fact) -> None:
         if isinstance(fact, FeedbackFact):
             self._statements[fact.task, fact.client] += 1
+        elif isinstance(fact, ApprovalFact):
+            self._statements[fact.task, fact.approver] += 1
 
     # -- what follows -----------------------------------------------------------------
 
     def views(self, spec: TaskOpen) -> Views:
         """What this ledger says of the members of a task, in its domain, as of its opened-at."""
         scores = [
-            self.book.score(member, spec.domain, spec.opened_at_ms)
+            self.book.score(member, spec.domain, spec.opened_at_ms, self._scoring)
             for member in spec.committee.members
         ]
-        bandit = spec.committee.policy.dials == "ucb"
+        policy = spec.committee.policy
         return Views(
             authors=tuple(score.author for score in scores),
             judges=tuple(score.judge for score in scores),
-            arms=moves(self.book.counted()) if bandit else (),
+            rules=self.rules(spec.domain, spec.opened_at_ms) if policy.rule in MIXED else (),
+            arms=moves(self.book.counted()) if policy.dials == "ucb" else (),
         )
+
+    def rules(self, domain: str, at_ms: int) -> tuple[int, ...]:
+        """What each of `policy.EXPERTS` should weigh, by what clients said was right (O7a)."""
+        lessons = self.book.lessons(domain, at_ms, len(EXPERTS))
+        known, mixture = self._learnt.get(domain, ([], Mixture.fresh(PRIOR)))
+        if lessons[: len(known)] != known:  # a word on an older task: all from the start again
+            known, mixture = [], Mixture.fresh(PRIOR)
+        for lesson in lessons[len(known) :]:
+            mixture = mixture.after(Learnt(kept=lesson.kept, losses=lesson.losses))
+        self._learnt[domain] = lessons, mixture
+        return mixture.weights

@@ -171,7 +171,12 @@ class _Work:
                 await self._by_itself(task, body, name)
             return found, True
         said = "it proves nothing"
-        for kind in (FactKind.ACCEPTANCE, FactKind.EVIDENCE, FactKind.FEEDBACK):
+        for kind in (
+            FactKind.ACCEPTANCE,
+            FactKind.EVIDENCE,
+            FactKind.FEEDBACK,
+            FactKind.APPROVAL,
+        ):
             try:
                 return facts.prove(kind, row.proof, self._federation.network), True
             except BadProof as error:

@@ -13,7 +13,7 @@ from .federation import FederationError, FederationMember
 from .rounds import cut
 
 if TYPE_CHECKING:
-    from reputation import Book, Entry
+    from reputation import Book, Entry, Scoring
 
     from .federation import Federation
 
@@ -38,8 +38,10 @@ class Roster:
         me: bytes,
         links: Links,
         wall_ms: Callable[[], int],
+        scoring: "Scoring",
     ) -> None:
         self._federation = federation
+        self._scoring = scoring
         self._book = book
         self._me = me
         self._links = links
@@ -106,7 +108,7 @@ class Roster:
     def _skill(
         self, key: bytes, domain: str, at_ms: int, tasks: int, strikes: Counter[str]
     ) -> seen.Skill:
-        score = self._book.score(key, domain, at_ms)
+        score = self._book.score(key, domain, at_ms, self._scoring)
         return seen.Skill(
             domain=domain,
             author=score.author / ONE,

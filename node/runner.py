@@ -43,6 +43,7 @@ from consensus.deliberation.effects import (
 )
 from consensus.envelope import Envelope, Kind, TaskId
 from consensus.ports import Reader, Writer
+from reputation import Scoring
 from reputation.digests import Summary
 
 from .archive import Archive
@@ -59,6 +60,7 @@ from .live import Live
 from .log import get_logger
 from .models.base import Model
 from .observe.observers import Observers
+from .release import Releases
 from .sharing import Sharing
 from .store.contract import Store, StoreError
 from .store.records import (
@@ -162,6 +164,7 @@ class Runner:
         clock: Clock,
         entropy: Entropy,
         shelf: EvidenceShelf,
+        scoring: Scoring,
     ) -> None:
         self.me = writer.public
         self.intake = intake
@@ -170,7 +173,14 @@ class Runner:
         self.archive = Archive(store)
         self.gate = Gate(network=self.federation.network, task=self._committee, reader=reader)
         self.sync = Sync(self)
-        self.ledger = Ledger(me=self.me, federation=self.federation)
+        self.ledger = Ledger(me=self.me, federation=self.federation, scoring=scoring)
+        self.releases = Releases(
+            ledger=self.ledger,
+            archive=self.archive,
+            store=store,
+            federation=self.federation,
+            clock=clock,
+        )
         self.sharing = Sharing(self, self.ledger, store)
         self.observers = Observers(clock)
         self.figures = self.observers.figures

@@ -9,12 +9,13 @@ before it enters, a verdict by `verify` like any stranger's.
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from consensus.envelope import TaskId
-from consensus.verdict import Bundle, BundleError, VerdictError, verify
-from reputation import FactKind, FeedbackFact, VerdictFact
+from consensus.verdict import Bundle, BundleError, VerdictError, until, verify
+from reputation import ApprovalFact, FactKind, FeedbackFact, VerdictFact
 from reputation.digests import DEPTH, Summary
 
 from . import facts
@@ -198,6 +199,7 @@ class Sharing:
         if rows:
             self._runner.tick.facts += rows
             self._runner.wake()
+            self._runner.releases.news()
             self.changed()
 
     async def enter(self, fact: Signed, proof: bytes) -> list[FactRow]:
@@ -211,7 +213,23 @@ class Sharing:
             past = await self._store.verdict(TaskId(fact.task))
             if past is not None and past.bundle:
                 facts.check_answer(Decided.of(Bundle.decode(past.bundle)), fact.answer)
+        if isinstance(fact, ApprovalFact):
+            await self._check_asked_for(fact)
         return self._ledger.enter(fact, proof)
+
+    async def _check_asked_for(self, fact: ApprovalFact) -> None:
+        """E4: an approval is handed in where a policy asks for it, and in time by this clock too.
+
+        Members that fetch it from each other later are not held to the latter.
+        """
+        r = self._runner
+        past = await r.archive.load(fact.task)
+        if past is None:
+            raise Refused("no_verdict", f"no verdict is held here of task {fact.task.hex()[:16]}")
+        if not past.committee.policy.approvals:
+            raise Refused("not_asked_for", "the task's policy asks for no approvals")
+        if max(fact.at_ms, r.releases.now()) > until(past.spec):
+            raise Refused("too_late", "the time to approve this outcome is over")
 
     def _check_asked(self, fact: bytes, asked: frozenset[bytes]) -> None:
         if fact not in asked:
@@ -221,7 +239,7 @@ class Sharing:
         """Verify a verdict as a stranger would (E2), and store it with its fact."""
         r = self._runner
         try:
-            bundle = Bundle.decode(data)
+            bundle = replace(Bundle.decode(data), release=())  # words on it are facts (E4)
             task = bundle.task
             if task in r.live or self._ledger.book.verdict(task) is not None:
                 return  # it is being decided, or read up on: its fact comes by itself

@@ -11,7 +11,7 @@ from .wire.watch import Event
 HISTORY = 4_096
 """Most events kept of one task: sixteen rounds of the largest committee's steps."""
 
-LAST = ("verdict", "expired", "abandoned", "unknown")
+LAST = ("verdict", "withheld", "expired", "abandoned", "unknown")
 """Kinds of event after which nothing more comes."""
 
 

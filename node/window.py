@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from consensus.verdict import Bundle
 
 from . import checking
@@ -46,6 +48,7 @@ class Window:
             me=daemon.runner.me,
             links=self._links,
             wall_ms=clock.wall_ms,
+            scoring=daemon.config.reputation.scoring,
         )
         self._checks = asyncio.Semaphore(CHECKS)
 
@@ -73,9 +76,16 @@ class Window:
         """The federation's members."""
         return self._roster.all()
 
-    def member(self, name: str, limit: int) -> seen.MemberFacts:
-        """A member and its last facts. Raises `Absent`."""
-        return self._roster.one(name, limit)
+    async def member(self, name: str, limit: int) -> seen.MemberFacts:
+        """A member and its last facts, of answers those that are released (E4). Raises `Absent`."""
+        found = self._roster.one(name, limit)
+        facts = [
+            msgspec.structs.replace(fact, answer=None, winner=None, author=[], judge=[], why=[])
+            if await self._daemon.runner.releases.withheld(bytes.fromhex(fact.task))
+            else fact
+            for fact in found.facts
+        ]
+        return msgspec.structs.replace(found, facts=facts)
 
     def node(self) -> seen.NodeSeen:
         """How this node is doing: its `status`, less what is its operator's alone."""

@@ -1,8 +1,6 @@
 """Facts to scores, purely (rules L1 to L3). README.md has the model and its reasons."""
 
 from .book import (
-    CHANGE_MOST,
-    NEUTRAL,
     PER_OPENER,
     Book,
     Entry,
@@ -13,6 +11,7 @@ from .courses import Trials, moves, trials
 from .digests import DEPTH, LEAF, IdSet, Summary
 from .facts import (
     AcceptanceFact,
+    ApprovalFact,
     EvidenceFact,
     Fact,
     FactError,
@@ -23,9 +22,12 @@ from .facts import (
     VerdictFact,
     parse,
 )
+from .lessons import Lesson
 from .observations import Observation, observe
+from .scoring import CAUGHT, CHANGE_MOST, NEUTRAL, Method, Scoring
 
 __all__ = [
+    "CAUGHT",
     "CHANGE_MOST",
     "DEPTH",
     "LEAF",
@@ -33,6 +35,7 @@ __all__ = [
     "PER_OPENER",
     "START",
     "AcceptanceFact",
+    "ApprovalFact",
     "Book",
     "Entry",
     "EvidenceFact",
@@ -41,8 +44,11 @@ __all__ = [
     "FactKind",
     "FeedbackFact",
     "IdSet",
+    "Lesson",
+    "Method",
     "Observation",
     "Score",
+    "Scoring",
     "Showing",
     "Summary",
     "Trials",

@@ -1,8 +1,9 @@
 """The book: a set of facts, and the scores that are a pure function of it (L1, L2).
 
 Facts may be added in any order and more than once. All sums are of integers, and whatever
-depends on order (which tasks of an opener count, which word of a client is its last) goes by
-(opened-at, id) or by a statement's own rank, never by arrival: same facts, same scores.
+depends on order (which tasks of an opener count, what a member did lately, which word of a client
+is its last) goes by (opened-at, id) or by a statement's own rank, never by arrival: same facts,
+same scores.
 """
 
 from bisect import insort
@@ -16,23 +17,16 @@ from .digests import IdSet
 from .facts import (
     ONE,
     AcceptanceFact,
+    ApprovalFact,
     EvidenceFact,
     Fact,
     FeedbackFact,
     Showing,
     VerdictFact,
 )
+from .lessons import Lesson, losses
 from .observations import Observation, observe
-
-NEUTRAL: Final = 5_000
-"""The score of a member of which nothing is known, in bp."""
-
-PRIOR: Final = 5
-"""Observations for, and as many against, that everybody begins with. Ten in all: one task moves
-no score by more than 909 bp, and it takes some ten sure ones to be heard as reliable."""
-
-CHANGE_MOST: Final = ONE // (2 * PRIOR + 1) + 1
-"""Most bp by which one task can move a score."""
+from .scoring import DEFAULT, Place, Record, Scoring
 
 PER_OPENER: Final = 64
 """Tasks of one opener that count, of those opened on one day (UTC): the first ones. An opener
@@ -67,19 +61,22 @@ class Entry:
     statements: tuple[FeedbackFact, ...]
 
 
-_Sums = dict[int, list[int]]
-"""By step: author for and against, judge for and against."""
-
-
 @dataclass(slots=True)
 class _Task:
     fact: VerdictFact
     accepted: set[bytes] = field(default_factory=set)
     statements: dict[bytes, FeedbackFact] = field(default_factory=dict)
+    lost: tuple[int, ...] | None = None
+    approvals: dict[bytes, ApprovalFact] = field(default_factory=dict)
     applied: dict[bytes, Observation] = field(default_factory=dict)
 
     @property
-    def place(self) -> tuple[int, bytes]:
+    def words(self) -> tuple[FeedbackFact, ...]:
+        """Each client's last word, by client."""
+        return tuple(self.statements[client] for client in sorted(self.statements))
+
+    @property
+    def place(self) -> Place:
         return self.fact.opened_at_ms, self.fact.task
 
 
@@ -90,7 +87,7 @@ class Book:
         self._tasks: dict[bytes, _Task] = {}
         self._excluded: dict[bytes, EvidenceFact] = {}
         self._windows: dict[tuple[bytes, int], list[tuple[int, bytes]]] = {}
-        self._sums: dict[tuple[str, bytes], _Sums] = {}
+        self._records: dict[tuple[str, bytes], tuple[Record, Record]] = {}
         self._facts: dict[bytes, Fact] = {}
         self._all = IdSet()
         self._shared: dict[bytes, IdSet] = {}
@@ -160,7 +157,8 @@ class Book:
         """Take a fact in; False if the set stays as it is.
 
         It stays for a fact that is held, for a second verdict on a task, for an older word of
-        the same client on a task, and for what is said of a task without a verdict here.
+        the same client on a task, for an approver's word under one that stands, and for what is
+        said of a task without a verdict here.
         """
         if fact.id in self._facts:
             return False
@@ -171,6 +169,8 @@ class Book:
                 return self._add_acceptance(fact)
             case FeedbackFact():
                 return self._add_feedback(fact)
+            case ApprovalFact():
+                return self._add_approval(fact)
             case EvidenceFact():
                 self._excluded[fact.member] = fact
                 self._facts[fact.id] = fact
@@ -210,9 +210,29 @@ class Book:
                 return False
             self._let_go(before, task)
         task.statements[fact.client] = fact
+        task.lost = losses(task.fact, task.words)
         self._hold(fact, task)
         self._again(task)
         return True
+
+    def _add_approval(self, fact: ApprovalFact) -> bool:
+        task = self._tasks.get(fact.task)
+        if task is None or task.fact.verdict != fact.verdict:
+            return False
+        before = task.approvals.get(fact.approver)
+        if before is not None:
+            if before.rank <= fact.rank:
+                return False
+            self._let_go(before, task)
+        task.approvals[fact.approver] = fact
+        self._hold(fact, task)
+        return True
+
+    def approvals(self, task: bytes) -> tuple[ApprovalFact, ...]:
+        """The words on the release of a task's verdict, one an approver, ascending by key."""
+        found = self._tasks.get(task)
+        held = found.approvals if found is not None else {}
+        return tuple(held[key] for key in sorted(held))
 
     def _hold(self, fact: Fact, task: _Task) -> None:
         self._facts[fact.id] = fact
@@ -226,7 +246,7 @@ class Book:
         for showing in task.fact.showings:
             self.shared(showing.member).discard(fact.id)
 
-    # -- sums -------------------------------------------------------------------------
+    # -- what counts -------------------------------------------------------------------------
 
     def _again(self, task: _Task) -> None:
         if task.applied:
@@ -237,38 +257,58 @@ class Book:
         task.applied = {
             showing.member: self._observed(task, showing.member) for showing in task.fact.showings
         }
-        self._sum(task, 1)
+        for member, seen in task.applied.items():
+            for record, told in zip(self._of(task, member), (seen.author, seen.judge), strict=True):
+                if any(told):
+                    record.add(task.place, *told)
 
     def _take_back(self, task: _Task) -> None:
-        self._sum(task, -1)
+        for member, seen in task.applied.items():
+            for record, told in zip(self._of(task, member), (seen.author, seen.judge), strict=True):
+                if any(told):
+                    record.discard(task.place)
         task.applied = {}
 
-    def _sum(self, task: _Task, sign: int) -> None:
-        at = step(task.fact.opened_at_ms)
-        for member, seen in task.applied.items():
-            sums = self._sums.setdefault((task.fact.domain, member), {}).setdefault(at, [0] * 4)
-            for index, part in enumerate((*seen.author, *seen.judge)):
-                sums[index] += sign * part
+    def _of(self, task: _Task, member: bytes) -> tuple[Record, Record]:
+        """What the tasks that count taught of a member in that domain, as author and as judge."""
+        return self._records.setdefault((task.fact.domain, member), (Record(), Record()))
 
     def _observed(self, task: _Task, member: bytes) -> Observation:
-        words = tuple(task.statements[client] for client in sorted(task.statements))
-        return observe(task.fact, member, statements=words, accepted=task.accepted)
+        return observe(task.fact, member, statements=task.words, accepted=task.accepted)
+
+    def outcomes(self, domain: str) -> Iterator[tuple[VerdictFact, tuple[FeedbackFact, ...]]]:
+        """The tasks of a domain with each client's last word, by (opened-at, id)."""
+        for task in sorted(self._tasks.values(), key=lambda item: item.place):
+            if task.fact.domain == domain:
+                yield task.fact, task.words
+
+    # -- rules --------------------------------------------------------------------------
+
+    def lessons(self, domain: str, at_ms: int, experts: int) -> list[Lesson]:
+        """What is known at `at_ms` about that many rules in `domain`, by (opened-at, id).
+
+        Tasks past their opener's cap teach nothing here either, nor do tasks that are dated
+        ahead of `at_ms`, or whose rules were others in number.
+        """
+        found, now, before = [], step(at_ms), 0
+        for task in sorted(self._tasks.values(), key=lambda item: item.place):
+            fact, when = task.fact, step(task.fact.opened_at_ms)
+            if fact.domain != domain or len(fact.picks) != experts or when > now + 1:
+                continue
+            if task.applied and task.lost is not None:
+                found.append(Lesson(kept=factor(when - before) / UNIT, losses=task.lost))
+                before = when
+        return found
 
     # -- scores -----------------------------------------------------------------------
 
-    def score(self, member: bytes, domain: str, at_ms: int) -> Score:
-        """What `member` is worth in `domain` to a task that is opened at `at_ms`.
-
-        The mean of a Beta posterior: (PRIOR + for) / (2 PRIOR + for + against), rounded half up.
-        """
+    def score(self, member: bytes, domain: str, at_ms: int, scoring: Scoring = DEFAULT) -> Score:
+        """What `member` is worth in `domain` to a task that is opened at `at_ms` (`scoring.py`)."""
         if member in self._excluded:
             return Score(author=0, judge=0, excluded=True)
-        now, totals = step(at_ms), [0] * 4
-        for when, parts in self._sums.get((domain, member), {}).items():
-            left = factor(now - when)
-            for index, part in enumerate(parts):
-                totals[index] += left * part
-        return Score(author=_mean(*totals[:2]), judge=_mean(*totals[2:]))
+        author, judge = self._records.get((domain, member), (_EMPTY, _EMPTY))
+        now = step(at_ms)
+        return Score(author=author.score(now, scoring), judge=judge.score(now, scoring))
 
     def explain(self, member: bytes, domain: str, at_ms: int) -> list[Entry]:
         """The tasks behind a score, by (opened-at, id), those included that weigh nothing."""
@@ -284,8 +324,7 @@ class Book:
         client's last word on it."""
         for task in sorted(self._tasks.values(), key=lambda item: item.place):
             if task.applied:
-                words = (task.statements[client] for client in sorted(task.statements))
-                yield task.fact, tuple(words)
+                yield task.fact, task.words
 
     def latest(self, member: bytes, at_ms: int, most: int) -> tuple[list[Entry], int]:
         """The last `most` tasks behind a member's scores in all domains, the newest first, and
@@ -318,12 +357,8 @@ class Book:
             left=left * ONE // UNIT,
             counted=bool(task.applied),
             accepted=showing.accepted or showing.member in task.accepted,
-            statements=tuple(task.statements[key] for key in sorted(task.statements)),
+            statements=task.words,
         )
 
 
-def _mean(good: int, bad: int) -> int:
-    """The posterior's mean in bp, of sums in bp times `UNIT`."""
-    prior = PRIOR * ONE * UNIT
-    above, below = prior + good, 2 * prior + good + bad
-    return (2 * above * ONE + below) // (2 * below)
+_EMPTY: Final = Record()

@@ -11,6 +11,8 @@ whoever gave it to them:
 * an `EvidenceFact` says that a member signed two things for one slot. One pair convicts, so
   there is one such fact a member, whichever pair proves it.
 * a `FeedbackFact` is a client's signed word on a verdict.
+* an `ApprovalFact` is an approver's signed word on the release of one. No score is made of it: it
+  is here because it has to reach every member of a committee, as words on verdicts do.
 
 Ids and keys are 32 bytes, times wall-clock milliseconds since 1970, shares in bp (10,000 = 1).
 """
@@ -30,8 +32,12 @@ MAX_MEMBERS: Final = 64
 """Most members that a fact tells of: those of the largest committee."""
 MAX_ANSWERS: Final = 65
 """Most answers in a fact: one a member, and one that nobody drafted in the first round."""
+MAX_EXPERTS: Final = 64
+"""Most rules of which a fact tells what they answered."""
 MAX_TEXT: Final = 256
 """Most characters of an answer or a domain; a longer answer is cut by whoever makes the fact."""
+MAX_NOTE: Final = 1_000
+"""Most characters of an approver's note."""
 MAX_ROUNDS: Final = 16
 """Most rounds of a task: those that the longest policy allows."""
 ARMS: Final = 9
@@ -56,6 +62,7 @@ class FactKind(IntEnum):
     ACCEPTANCE = 2
     EVIDENCE = 3
     FEEDBACK = 4
+    APPROVAL = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +122,10 @@ class VerdictFact(_Fact):
 
     `answers` are distinct. `winner` indexes them, -1 where no vote was decided by judges;
     `belief` is the winner's, in bp. `fragile` says that as few members as may be faulty could
-    have changed the winner (O5). `showings` are one a member, ascending by key. `course` is one
-    turn a round where there was more than one round, else empty.
+    have changed the winner (O5). `showings` are one a member, ascending by key. `picks` say what
+    each rule that was mixed answered in the first round (O7a), as (answer, share in bp)
+    ascending; none under a rule that mixes no others. `course` is one turn a round where there
+    was more than one round, else empty.
     """
 
     kind = FactKind.VERDICT
@@ -131,6 +140,7 @@ class VerdictFact(_Fact):
     belief: int
     fragile: bool
     showings: tuple[Showing, ...]
+    picks: tuple[tuple[tuple[int, int], ...], ...] = ()
     course: tuple[Turn, ...] = ()
 
     def __post_init__(self) -> None:
@@ -148,6 +158,13 @@ class VerdictFact(_Fact):
         _need(members == sorted(set(members)), "showings are not ascending by member")
         for showing in self.showings:
             self._check(showing)
+        _need(len(self.picks) <= MAX_EXPERTS, f"picks of more than {MAX_EXPERTS} rules")
+        for picked in self.picks:
+            named = [at for at, _ in picked]
+            _need(named == sorted(set(named)), "picks are not ascending by answer")
+            for at, share in picked:
+                _range("pick.answer", at, 0, len(self.answers) - 1)
+                _range("pick.share", share, 1, ONE)
         _need(len(self.course) in (0, *range(2, MAX_ROUNDS + 1)), "course: one turn a round")
         for turn in self.course:
             _range("turn.winner", turn.winner, -1, len(self.answers) - 1)
@@ -171,10 +188,13 @@ class VerdictFact(_Fact):
         return next((item for item in self.showings if item.member == member), None)
 
     def plain(self) -> dict[str, Any]:
-        """Plain data of integers, strings and lists."""
+        """Plain data of integers, strings and lists; no `picks` and no `course` where there are
+        none, as in facts from before there were any."""
+        picked = [[list(share) for share in one] for one in self.picks]
         turns = [[turn.winner, turn.arm, turn.reward, turn.cost] for turn in self.course]
         return {
             **({"course": turns} if turns else {}),
+            **({"picks": picked} if picked else {}),
             "answers": list(self.answers),
             "belief": self.belief,
             "domain": self.domain,
@@ -268,7 +288,46 @@ class FeedbackFact(_Fact):
         }
 
 
-Fact = VerdictFact | AcceptanceFact | EvidenceFact | FeedbackFact
+@dataclass(frozen=True, kw_only=True)
+class ApprovalFact(_Fact):
+    """An approver's word on the release of `verdict`, said at `at_ms` (E4).
+
+    Of one approver's words a refusal stands over every approval; of equal ones the earliest does,
+    of equally early ones that with the smaller id.
+    """
+
+    kind = FactKind.APPROVAL
+
+    task: bytes
+    verdict: bytes
+    approver: bytes
+    approve: bool
+    note: str
+    at_ms: int
+
+    def __post_init__(self) -> None:
+        _ids(task=self.task, verdict=self.verdict, approver=self.approver)
+        _text("note", self.note, MAX_NOTE)
+        _range("at_ms", self.at_ms, 0, MAX_TIME)
+
+    @property
+    def rank(self) -> tuple[bool, int, bytes]:
+        """What orders one approver's words on one verdict: the lowest stands."""
+        return self.approve, self.at_ms, self.id
+
+    def plain(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "approve": int(self.approve),
+            "approver": self.approver.hex(),
+            "at_ms": self.at_ms,
+            "note": self.note,
+            "task": self.task.hex(),
+            "verdict": self.verdict.hex(),
+        }
+
+
+Fact = VerdictFact | AcceptanceFact | EvidenceFact | FeedbackFact | ApprovalFact
 
 
 def encode(value: Any) -> bytes:
@@ -315,6 +374,9 @@ def _verdict(plain: dict[str, Any]) -> VerdictFact:
             )
             for member, answer, accepted, strikes, judged in plain["showings"]
         ),
+        picks=tuple(
+            tuple((answer, share) for answer, share in one) for one in plain.get("picks", ())
+        ),
         course=tuple(
             Turn(winner=winner, arm=arm, reward=reward, cost=cost)
             for winner, arm, reward, cost in plain.get("course", ())
@@ -340,11 +402,23 @@ def _feedback(plain: dict[str, Any]) -> FeedbackFact:
     )
 
 
+def _approval(plain: dict[str, Any]) -> ApprovalFact:
+    return ApprovalFact(
+        task=bytes.fromhex(plain["task"]),
+        verdict=bytes.fromhex(plain["verdict"]),
+        approver=bytes.fromhex(plain["approver"]),
+        approve=bool(plain["approve"]),
+        note=plain["note"],
+        at_ms=plain["at_ms"],
+    )
+
+
 _BUILD: Final[dict[FactKind, Callable[[dict[str, Any]], Fact]]] = {
     FactKind.VERDICT: _verdict,
     FactKind.ACCEPTANCE: _acceptance,
     FactKind.EVIDENCE: _evidence,
     FactKind.FEEDBACK: _feedback,
+    FactKind.APPROVAL: _approval,
 }
 
 
@@ -363,7 +437,5 @@ def _range(name: str, value: int, low: int, high: int) -> None:
     _need(whole and low <= value <= high, f"{name} is {value!r}, outside {low}..{high}")
 
 
-def _text(name: str, value: str) -> None:
-    _need(
-        isinstance(value, str) and len(value) <= MAX_TEXT, f"{name} is over {MAX_TEXT} characters"
-    )
+def _text(name: str, value: str, most: int = MAX_TEXT) -> None:
+    _need(isinstance(value, str) and len(value) <= most, f"{name} is over {most} characters")

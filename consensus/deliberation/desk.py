@@ -31,7 +31,7 @@ from ..tally.design import Design
 from .effects import Draft, Drafted, Judge, Judged
 from .eligible import proposal_problem, same_answer
 from .opened import Facts
-from .record import agreed_record, dials_of
+from .record import agreed_record, context, dials_of
 from .requests import (
     Case,
     DraftRequest,
@@ -70,13 +70,17 @@ class Desk:
             task.submit(Stage.SLATE, Kind.COMMIT, kept.message.body)
             return
         task.set_timer(Stage.SLATE, "abstain", deadline_ms)
+        earlier = task.rounds[:-1]
+        record = agreed_record(earlier, task.spec, self._own_ids())
         request = DraftRequest(
             case=self._case(),
             round=task.round.number,
-            record=agreed_record(task.rounds[:-1], task.spec, self._own_ids()),
-            dials=dials_of(task.rounds[:-1]),
+            record=record,
+            dials=dials_of(earlier),
             deadline_ms=deadline_ms,
             task=task_token(task.id),
+            context=context(earlier, task.spec),
+            own=frozenset(entry.letter for entry in record if entry.own),
         )
         task.out.append(Draft(request=request))
 

@@ -17,6 +17,7 @@ from ..policy import Policy
 from ..tally.ballots import Candidate, Claims, CountedBallot
 from ..tally.count import Count
 from ..tally.result import Status, Tally, first_count, tally
+from ..tally.rules.adaptive import PRIOR, combined
 from ..tally.weights import Weights, weigh
 from .dissent import dissent
 from .opened import Facts, Opened, by_position, candidates_of, open_all
@@ -121,6 +122,7 @@ class _Counted(TypedDict):
     ballots: tuple[CountedBallot, ...]
     weights: Weights
     judging: Weights
+    experts: tuple[int, ...]
     seed: bytes
 
 
@@ -155,7 +157,7 @@ def _heard(value: PointValue, facts: Facts, *, masked: bool) -> _Heard | Pending
         if struck:
             opened.strikes.add((voter, "self_vote"))
         ballots.append(CountedBallot(voter=voter, ballot=counted if masked else ballot))
-    authors, judges = _weights(facts)
+    authors, judges, experts = _weights(facts)
     return _Heard(
         opened=opened,
         counted=_Counted(
@@ -166,6 +168,7 @@ def _heard(value: PointValue, facts: Facts, *, masked: bool) -> _Heard | Pending
             ballots=tuple(ballots),
             weights=authors,
             judging=judges,
+            experts=experts,
             seed=value_id(facts.slate_value),
         ),
     )
@@ -174,9 +177,9 @@ def _heard(value: PointValue, facts: Facts, *, masked: bool) -> _Heard | Pending
 # -- what goes in beside the ballots ----------------------------------------------------
 
 
-def _weights(facts: Facts) -> tuple[Weights, Weights]:
-    """R2b, L3: what members weigh as authors and as judges, from the views in round 1's
-    commits, carried from outcome to outcome."""
+def _weights(facts: Facts) -> tuple[Weights, Weights, tuple[int, ...]]:
+    """R2b, L3: what members weigh as authors and as judges, and what rules do where one mixes
+    them (O7a), from the views in round 1's commits, carried from outcome to outcome."""
     if facts.previous is not None:
         carried = facts.previous["tally"]
         authors, judges = (
@@ -185,14 +188,16 @@ def _weights(facts: Facts) -> tuple[Weights, Weights]:
             )
             for skill in ("", "judge_")
         )
-        return authors, judges
+        mixed = carried.get("mixed")
+        return authors, judges, PRIOR if mixed is None else tuple(mixed["weights"])
     committee = facts.spec.committee
     views = _views(facts)
     authors = weigh([view.authors for view in views], committee.quorum)
     judges = weigh([view.judges for view in views], committee.quorum)
+    experts = combined([view.rules for view in views])
     if committee.policy.weights == "equal":
-        return authors.equalled(), judges.equalled()
-    return authors, judges
+        return authors.equalled(), judges.equalled(), experts
+    return authors, judges, experts
 
 
 def _arms(facts: Facts) -> list[tuple[int, ...]]:

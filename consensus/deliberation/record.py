@@ -1,7 +1,8 @@
 """The agreed record that a draft is made from (rule R1)."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ..agreement.instance import value_id
 from ..bodies import Opening, Proposal, TaskOpen
@@ -9,7 +10,8 @@ from ..envelope import MessageId, Stage
 from ..masking import record_order, strike
 from ..plateau import Dials
 from ..tally.credits import full
-from .requests import Critique, RecordEntry
+from .context import contest, fold
+from .requests import Claim, Context, Critique, Reason, RecordEntry, View
 from .round import RoundState
 
 RATIONALE_CAP = 4_000
@@ -17,10 +19,23 @@ RATIONALE_CAP = 4_000
 answer stands in it whole, since one cut short could not be taken over: `MAX_ANSWER` is no more."""
 CRITIQUE_CAP = 600
 """Characters of one critique in the record, for the same reason."""
+CITED = 16
+"""Cited ids of one proposal that the record names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """A proposal of the record: where it stands and what was said of it."""
+
+    letter: str
+    round: int
+    id: MessageId
+    proposal: Proposal
+    critiques: tuple[Critique, ...]
 
 
 def agreed_record(
-    rounds: Iterable[RoundState], spec: TaskOpen, own: frozenset[MessageId]
+    rounds: Sequence[RoundState], spec: TaskOpen, own: frozenset[MessageId]
 ) -> tuple[RecordEntry, ...]:
     """Counted proposals and unstruck critiques of finished rounds, under fresh letters (R1),
     as far as they passed the quality gate that the outcome set (P3).
@@ -28,6 +43,70 @@ def agreed_record(
     They stand in the order of a hash that nobody could foresee when writing them. `own` are
     ids of this member's proposals; the entry says so to its own model and to nobody else.
     """
+    return tuple(
+        RecordEntry(
+            round=entry.round,
+            letter=entry.letter,
+            proposal=replace(entry.proposal, rationale=entry.proposal.rationale[:RATIONALE_CAP]),
+            critiques=tuple(
+                replace(critique, text=critique.text[:CRITIQUE_CAP]) for critique in entry.critiques
+            ),
+            own=entry.id in own,
+        )
+        for entry in _entries(rounds, spec)
+    )
+
+
+def context(rounds: Sequence[RoundState], spec: TaskOpen) -> Context:
+    """The same record in words, by answers and folded to the policy's limit (R1b)."""
+    policy = spec.committee.policy
+    entries = _entries(rounds, spec)
+    claims: list[Claim] = []
+    for state in rounds:
+        figures = state.values[Stage.OUTCOME].figures
+        assert figures is not None
+        told = [entry for entry in entries if entry.round == state.number]
+        for item in figures["tally"]["classes"]:
+            of = [entry for entry in told if entry.id.hex() in item["candidates"]]
+            if of:
+                claims.append(_claim(item, of, len(told)))
+    place = {entry.letter: at for at, entry in enumerate(entries)}
+    claims.sort(key=lambda claim: place[claim.letters[0]])
+    return fold(claims, tokens=policy.context_tokens, forget=policy.forget)
+
+
+def _claim(figures: dict[str, Any], entries: Sequence[_Entry], of: int) -> Claim:
+    answer = entries[0].proposal.answer
+    given = sorted(said.endorsement for entry in entries for said in entry.critiques)
+    return Claim(
+        round=entries[0].round,
+        answer=answer,
+        letters=tuple(entry.letter for entry in entries),
+        of=of,
+        confidence=figures["proposals"],
+        belief=figures["belief"],
+        judged=len(given),
+        endorsement=given[(len(given) - 1) // 2] if given else 0,
+        contest=contest(given),
+        reasons=tuple(
+            Reason(
+                letter=entry.letter,
+                wording="" if entry.proposal.answer == answer else entry.proposal.answer,
+                text=entry.proposal.rationale,
+                cited=entry.proposal.evidence[:CITED],
+            )
+            for entry in entries
+        ),
+        views=tuple(
+            View(letter=entry.letter, critique=critique)
+            for entry in entries
+            for critique in entry.critiques
+            if critique.text.strip()
+        ),
+    )
+
+
+def _entries(rounds: Sequence[RoundState], spec: TaskOpen) -> list[_Entry]:
     found: dict[MessageId, tuple[int, Proposal, tuple[Critique, ...]]] = {}
     seed = spec.nonce
     for state in rounds:
@@ -40,19 +119,16 @@ def agreed_record(
             message = state.lookup(item)
             assert message is not None and isinstance(message.body, Proposal)
             found[item] = (state.number, message.body, tuple(critiques.get(item, ())))
-    entries = []
-    for letter, item in record_order(sorted(found), seed):
-        number, proposal, words = found[item]
-        entries.append(
-            RecordEntry(
-                round=number,
-                letter=letter,
-                proposal=replace(proposal, rationale=proposal.rationale[:RATIONALE_CAP]),
-                critiques=words,
-                own=item in own,
-            )
+    return [
+        _Entry(
+            letter=letter,
+            id=item,
+            round=found[item][0],
+            proposal=found[item][1],
+            critiques=found[item][2],
         )
-    return tuple(entries)
+        for letter, item in record_order(sorted(found), seed)
+    ]
 
 
 def dials_of(rounds: Sequence[RoundState]) -> Dials:
@@ -89,7 +165,7 @@ def _critiques(state: RoundState, spec: TaskOpen) -> dict[MessageId, list[Critiq
                     endorsement=max(-100, min(100, mark.endorsement * 100 // most)),
                     evidence=mark.evidence,
                     argument=mark.argument,
-                    text=mark.critique[:CRITIQUE_CAP],
+                    text=mark.critique,
                 )
             )
     return found

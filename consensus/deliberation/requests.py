@@ -36,6 +36,73 @@ class RecordEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One proposal's own words for its answer, in a claim (R1b).
+
+    `wording` is the answer as this proposal has it, empty where that is the claim's. `cited` are
+    its evidence ids. `cut` says that `text` ends before its author did.
+    """
+
+    letter: str
+    wording: str
+    text: str
+    cited: tuple[str, ...] = ()
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One voter's words on a proposal of a claim (R1b): a `Critique`, and under which letter
+    the proposal stands. `cut` says that its text ends before its author did."""
+
+    letter: str
+    critique: Critique
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One answer of one earlier round, and what was said for and against it (R1b).
+
+    `answer` is the words of the proposal that stands first; `cut` says that they go on.
+    `letters` are those of its proposals, `of` how many proposals of the round stand in the record.
+    `confidence` is what its round's authors believed in it together and `belief` what the committee
+    then agreed on (O4), both in bp. `judged` counts the marks that its proposals were given,
+    `endorsement` is the lower median of theirs and `contest` the variance, in points squared
+    (0..10,000): how much judges disagreed. Views without words are in these figures alone.
+    `left_out` counts the reasons and views that the limit left no room for.
+    """
+
+    round: int
+    answer: str
+    letters: tuple[str, ...]
+    of: int
+    confidence: int
+    belief: int
+    judged: int = 0
+    endorsement: int = 0
+    contest: int = 0
+    reasons: tuple[Reason, ...] = ()
+    views: tuple[View, ...] = ()
+    cut: bool = False
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The agreed record folded to the policy's limit (R1b), for models that read words.
+
+    `claims` stand by round, the latest first, and within one the most contested first. They are
+    the same at every member. `tokens` is what they are charged, and `left_out` counts the claims
+    that the limit or the forget gate left no room for.
+    """
+
+    claims: tuple[Claim, ...] = ()
+    tokens: int = 0
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """What the task asks: its messages, what an answer may be, and its domain."""
 
@@ -48,6 +115,10 @@ class Case:
 class DraftRequest:
     """Ask for a draft (R1). `deadline_ms` from now on; a later answer is not used.
 
+    `record` is the agreed record in figures, for models that compute with beliefs; `context` is the
+    same record in words, folded to the policy's limit, for models that read. `own` are the letters
+    in it of this member's own proposals: known locally, never sent.
+
     `task` is the same for all requests of one task and says nothing else: a backend keeps
     its budgets by it. No model is ever shown it.
     """
@@ -58,6 +129,8 @@ class DraftRequest:
     dials: Dials
     deadline_ms: int
     task: str = ""
+    context: Context = Context()
+    own: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

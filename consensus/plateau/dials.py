@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from ..envelope import MessageId
 from ..exact import ONE_BP, round_ratio
@@ -27,6 +28,21 @@ MACI_ARGUMENT, MACI_EVIDENCE = 3_000, 5_000
 """Where MACI's gates begin (appendix B.1), in bp."""
 
 
+class Tone(StrEnum):
+    """How a model is told to go about a round, from contention to consolidation (P3)."""
+
+    DEBATE = "debate"
+    PROBE = "probe"
+    WEIGH = "weigh"
+    RECONCILE = "reconcile"
+
+
+LEAST = ((7_500, Tone.DEBATE), (6_000, Tone.PROBE), (4_500, Tone.WEIGH))
+"""Least contentiousness of each tone, in bp: the dial's way from 0.9 to 0.3 in four equal parts.
+Below them all is `CALM`."""
+CALM = Tone.RECONCILE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dials:
     """Contentiousness of the next round, and its gates for arguments and evidence, in bp."""
@@ -34,6 +50,11 @@ class Dials:
     contentiousness: int = LOUDEST
     gate: int = 0
     evidence: int = 0
+
+    @property
+    def tone(self) -> Tone:
+        """The tone that the contentiousness sets, as MACI's behaviour dial does in words."""
+        return next((tone for least, tone in LEAST if self.contentiousness >= least), CALM)
 
 
 MACI_OPENING = Dials(gate=MACI_ARGUMENT, evidence=MACI_EVIDENCE)

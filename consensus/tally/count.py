@@ -12,7 +12,7 @@ from math import fsum
 
 from ..bodies import AnswerKind, AnswerSpec
 from ..exact import GRID, ONE_BP, apportion, round_ratio, scaled
-from ..policy import Policy
+from ..policy import MIXED, Policy
 from .answers import Classes, classes
 from .ballots import Candidate, CountedBallot
 from .belief import Opinion, blend, opinions, over_classes, pool
@@ -26,6 +26,7 @@ from .models import fit_contests, is_plain
 from .near import near
 from .readings import Reading, read
 from .rules import RULES
+from .rules.adaptive import PRIOR, Picks, leading, picks
 from .rules.margins import Margins, margins
 from .same import components, join, links
 from .weights import NEUTRAL
@@ -37,8 +38,9 @@ class Count:
 
     `weights` are the members' as authors, for what their proposals believe; `judging` their
     weights as judges, for what their ballots say (L2). `standing` are their scores as authors
-    in bp, 5,000 for each where the policy has them weigh the same. `raw` are all ballots as
-    they were read, `readings` what of them is heard (O5a).
+    in bp, 5,000 for each where the policy has them weigh the same. `experts` is what each of
+    `policy.EXPERTS` weighs in a mixture (O7a). `raw` are all ballots as they were read,
+    `readings` what of them is heard (O5a).
     """
 
     spec: AnswerSpec
@@ -50,6 +52,7 @@ class Count:
     weights: tuple[int, ...]
     judging: tuple[int, ...]
     standing: tuple[int, ...]
+    experts: tuple[int, ...]
     seed: bytes
     f: int
 
@@ -205,7 +208,14 @@ class Count:
     @property
     def winner(self) -> int | None:
         """The best class's position, None without classes."""
+        if self.policy.rule in MIXED and (found := leading(self)) is not None:
+            return found
         return self.ranking[0] if self.ranking else None
+
+    @cached_property
+    def picks(self) -> tuple[Picks, ...]:
+        """What each of `policy.EXPERTS` answers: shares of its say, by class (O7a)."""
+        return picks(self)
 
     @cached_property
     def margins(self) -> Margins:
@@ -255,13 +265,14 @@ def count(
     t: int,
     judging: tuple[int, ...] | None = None,
     standing: tuple[int, ...] | None = None,
+    experts: tuple[int, ...] = PRIOR,
     f: int | None = None,
 ) -> Count:
     """Group the candidates, read the ballots; figures follow as they are asked for.
 
     `t` ballots at least must call two free texts the same before they are one class (O1).
     Without `judging` members weigh as judges what they weigh as authors; without `standing`
-    nobody has a score; f is t - 1 if left out.
+    nobody has a score; f is t - 1 if left out. `experts` weigh as at the start if left out.
     """
     standing = (NEUTRAL,) * len(weights) if standing is None else standing
     plain = Count(
@@ -274,6 +285,7 @@ def count(
         weights=weights,
         judging=weights if judging is None else judging,
         standing=(NEUTRAL,) * len(weights) if policy.weights == "equal" else standing,
+        experts=experts,
         seed=seed,
         f=t - 1 if f is None else f,
     )

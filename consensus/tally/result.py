@@ -8,7 +8,7 @@ from typing import Any
 
 from ..bodies import AnswerSpec
 from ..committee import Quorum
-from ..policy import Policy
+from ..policy import MIXED, Policy
 from .answers import AnswerClass, Void, classes, normalise
 from .ballots import Candidate, CountedBallot
 from .baselines import Baselines, baselines
@@ -16,6 +16,7 @@ from .belief import Opinion
 from .count import Count, count
 from .credits import Refused, refused
 from .robust import Robustness, robustness
+from .rules.adaptive import PRIOR, Picks
 from .weights import Weights
 
 EXCERPT = 160
@@ -77,6 +78,22 @@ class ClassFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mixed:
+    """What a mixture was made of (O7a): the experts' combined weights in bp, as `policy.EXPERTS`
+    has them, and what each answered, by the classes' positions. The ledger learns from it."""
+
+    weights: tuple[int, ...]
+    picks: tuple[Picks, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data of integers."""
+        return {
+            "picks": [[list(share) for share in one] for one in self.picks],
+            "weights": list(self.weights),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
     """The figures of one round, a pure function of what counted.
 
@@ -88,7 +105,7 @@ class Tally:
 
     `groups` (the classes in full) and `opinions` are what the plateau reads on; `to_dict`
     leaves them out, as they follow from the proposals. `weights` are the members' as authors,
-    `judging` as judges.
+    `judging` as judges. `mixed` is there under the rules that mix others.
     """
 
     status: Status
@@ -108,6 +125,7 @@ class Tally:
     judging: Weights
     groups: tuple[AnswerClass, ...]
     opinions: tuple[Opinion, ...]
+    mixed: Mixed | None = None
 
     def group(self, answer: str | None) -> AnswerClass | None:
         """The class that figures call `answer`."""
@@ -123,6 +141,7 @@ class Tally:
             "converged": self.converged,
             "judge_scores": list(self.judging.scores),
             "judge_weights": list(self.judging.weights),
+            **({} if self.mixed is None else {"mixed": self.mixed.to_dict()}),
             "robust": {
                 "fragile": self.robustness.fragile,
                 "least": self.robustness.least,
@@ -151,6 +170,7 @@ def tally(
     seed: bytes,
     first_vote: str | None,
     judging: Weights | None = None,
+    experts: tuple[int, ...] = PRIOR,
 ) -> Tally:
     """Count a round.
 
@@ -158,13 +178,13 @@ def tally(
     diagonal struck (R9), in any order. `seed` is agreed before any of them was opened (O6).
     `first_vote` is round 1's majority, None in round 1: `baselines.first_vote` of the round
     before, as it was agreed. `weights` are the members' as authors, `judging` as judges, the
-    same if left out.
+    same if left out. `experts` are the weights of `policy.EXPERTS`, for a rule that mixes them.
     Raises `ValueError` if a member is out of range or speaks twice.
     """
     _check(quorum.n, [item.author for item in candidates], "candidate")
     _check(quorum.n, [item.voter for item in ballots], "ballot")
     judging = weights if judging is None else judging
-    recount = _counting(spec, policy, quorum, weights, judging, seed)
+    recount = _counting(spec, policy, quorum, weights, judging, experts, seed)
     cast, over = _cast(spec, policy, candidates, ballots, seed)
     first = recount(candidates, cast)
     status = _status(first, len(cast), quorum)
@@ -191,6 +211,7 @@ def tally(
         judging=judging,
         groups=first.classes.items,
         opinions=first.opinions,
+        mixed=Mixed(weights=experts, picks=first.picks) if policy.rule in MIXED else None,
     )
 
 
@@ -204,11 +225,12 @@ def first_count(
     weights: Weights,
     seed: bytes,
     judging: Weights | None = None,
+    experts: tuple[int, ...] = PRIOR,
 ) -> Count:
     """The count that the figures of a `tally` of the same are of."""
     judging = weights if judging is None else judging
     cast, _ = _cast(spec, policy, candidates, ballots, seed)
-    return _counting(spec, policy, quorum, weights, judging, seed)(candidates, cast)
+    return _counting(spec, policy, quorum, weights, judging, experts, seed)(candidates, cast)
 
 
 def _cast(
@@ -230,6 +252,7 @@ def _counting(
     quorum: Quorum,
     weights: Weights,
     judging: Weights,
+    experts: tuple[int, ...],
     seed: bytes,
 ) -> Callable[[Sequence[Candidate], Sequence[CountedBallot]], Count]:
     """How this committee counts candidates and ballots. Raises `ValueError` if it is of another
@@ -246,6 +269,7 @@ def _counting(
         seed=seed,
         t=quorum.t,
         standing=weights.scores,
+        experts=experts,
         f=quorum.f,
     )
 

@@ -15,12 +15,16 @@ from ..agreement.instance import value_id
 from ..bodies import BodyError, Propose
 from ..deliberation.effects import Finish
 from ..envelope import Envelope
+from .release import Statement
 
 FORMAT = "quorate-verdict/1"
 """The first words of every verdict file."""
 
 MAX_FILE = 268_435_456
 """Largest file that is read, in bytes: sixteen rounds of the largest committee's proposals."""
+
+MAX_RELEASE = 256
+"""Most approvers' words in a file: as many as a federation has clients."""
 
 SPAN = 32
 """Bytes for each value in a file of envelopes, at least: one has six, in over 300 bytes."""
@@ -64,10 +68,12 @@ class RoundBundle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A verdict, not yet verified."""
+    """A verdict, not yet verified. `release` are approvers' words on it (E4), which are no part of
+    what was decided: its id is the same without."""
 
     opened: Envelope
     rounds: tuple[RoundBundle, ...]
+    release: tuple[Statement, ...] = ()
 
     @property
     def task(self) -> bytes:
@@ -104,8 +110,10 @@ class Bundle:
 
     def encode(self) -> bytes:
         """The bytes of the file."""
+        release = {"release": [_statement(item) for item in self.release]} if self.release else {}
         return canonical.encode(
             {
+                **release,
                 "format": FORMAT,
                 "opened": to_plain(self.opened),
                 "rounds": [
@@ -136,6 +144,10 @@ class Bundle:
             plain = canonical.read_sparse(data, SPAN)
             bundle = cls(
                 opened=from_plain(plain["opened"]),
+                release=tuple(
+                    Statement.decode(base64.b64decode(item, validate=True))
+                    for item in plain.get("release", [])[: MAX_RELEASE + 1]
+                ),
                 rounds=tuple(
                     RoundBundle(
                         points=tuple(
@@ -150,12 +162,17 @@ class Bundle:
                     for part in plain["rounds"]
                 ),
             )
-        except (canonical.CanonicalError, KeyError, TypeError, ValueError) as error:
+        except (canonical.CanonicalError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise BundleError(f"the verdict file is damaged: {error}", damaged=True) from None
         if bundle.encode() != data:
             text = "the verdict file is not in canonical form, or holds more than a verdict"
             raise BundleError(text, damaged=True)
         return bundle
+
+
+def _statement(item: Statement) -> str:
+    """As one text of base64: a note may hold what a file of envelopes has no room for (`SPAN`)."""
+    return _base64(item.encode())
 
 
 def to_plain(envelope: Envelope) -> dict[str, Any]:

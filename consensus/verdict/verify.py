@@ -9,6 +9,7 @@ The steps are numbered here and in what `verify` tells of them:
 5. Each value has q precommits of one view, by distinct members (A8).
 6. Each set is what its REPORTs oblige (V1, V2, V3).
 7. The outcome is recomputed: openings, masks, tally, plateau, decision (R8, R9, V4, V5).
+8. Words on its release are signed, by distinct approvers of the pinned federation (E4).
 """
 
 from collections.abc import Callable
@@ -26,9 +27,13 @@ from ..envelope import POINTS, STAGE_OF, ZERO, Ctx, Envelope, Kind, MessageId, S
 from ..ports import Message, Reader
 from ..tally.count import Count
 from .bundle import Bundle, PointBundle, RoundBundle
+from .release import Approval, until
 
 Pin = Callable[[Committee], str | None]
 """Why a pinned federation does not allow a committee, or None if it does."""
+
+Approver = Callable[[bytes], bool]
+"""Whether a pinned federation names this key an approver."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +58,7 @@ STEPS = {
     5: ("A8", "each value has a quorum's precommits in one view"),
     6: ("V1", "each set is what its reports oblige"),
     7: ("V5", "masks, tally, plateau and decision are what recomputing gives"),
+    8: ("E4", "words on its release are signed by approvers of that federation"),
 }
 """The steps above in a line each, with the rule that says most of it."""
 
@@ -90,7 +96,11 @@ class CheckedRound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """A verdict whose every figure was recomputed. `pinned` says whether by known members."""
+    """A verdict whose every figure was recomputed. `pinned` says whether by known members.
+
+    `release` are the approvers' words that came with it: `release.release` says where they
+    leave it.
+    """
 
     id: bytes
     task: bytes
@@ -98,6 +108,7 @@ class Checked:
     opener: bytes
     pinned: bool
     rounds: tuple[CheckedRound, ...]
+    release: tuple[Approval, ...] = ()
 
     @property
     def outcomes(self) -> tuple[dict[str, Any], ...]:
@@ -111,8 +122,18 @@ class Checked:
         return decision
 
 
-def verify(bundle: Bundle, reader: Reader, pin: Pin | None, told: Told = lambda _: None) -> Checked:
-    """Check a verdict. Raises `VerdictError` naming the rule that fails: of the last step told."""
+def verify(
+    bundle: Bundle,
+    reader: Reader,
+    pin: Pin | None,
+    told: Told = lambda _: None,
+    *,
+    approver: Approver | None = None,
+) -> Checked:
+    """Check a verdict. Raises `VerdictError` naming the rule that fails: of the last step told.
+
+    With a pin, `approver` says whose word releases; without it nobody's does.
+    """
     told(Step(number=1, round=0))
     spec, base = _check_open(bundle.opened, reader)
     if pin is not None:
@@ -133,6 +154,7 @@ def verify(bundle: Bundle, reader: Reader, pin: Pin | None, told: Told = lambda 
         if (previous["decision"]["kind"] == "finish") != last:
             said = "says finish and is not the last" if not last else "does not say finish"
             raise VerdictError("E1", f"round {number} {said}")
+    told(Step(number=8, round=0))
     return Checked(
         id=bundle.id,
         task=bundle.task,
@@ -140,7 +162,31 @@ def verify(bundle: Bundle, reader: Reader, pin: Pin | None, told: Told = lambda 
         opener=bundle.opened.signer,
         pinned=pin is not None,
         rounds=tuple(rounds),
+        release=_check_release(bundle, spec, reader, pin is not None, approver),
     )
+
+
+def _check_release(
+    bundle: Bundle, spec: TaskOpen, reader: Reader, pinned: bool, approver: Approver | None
+) -> tuple[Approval, ...]:
+    """Step 8: every word is on this verdict, in time, signed, and by an approver, one by each."""
+    if bundle.release and not spec.committee.policy.approvals:
+        raise VerdictError("E4", "it carries approvals that its policy does not ask for")
+    said: list[bytes] = []
+    for item in bundle.release:
+        word, who = item.approval, item.approval.approver.hex()[:16]
+        if (word.task, word.verdict) != (bundle.task, bundle.id):
+            raise VerdictError("E4", f"the word of {who} is on another verdict")
+        if not reader.verify(word.approver, word.preimage, item.signature):
+            raise VerdictError("E4", f"the signature of approver {who} does not hold")
+        if pinned and (approver is None or not approver(word.approver)):
+            raise VerdictError("E4", f"{who} is no approver of the pinned federation")
+        if word.at_ms > until(spec):
+            raise VerdictError("E4", f"the word of {who} came after the time for it")
+        said.append(word.approver)
+    if said != sorted(set(said)):
+        raise VerdictError("E4", "approvers are not distinct and ascending")
+    return tuple(item.approval for item in bundle.release)
 
 
 def _check_open(opened: Envelope, reader: Reader) -> tuple[TaskOpen, Ctx]:

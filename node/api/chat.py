@@ -133,11 +133,15 @@ class Chats:
     async def _decide(self, task: bytes, asked: Asked, tell: Heard) -> Ended:
         """Follow a task to its answer. Raises `ApiError` if it has none in time."""
         refusals: dict[str, str] = {}
+        waits = False
         try:
             async with asyncio.timeout(self._life_s):
                 async for step in self._door.follow(task):
                     if step.kind == "verdict":
                         return await self._ended(task, asked, step)
+                    if step.kind == "withheld":
+                        raise self._withheld(task, step)
+                    waits = step.kind == "awaiting"
                     if step.kind in ("expired", "abandoned", "unknown"):
                         raise self._without(task, step, refusals)
                     if step.kind == "refused":
@@ -145,6 +149,15 @@ class Chats:
                     await tell(step)
         except TimeoutError:
             pass
+        if waits:
+            raise ApiError(
+                504,
+                "awaiting_approval",
+                f"decided, and not released within {self._life_s} s: an approver's word is still "
+                "missing",
+                kind="timeout_error",
+                about={"task": task.hex()},
+            )
         away = [peer for peer in self._door.committee(task) if not peer.up]
         listed = ", ".join(f"{peer.name} ({peer.address})" for peer in away)
         raise ApiError(
@@ -155,6 +168,20 @@ class Chats:
             kind="timeout_error",
             about={"task": task.hex(), "members": [peer.name for peer in away]},
         )
+
+    def _withheld(self, task: bytes, step: Step) -> ApiError:
+        """E4: the committee decided, and the outcome was not released."""
+        detail = step.detail
+        text = f"the outcome is not released: {detail['reason']}"
+        about = {
+            "task": task.hex(),
+            "verdict": detail["verdict"],
+            "status": detail["state"],
+            "release": detail["release"],
+        }
+        if detail["state"] == "rejected":
+            return ApiError(403, "outcome_rejected", text, kind="answer_error", about=about)
+        return ApiError(403, "outcome_unapproved", text, kind="answer_error", about=about)
 
     def _without(self, task: bytes, step: Step, refusals: Mapping[str, str]) -> ApiError:
         reason = self._door.naming(str(step.detail.get("reason", step.kind)))
@@ -198,8 +225,9 @@ class Chats:
             await tell(replies.chunk(task, asked, created, delta, **more))
 
         async def step(of: Step) -> None:
+            more = {"quorate": replies.awaiting(task, of)} if of.kind == "awaiting" else {}
             if words := line(of, self._door.naming):
-                await say({"reasoning_content": words})
+                await say({"reasoning_content": words}, **more)
 
         await say({"role": "assistant", "content": ""}, quorate={"task": task.hex()})
         try:

@@ -186,7 +186,7 @@ class Window(Protocol):
         """The federation's members."""
         ...
 
-    def member(self, name: str, limit: int) -> seen.MemberFacts:
+    async def member(self, name: str, limit: int) -> seen.MemberFacts:
         """A member by name, and its last facts, at most `limit`. Raises `Absent`."""
         ...
 

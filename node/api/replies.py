@@ -36,6 +36,17 @@ def extension(
         "faults": [fault(item) for item in account.faults],
         "cost": _cost(account, detail),
         "ignored": list(asked.ignored),
+        **({"release": detail["release"]} if "release" in detail else {}),
+    }
+
+
+def awaiting(task: bytes, step: Step) -> dict[str, Any]:
+    """What is said of a decided task whose outcome waits for approvals (E4)."""
+    return {
+        "task": task.hex(),
+        "verdict": step.detail["verdict"],
+        "status": "awaiting approval",
+        "release": step.detail["release"],
     }
 
 

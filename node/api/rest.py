@@ -99,12 +99,15 @@ class Rest:
             known = int(number) if before == history and re.fullmatch("[0-9]{1,9}", number) else 0
             at = 0
             async for step in self._door.follow(id_):
-                at += 1
-                if at > known:
+                # What an outcome waits for is told to whoever comes, and counts for no place (E4).
+                waits = step.kind == "awaiting"
+                at += not waits
+                if at > known or waits:
                     told = seen.Told(
                         task=task, round=step.round, kind=step.kind, detail=self._named(step.detail)
                     )
-                    await tell(told, END if step.kind == "verdict" else f"{history}.{at}")
+                    over = step.kind in ("verdict", "withheld")
+                    await tell(told, END if over else f"{history}.{at}")
 
         return EventStream(produce, keep_alive_s=self._keep_alive_s, done=b"")
 
@@ -196,7 +199,7 @@ class Rest:
     async def member(self, request: Request, member: str) -> Response:
         """One member and its facts."""
         try:
-            return reply(self._window.member(member, query(request, Facts).limit))
+            return reply(await self._window.member(member, query(request, Facts).limit))
         except Absent as error:
             raise _absent(error, "member") from None
 

@@ -225,6 +225,8 @@ async def report(
     match event.kind:
         case "verdict":
             return _tell(config, event, progress, as_json)
+        case "withheld":
+            return _keep_back(event, as_json)
         case "expired":
             return _give_up(event, as_json)
         case _:
@@ -276,6 +278,31 @@ def told(event: "Event", summary: Summary, teller: str) -> dict[str, Any]:
         "bytes": count,
         "ms": event.detail["ms"],
     }
+
+
+def kept_back(event: "Event") -> dict[str, Any]:
+    """The event of an outcome that was not released (E4), for programs."""
+    return {
+        "warnings": [],
+        "status": event.detail["state"],
+        "answer": None,
+        "rounds": event.round,
+        "reason": event.detail["reason"],
+        "release": event.detail["release"],
+        "task": event.task.hex(),
+        "verdict": event.detail["verdict"],
+    }
+
+
+def _keep_back(event: "Event", as_json: bool) -> int:
+    """An outcome that was not released; the exit code."""
+    if as_json:
+        emit(kept_back(event))
+    else:
+        say(f"No answer: the outcome is {tame(event.detail['reason'])}")
+        say(f"Task       {event.task.hex()}")
+        say(f"Verdict    {event.detail['verdict']}")
+    return NEGATIVE
 
 
 def given_up(event: "Event") -> dict[str, Any]:

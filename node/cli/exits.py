@@ -22,10 +22,10 @@ MENDABLE: Final = frozenset(
         "node.api.keys.KeyFileError",
         "node.backup.BackupError",
         "node.config.ConfigError",
-        "node.daemon.SetupError",
         "node.federation.FederationError",
         "node.identity.IdentityError",
         "node.models.base.ModelSetupError",
+        "node.outside.SetupError",
         "node.store.contract.BadReference",
         "node.store.contract.StoreError",
     }

@@ -87,10 +87,18 @@ def add_client(
     key: Annotated[
         str, typer.Argument(help="Its public key in hex, as `quorate client init` shows it.")
     ],
+    approver: Annotated[
+        bool,
+        typer.Option(
+            "--approver", help="It may release outcomes where a policy asks for approvals."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Add a client: somebody whose signed word on verdicts counts for reputation."""
-    client = Client(name=name, key=unhex(key.strip().lower(), "the client's key"))
+    client = Client(
+        name=name, key=unhex(key.strip().lower(), "the client's key"), approver=approver
+    )
     changed = federation_file.load(file).with_client(client)
     federation_file.save(file, changed)
     if as_json:
@@ -135,7 +143,8 @@ def show(
         say("")
         console().print(table)
     for client in found.clients:
-        say(f"client {client.name}, key {client.key.hex()}")
+        what = "approver" if client.approver else "client"
+        say(f"{what} {client.name}, key {client.key.hex()}")
 
 
 def _tolerance(found: Federation) -> str:
@@ -161,7 +170,10 @@ def _plain(found: Federation) -> dict[str, Any]:
             "min_rounds": found.floors.min_rounds,
         },
         "members": [_member(member) for member in found.members],
-        "clients": [{"name": one.name, "key": one.key.hex()} for one in found.clients],
+        "clients": [
+            {"name": one.name, "key": one.key.hex(), "approver": one.approver}
+            for one in found.clients
+        ],
     }
 
 

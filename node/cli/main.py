@@ -22,6 +22,7 @@ COMMANDS: Final = (
     "verify",
     "mcp",
     "feedback",
+    "approve",
     "reputation",
     "policy",
     "client",

@@ -15,11 +15,12 @@ import msgspec
 from consensus.bodies import AnswerKind, AnswerSpec, BodyError, Budget, Content
 from consensus.committee import FaultMode
 from consensus.policy import Policy
-from consensus.verdict import Bundle, VerdictError, verify
+from consensus.verdict import Bundle, VerdictError, release, verify
 
 from .. import federation_file, follow
 from ..clock import SystemClock
 from ..config import Config, control_socket
+from ..release import reason as standing
 from ..wire import codec
 from ..wire.control import (
     ASK_LIFE_S,
@@ -30,7 +31,7 @@ from ..wire.control import (
 )
 from ..wire.limits import Limits
 from . import shelf
-from .ask import TIMEOUT_S, given_up, told
+from .ask import TIMEOUT_S, given_up, kept_back, told
 from .exits import CliError
 from .mcp_words import Quote, Steps, decision, render
 from .summary import Summary
@@ -151,6 +152,11 @@ async def ask(config: Config, arguments: dict[str, Any], step: Step) -> Result:
             else:  # nobody here has seen the votes
                 how = f"{steps.teller} says so. Once {config.name} runs again, {how}"
             return Result(data=data, text=render([*decision(data), how]))
+        case "withheld":
+            data = kept_back(last)
+            ids = f"Task {data['task']}, verdict {data['verdict']}."
+            text = render([Quote(label="no answer: the outcome is", text=data["reason"]), ids])
+            return Result(data=data, text=text)
         case "expired":
             data = given_up(last)
             again = "Ask again with a longer timeout_s, or fewer rounds or members."
@@ -169,9 +175,19 @@ async def verdict(config: Config, arguments: dict[str, Any], _: Step) -> Result:
     federation = federation_file.load(config.federation)
     bundle = Bundle.decode(await bundle_of(config, given.id))
     try:
-        checked = await asyncio.to_thread(verify, bundle, codec.reader(), federation.floor_problem)
+        checked = await asyncio.to_thread(
+            verify,
+            bundle,
+            codec.reader(),
+            federation.floor_problem,
+            approver=federation.is_approver,
+        )
     except VerdictError as error:
         raise CliError(f"the verdict is invalid: {tame(str(error))}") from None
+    # E4: whoever talks to this tool is a client; the operator has `quorate verdict show`.
+    stands = release(checked.spec, checked.release, SystemClock().wall_ms())
+    if not stands.open:
+        raise CliError(f"the verdict is not released: {tame(standing(stands.plain(), federation))}")
     roll = Roll.of((key.hex() for key in checked.spec.committee.members), federation)
     data = plain(checked, bundle, roll)
     note = f"Checked: every figure recomputed; members and floors are those of {federation.name}."
@@ -190,6 +206,9 @@ async def check(config: Config, arguments: dict[str, Any], _: Step) -> Result:
     if given.id:
         data = await bundle_of(config, given.id)
         finding = await asyncio.to_thread(examine_bytes, Path(given.id), data, federation)
+        if not finding.released:  # E4, as of the tool above
+            why = finding.warnings[0]
+            raise CliError(f"the verdict is not released: {why.code.replace('_', ' ')}: {why.text}")
     else:
         finding = await asyncio.to_thread(_examine, Path(given.file), federation)
     if finding.state is State.UNUSABLE:

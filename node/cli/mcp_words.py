@@ -117,7 +117,8 @@ class Steps:
         if event.kind == MOVED:
             left, self.teller = self.teller, detail["member"]
             return f"{left} went away; going on with {self.teller}"
-        key = (event.kind, event.round, *(detail.get(k) for k in ("member", "point", "view")))
+        told = (detail.get(name) for name in ("member", "point", "view", "yes"))
+        key = (event.kind, event.round, *told)
         if key in self._seen:
             return ""
         self._seen.add(key)
@@ -133,6 +134,8 @@ class Steps:
             case "accepted" | "committed" | "proposed" | "judged" | "opened":
                 step = "abstains" if detail.get("abstain") else STEPS[event.kind]
                 return f"{self.roll.name(detail['member'])} {step}"
+            case "awaiting":
+                return f"decided; {detail['reason']}"
             case "refused":
                 return f"{self.roll.name(detail['member'])} refuses"
             case "waiting":

@@ -81,7 +81,8 @@ class Progress:
             self._teller = detail["member"]
             self._say(f"{detail['reason']}; going on with {self._teller}")
             return
-        key = (event.kind, event.round, *(detail.get(k) for k in ("member", "point", "view")))
+        told = (detail.get(name) for name in ("member", "point", "view", "yes"))
+        key = (event.kind, event.round, *told)
         if key in self._seen:
             return
         self._seen.add(key)
@@ -112,6 +113,8 @@ class Progress:
                 self._say(f"{problem}; the next member proposes", event.round)
             case "decided":
                 self._decided(event)
+            case "awaiting":
+                self._say(f"decided; {detail['reason']}")
             case "outcome":
                 view = RoundView.of(event.round, detail["figures"], self._roll)
                 self._console.print(Text(view.heading, style="bold"), view.table(), Text())

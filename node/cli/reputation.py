@@ -1,6 +1,6 @@
 """`quorate reputation`: what a node's ledger says of the members, and whether it holds (L1, L2).
 
-Both commands read the store alone: they work beside a running node and on a stopped one.
+The commands read the store alone: they work beside a running node and on a stopped one.
 """
 
 import asyncio
@@ -15,10 +15,11 @@ from .. import config as node_config
 from ..endings import STRIKES
 from .exits import NEGATIVE, OK, CliError
 from .output import console, emit, note, say
+from .reliability import reliability
 from .tables import percent, share, tame
 
 if TYPE_CHECKING:
-    from reputation import Book, Entry, Score
+    from reputation import Book, Entry, Score, Scoring
 
     from ..config import Config
     from ..federation import Federation
@@ -32,6 +33,8 @@ ALONE_SHOWN: Final = 20
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Show or rebuild a node's reputation scores."
 )
+
+app.command()(reliability)
 
 Directory = Annotated[Path, typer.Argument(help="The node's directory.", metavar="DIR")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
@@ -58,11 +61,14 @@ def show(
     config = node_config.load(directory)
     federation = federation_file.load(config.federation)
     book = asyncio.run(read_book(config, federation))
+    scoring = config.reputation.scoring
     about = [bytes(federation.find(member).key)] if member else book.members()
     domains = book.domains() if domain is None else [domain]
     at_ms = min(book.latest_ms(), SystemClock().wall_ms())  # a task may be dated ahead
     found = [
-        _Line(book, federation, key, name, at_ms, explain) for name in domains for key in about
+        _Line(book, federation, key, name, at_ms, explain, scoring)
+        for name in domains
+        for key in about
     ]
     if as_json:
         emit(
@@ -70,6 +76,7 @@ def show(
                 "facts": len(book),
                 "digest": book.digest.hex(),
                 "as_of_ms": at_ms,
+                "method": str(scoring.method),
                 "scores": [line.plain() for line in found],
             }
         )
@@ -78,7 +85,7 @@ def show(
     if not len(book):
         note("Nothing is decided yet: every member counts as neutral, 50 %.")
         return
-    say(f"Scores as of the last task, {_when(at_ms)}; 50 % is neutral")
+    say(f"Scores by {scoring.method} as of the last task, {_when(at_ms)}; 50 % is neutral")
     _table(found)
     if explain:
         for line in found:
@@ -155,7 +162,7 @@ def _show_alone(found: "Rebuilt") -> None:
 
 
 async def read_book(config: "Config", federation: "Federation") -> "Book":
-    """The book of a node's store, which may be in use. Raises `CliError` on a damaged row."""
+    """The facts of a node's store that count under its federation file. Raises `CliError`."""
     from reputation import Book, FactError, parse
 
     from ..ledger import standing
@@ -198,11 +205,12 @@ class _Line:
         domain: str,
         at_ms: int,
         explain: bool,
+        scoring: "Scoring",
     ) -> None:
         self.name = federation.label(key)
         self.key = key
         self.domain = domain
-        self.score: Score = book.score(key, domain, at_ms)
+        self.score: Score = book.score(key, domain, at_ms, scoring)
         self.entries: list[Entry] = book.explain(key, domain, at_ms)
         self._explain = explain
         self._label = federation

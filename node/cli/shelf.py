@@ -26,7 +26,12 @@ async def entries(config: "Config", limit: int) -> list[dict[str, Any]]:
 
 async def bundle(config: "Config", prefix: str) -> bytes:
     """The verdict file whose verdict or task id begins with `prefix`; empty: the newest."""
+    from consensus.verdict import Bundle
+    from reputation import FactKind
+
+    from .. import federation_file
     from ..config import control_socket
+    from ..release import attach
     from ..store.contract import BadReference
     from ..store.sqlite import SqliteStore
     from ..wire.control import ControlClient, ControlError, ControlUnreachable
@@ -43,10 +48,17 @@ async def bundle(config: "Config", prefix: str) -> bytes:
         pass
     except ControlError as error:
         raise CliError(tame(str(error))) from None
+    words: list[bytes] = []
     try:
         async with await SqliteStore.read(config.store) as store:
             found = await store.find_verdict(prefix)
             gone = None if found else await store.find_pruned(prefix)
+            if found is not None:
+                words = [
+                    row.proof
+                    for row in await store.facts()
+                    if (row.kind, row.task) == (FactKind.APPROVAL, found.task)
+                ]
     except BadReference as error:
         raise CliError(str(error)) from None
     if gone is not None:
@@ -55,4 +67,7 @@ async def bundle(config: "Config", prefix: str) -> bytes:
         raise CliError(pruned_text(gone))
     if found is None:
         raise CliError(f"no verdict or task here begins with {prefix}")
-    return found.bundle
+    if not words:
+        return found.bundle
+    federation = federation_file.load(config.federation)
+    return attach(Bundle.decode(found.bundle), words, federation).encode()

@@ -2,10 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..endings import REASONS
 from .tables import TEXT_MAX, Roll, RoundView, percent, share, tame, tame_lines
+
+if TYPE_CHECKING:
+    from consensus.verdict import Release
+
+    from ..federation import Federation
 
 _CAUTIONS: Final = {
     "crash_mode": "crash mode: {}",
@@ -38,6 +43,17 @@ class Caution:
 def cautions(pairs: Sequence[Sequence[str]], roll: Roll) -> tuple[Caution, ...]:
     """The warnings of a decision, members named."""
     return tuple(Caution(code=code, text=tame(roll.naming(text))) for code, text in pairs)
+
+
+def unreleased(stands: "Release", federation: "Federation | None") -> tuple[Caution, ...]:
+    """What is said first of an outcome that waits for an approver, or has none's word (E4)."""
+    if stands.open:
+        return ()
+    from ..release import reason
+
+    state, _, text = reason(stands.plain(), federation).partition(": ")
+    code = str(stands.state).replace(" ", "_")
+    return (Caution(code=code, text=tame(text or state)),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

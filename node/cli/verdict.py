@@ -103,7 +103,9 @@ def show(directory: Directory, reference: Id = "", as_json: AsJson = False) -> i
     federation = federation_file.load(config.federation)
     bundle = Bundle.decode(asyncio.run(shelf.bundle(config, reference)))
     try:
-        checked = verify(bundle, codec.reader(), federation.floor_problem)
+        checked = verify(
+            bundle, codec.reader(), federation.floor_problem, approver=federation.is_approver
+        )
     except VerdictError as error:
         raise CliError(f"the verdict is invalid: {tame(str(error))}", NEGATIVE) from None
     roll = Roll.of((key.hex() for key in checked.spec.committee.members), federation)
@@ -175,9 +177,15 @@ def _show(
 ) -> None:
     from rich.text import Text
 
+    from consensus.verdict import release
+
+    from ..clock import SystemClock
+    from .summary import unreleased
+
     out = console()
     summary = Summary.of(checked.outcomes[-1], len(checked.outcomes), roll)
-    for caution in summary.cautions:
+    stands = release(checked.spec, checked.release, SystemClock().wall_ms())
+    for caution in (*unreleased(stands, federation), *summary.cautions):
         out.print(Text(caution.line, style="yellow"))
     out.print(Text(summary.headline, style="bold"))
     for line in (*summary.body, *summary.lines, *_about(checked, roll, federation)):
@@ -191,6 +199,11 @@ def _show(
         out.print(Text(), Text(BEST), sep="\n")
 
 
+def _approver(key: bytes, federation: "Federation") -> str:
+    names = (client.name for client in federation.clients if client.key == key)
+    return next(names, key.hex()[:16])
+
+
 def _about(checked: "Checked", roll: Roll, federation: "Federation") -> Iterator[str]:
     spec = checked.spec
     for part in spec.messages:
@@ -200,6 +213,10 @@ def _about(checked: "Checked", roll: Roll, federation: "Federation") -> Iterator
             yield f"Case       a vector of {len(part.vector)} numbers"
     asked = f"asked by {roll.name(checked.opener.hex())}, {_when(spec.opened_at_ms)}"
     yield f"Committee  {roll.listed(roll.keys)}; {spec.committee.quorum.tolerates()}; {asked}"
+    for word in checked.release:
+        said = "approved" if word.approve else "refused"
+        why = f": {tame(word.note)}" if word.note else ""
+        yield f"Release    {said} by {_approver(word.approver, federation)}{why}"
     yield f"Task       {checked.task.hex()}"
     yield f"Verdict    {checked.id.hex()}"
     yield f"Checked    every figure recomputed; members and floors are those of {federation.name}"
@@ -275,6 +292,10 @@ def plain(
 
     With `best` each answer has an object `not_signed`, for what no member has signed.
     """
+    from consensus.verdict import release
+
+    from ..clock import SystemClock
+
     rounds = []
     drawn = [None] * len(checked.rounds) if best is None else best
     for number, (figures, chances) in enumerate(zip(checked.outcomes, drawn, strict=True), 1):
@@ -298,6 +319,7 @@ def plain(
         "members": list(roll.names),
         "tolerates": checked.spec.committee.quorum.tolerates(),
         "opened_at_ms": checked.spec.opened_at_ms,
+        "release": release(checked.spec, checked.release, SystemClock().wall_ms()).plain(),
     }
 
 

@@ -21,14 +21,16 @@ from consensus.verdict import (
     VerdictError,
     decode_evidence,
     evidence_problem,
+    release,
     verify,
 )
 from consensus.verdict.bundle import MAX_FILE
 
 from .. import files
+from ..clock import SystemClock
 from .exits import NEGATIVE, OK, UNPINNED, UNUSABLE
 from .output import emit, note, say
-from .summary import Caution, Dissent, cautions
+from .summary import Caution, Dissent, cautions, unreleased
 from .tables import Roll, percent, share, tame
 
 if TYPE_CHECKING:
@@ -52,13 +54,15 @@ class State(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """One file: `line` says it for people, `facts` for programs; `more` are lines for people
-    who ask about this file alone."""
+    who ask about this file alone. `released` is False of an outcome that waits for approvers, or
+    has not their word (E4)."""
 
     file: Path
     state: State
     line: str
     warnings: tuple[Caution, ...] = ()
     more: tuple[str, ...] = ()
+    released: bool = True
     facts: dict[str, Any] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
@@ -133,8 +137,9 @@ def examine_bytes(path: Path, data: bytes, pinned: "Federation | None") -> Findi
 
 def _verdict(path: Path, data: bytes, reader: Reader, pinned: "Federation | None") -> Finding:
     pin = pinned.floor_problem if pinned is not None else None
+    approver = pinned.is_approver if pinned is not None else None
     try:
-        checked = verify(Bundle.decode(data), reader, pin)
+        checked = verify(Bundle.decode(data), reader, pin, approver=approver)
     except BundleError as error:
         if error.damaged:  # it says that it is a verdict, and has not the one form of it (E1)
             return _invalid(path, "E1", str(error), None)
@@ -143,7 +148,8 @@ def _verdict(path: Path, data: bytes, reader: Reader, pinned: "Federation | None
         return _invalid(path, error.rule, error.text, error.message)
     decision, keys = checked.decision, [key.hex() for key in checked.spec.committee.members]
     roll = Roll.of(keys, pinned)
-    said = cautions(decision["warnings"], roll)
+    stands = release(checked.spec, checked.release, SystemClock().wall_ms())
+    said = (*unreleased(stands, pinned), *cautions(decision["warnings"], roll))
     dissent = Dissent.of(decision["dissent"], roll)
     return Finding(
         file=path,
@@ -151,7 +157,8 @@ def _verdict(path: Path, data: bytes, reader: Reader, pinned: "Federation | None
         line=f"{_answer(decision)}  verdict {checked.id.hex()[:16]}",
         warnings=said,
         more=() if dissent is None else dissent.lines,
-        facts=_facts(checked, dissent),
+        facts={**_facts(checked, dissent), "release": stands.plain()},
+        released=stands.open,
     )
 
 

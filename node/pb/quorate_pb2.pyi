@@ -104,18 +104,20 @@ class Acceptance(_message.Message):
     def __init__(self, refusal: _Optional[str] = ...) -> None: ...
 
 class Commit(_message.Message):
-    __slots__ = ("commitment", "abstain", "author_views", "judge_views", "arm_views")
+    __slots__ = ("commitment", "abstain", "author_views", "judge_views", "rule_views", "arm_views")
     COMMITMENT_FIELD_NUMBER: _ClassVar[int]
     ABSTAIN_FIELD_NUMBER: _ClassVar[int]
     AUTHOR_VIEWS_FIELD_NUMBER: _ClassVar[int]
     JUDGE_VIEWS_FIELD_NUMBER: _ClassVar[int]
+    RULE_VIEWS_FIELD_NUMBER: _ClassVar[int]
     ARM_VIEWS_FIELD_NUMBER: _ClassVar[int]
     commitment: bytes
     abstain: str
     author_views: _containers.RepeatedScalarFieldContainer[int]
     judge_views: _containers.RepeatedScalarFieldContainer[int]
+    rule_views: _containers.RepeatedScalarFieldContainer[int]
     arm_views: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, commitment: _Optional[bytes] = ..., abstain: _Optional[str] = ..., author_views: _Optional[_Iterable[int]] = ..., judge_views: _Optional[_Iterable[int]] = ..., arm_views: _Optional[_Iterable[int]] = ...) -> None: ...
+    def __init__(self, commitment: _Optional[bytes] = ..., abstain: _Optional[str] = ..., author_views: _Optional[_Iterable[int]] = ..., judge_views: _Optional[_Iterable[int]] = ..., rule_views: _Optional[_Iterable[int]] = ..., arm_views: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Usage(_message.Message):
     __slots__ = ("tokens_in", "tokens_out", "micros", "ms", "calls")

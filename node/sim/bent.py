@@ -21,6 +21,7 @@ from consensus.deliberation.requests import Judgment
 from consensus.deliberation.round import RoundState
 from consensus.deliberation.task import Task
 from consensus.envelope import Kind, MessageId, Stage
+from consensus.policy import EXPERTS
 
 
 class Credulous(Deciding):
@@ -72,7 +73,8 @@ class BentDesk(Desk):
             tuple(rng.choice((0, 10_000, 5_000)) for _ in range(rng.choice(sizes)))
             for _ in range(2)
         )
-        return Views(authors=authors, judges=judges)
+        rules = (authors * len(EXPERTS))[: len(EXPERTS)]
+        return Views(authors=authors, judges=judges, rules=rules)
 
     def _ballot(self, judgment: Judgment) -> Ballot:
         ballot = super()._ballot(judgment)

@@ -15,6 +15,7 @@ from consensus.bodies import AnswerKind, AnswerSpec, Views, Vote
 from consensus.deliberation.effects import Finish, Links, Progress
 from consensus.deliberation.points import POINT_NAME
 from consensus.envelope import Kind
+from consensus.policy import EXPERTS
 from consensus.ports import Message
 from consensus.verdict import Bundle, evidence_problem, verify
 
@@ -68,7 +69,8 @@ class Trial(Swarm):
             gated=True,
         )
         for node, (authors, judges) in zip(self.nodes, schedule.views, strict=False):
-            node.views = Views(authors=authors, judges=judges)
+            rules = (authors * len(EXPERTS))[: len(EXPERTS)]
+            node.views = Views(authors=authors, judges=judges, rules=rules)
         self._settled = 0
         self._honest = len(self.honest())
         bad = [node for node in self.nodes if isinstance(node, Mallory)]

@@ -10,6 +10,7 @@ from consensus.bodies import (
     ARM_FIGURES,
     MAX_ANSWER,
     MAX_CRITIQUE,
+    MAX_EXPERTS,
     MAX_LABEL,
     MAX_REASON,
     MAX_REPORT_IDS,
@@ -70,7 +71,8 @@ def payload_max(
         case Kind.ACCEPTANCE:
             return MAX_REASON * _UTF8 + _TEXT
         case Kind.COMMIT:
-            return _ID + MAX_REASON * _UTF8 + _TEXT + 2 * (members * 2 + _TEXT) + _ARMS
+            views = 2 * (members * 2 + _TEXT) + MAX_EXPERTS * 2 + _TEXT + _ARMS
+            return _ID + MAX_REASON * _UTF8 + _TEXT + views
         case Kind.PROPOSAL:
             return proposal_bytes
         case Kind.BATCH:

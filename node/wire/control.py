@@ -99,6 +99,10 @@ class Console(Protocol):
         """The verdict file of a verdict or task id's prefix."""
         ...
 
+    async def withheld(self, prefix: str) -> str:
+        """Why clients may not have the verdict of such an id, `""` if they may (E4)."""
+        ...
+
     async def feedback(self, statement: bytes) -> dict[str, Any]:
         """Take a client's signed statement; what became of it."""
         ...

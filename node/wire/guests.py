@@ -223,10 +223,13 @@ class _Guests:
         }
         yield control_pb2.StatusReply(json=msgspec.json.encode(shown))
 
-    async def _verdict(self, _: bytes, data: bytes) -> AsyncIterator[Any]:
+    async def _verdict(self, client: bytes, data: bytes) -> AsyncIterator[Any]:
         wanted = control_pb2.GetVerdictRequest.FromString(data).prefix.lower()
         if len(wanted) != _ID_DIGITS:  # a few digits would lay open what others asked
             raise ControlError(f"give the whole id of the verdict or task: {_ID_DIGITS} digits")
+        if not self._federation.is_approver(client):  # E4: who releases it reads it first
+            if why := await self._console.withheld(wanted):
+                raise ControlError(f"the verdict is not released: {why}")
         yield control_pb2.GetVerdictReply(bundle=await self._console.verdict(wanted))
 
     async def _feedback(self, _: bytes, data: bytes) -> AsyncIterator[Any]:

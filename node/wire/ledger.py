@@ -23,7 +23,7 @@ SUMMARY_MAX: Final = 256 * 32 + 128
 """Most bytes of a summary: the digests of its parts, or as many ids."""
 
 ID: Final = 32
-_KINDS: Final = 4
+_KINDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -200,6 +200,7 @@ def commit_to_proto(body: Commit) -> pb.Commit:
         abstain=body.abstain,
         author_views=body.views.authors,
         judge_views=body.views.judges,
+        rule_views=body.views.rules,
         arm_views=body.views.arms,
     )
 
@@ -212,6 +213,7 @@ def commit_from_proto(message: pb.Commit) -> Commit:
         views=Views(
             authors=tuple(message.author_views),
             judges=tuple(message.judge_views),
+            rules=tuple(message.rule_views),
             arms=tuple(message.arm_views),
         ),
     )

@@ -266,7 +266,7 @@ async def test_a_check_lists_its_steps(orchard: Orchard) -> None:
     found = fits("check", (await orchard.asking.post(f"verdicts/{orchard.task}/check")).json())
     assert found["valid"] and found["pinned"] and found["federation"] == "orchard"
     rounds = {one["round"] for one in found["steps"]} - {0}
-    assert [one["number"] for one in found["steps"]] == [1, 2, *[4, 5, 6, 7, 3] * len(rounds)]
+    assert [one["number"] for one in found["steps"]] == [1, 2, *[4, 5, 6, 7, 3] * len(rounds), 8]
     assert {one["state"] for one in found["steps"]} == {"holds"}
     absent = await orchard.asking.post("verdicts/00000000/check")
     assert (absent.status_code, absent.json()["error"]["code"]) == (404, "verdict_not_found")

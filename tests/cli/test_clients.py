@@ -1,10 +1,11 @@
 """Clients whose word counts: their keys, the federation file, and feedback to a real node (L1)."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from node import federation_file, identity
+from node import federation, federation_file, identity
 from node.cli import exits
 from tests.cli.conftest import Decided
 from tests.harness.command import Command
@@ -41,6 +42,23 @@ def test_a_client_in_the_federation_file_is_a_new_epoch_and_shown(
     assert (added.code, after.epoch) == (exits.OK, before.epoch + 1)
     assert f"client desk, key {key}" in quorate("federation", "show", file).out
     assert after.hash != before.hash
+
+
+def test_an_approver_is_a_client_with_a_role_that_the_file_keeps_and_pins(
+    quorate: Command, tmp_path: Path
+) -> None:
+    file, key = tmp_path / "orchard.toml", made(quorate, tmp_path / "ann")
+    quorate("federation", "create", file, "--name", "orchard")
+    assert quorate("federation", "add-client", file, "ann", key, "--approver").code == exits.OK
+    found = federation_file.load(file)
+    assert found.is_approver(bytes.fromhex(key))
+    assert f"approver ann, key {key}" in quorate("federation", "show", file).out
+    (shown,) = quorate("federation", "show", file, "--json").data["clients"]
+    assert shown == {"name": "ann", "key": key, "approver": True}
+    plain = replace(found, clients=(replace(found.clients[0], approver=False),))
+    assert plain.hash != found.hash
+    assert not plain.is_approver(bytes.fromhex(key))
+    assert b"approver" not in federation.render(plain)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +118,24 @@ def test_a_ledger_is_explained_and_rebuilt_beside_a_stopped_node(
     rebuilt = quorate("reputation", "rebuild", decided.home, "--json")
     assert (rebuilt.code, rebuilt.data["same"]) == (exits.OK, True)
     assert rebuilt.data["digest"] == shown["digest"]
+
+
+def test_how_independent_members_are_is_shown_as_far_as_it_is_known(
+    quorate: Command, decided: Decided
+) -> None:
+    (found,) = quorate("reputation", "reliability", decided.home, "--json").data["domains"]
+    names = [one["member"] for one in found["members"]]
+    assert len(names) == 4
+    assert {one["drafted"] for one in found["pairs"]} >= {1}  # whoever drafted nothing has none
+    assert len(found["pairs"]) == 6
+    assert found["error_correlation"] is found["effective_members"] is None
+    assert 1 <= found["effective_families"] <= 4
+    people = quorate("reputation", "reliability", decided.home)
+    assert people.code == exits.OK
+    assert all(name in people.out for name in names)
+    assert "is not known: that takes 30 tasks" in people.err
+    none = quorate("reputation", "reliability", decided.home, "--domain", "nowhere", "--json")
+    assert {one["drafted"] for one in none.data["domains"][0]["pairs"]} == {0}
 
 
 def test_a_listed_clients_word_is_taken_by_a_running_node_and_a_strangers_is_not(

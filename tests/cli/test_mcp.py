@@ -56,7 +56,7 @@ async def test_a_verdict_is_found_by_task_by_verdict_and_as_the_newest(decided: 
             data = result.structured_content
             assert (data["task"], data["verdict"]) == (decided.task, decided.second)
     assert next(iter(data)) == "warnings"
-    assert [item["code"] for item in data["warnings"]] == ["degraded"]
+    assert [item["code"] for item in data["warnings"]] == ["degraded", "fragile"]
     assert (data["status"], data["answer"]) == ("degraded", "a")
     assert data["rounds"][0]["abstained"][0]["member"] == "dave"
     assert "Checked: every figure recomputed" in said(result)

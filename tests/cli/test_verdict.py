@@ -24,7 +24,7 @@ def test_verdicts_are_listed_the_newest_first(quorate: Command, decided: Decided
     heading, newest, oldest = shown.out.splitlines()
     assert heading.split() == ["decided", "verdict", "warnings", "answer", "believed"]
     assert decided.second[:16] in newest
-    assert " degraded " in newest
+    assert " degraded, fragile " in newest
     assert decided.first[:16] in oldest
 
 

@@ -137,7 +137,7 @@ def test_of_several_files_the_worst_decides_the_exit_code(
     assert every.code == exits.NEGATIVE
     assert [line.split()[0] for line in every.out.splitlines()] == ["valid", "unusable", "invalid"]
     assert every.err == "1 valid, 1 invalid, 1 unusable\n"
-    assert "  [degraded]  a (" in every.out
+    assert "  [degraded, fragile]  a (" in every.out
     assert quorate("verify", decided.file, nothing, *pin).code == exits.UNUSABLE
     assert quorate("verify", decided.file, nothing).code == exits.UNUSABLE
     assert quorate("verify", decided.file, decided.file, *pin).code == exits.OK

@@ -14,6 +14,7 @@ from consensus.bodies import (
     MAX_ANSWER,
     MAX_CITATIONS,
     MAX_CRITIQUE,
+    MAX_EXPERTS,
     MAX_LABEL,
     MAX_MESSAGES,
     MAX_OPTIONS,
@@ -224,6 +225,12 @@ CASES: list[Case] = [
         lambda: Views(authors=(10_000,) * MAX_MEMBERS, judges=(0,) * MAX_MEMBERS),
         lambda: Views(judges=(0,) * (MAX_MEMBERS + 1)),
         "views.judges: more than",
+    ),
+    (
+        "views of rules",
+        lambda: Views(rules=(10_000,) * MAX_EXPERTS),
+        lambda: Views(rules=(0,) * (MAX_EXPERTS + 1)),
+        "views.rules: more than there can be rules",
     ),
     (
         "a view",

@@ -1,5 +1,6 @@
 """How few members could have changed the result (O5)."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -7,19 +8,23 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from consensus.bodies import AnswerKind
+from consensus.bodies import AnswerKind, Proposal
 from consensus.policy import ONE, RULES, Policy
 from consensus.tally import Candidate, CountedBallot, Robustness, Status
-from consensus.tally.robust import MOST_READINGS, sets_up_to, turn
+from consensus.tally.count import Count
+from consensus.tally.robust import MOST_READINGS, sets_up_to
+from consensus.tally.turned import BY_ANSWERS, turn
 from tests.harness.tallies import (
     ALICE,
     BOB,
     CAROL,
+    CHOICE,
     DAVE,
     FIRST,
     Round,
     ballot,
     candidate,
+    id_of,
     rounds,
 )
 
@@ -146,7 +151,7 @@ def test_the_search_agrees_with_brute_force(of: Round, rule: str, heard: str) ->
 
 
 def brute_force(of: Round) -> int | None:
-    """Every set of members of any size, in both ways, with nothing carried over."""
+    """Every set of members of any size, in every way that O5 names, with nothing carried over."""
     first = of.count()
     answers = [first.classes.items[at].answer for at in first.ranking]
     if len(answers) < 2:
@@ -154,13 +159,7 @@ def brute_force(of: Round) -> int | None:
     members = sorted({item.author for item in of.candidates} | {item.voter for item in of.ballots})
     for size in range(1, len(members) + 1):
         for chosen in combinations(members, size):
-            for candidates, ballots in (
-                (
-                    tuple(item for item in of.candidates if item.author not in chosen),
-                    tuple(item for item in of.ballots if item.voter not in chosen),
-                ),
-                (of.candidates, turned_ballots(of, chosen, answers[0], answers[1])),
-            ):
+            for candidates, ballots in worst(of, first, answers, frozenset(chosen)):
                 again = of.count(candidates=candidates, ballots=ballots)
                 if again.winner is not None:
                     if again.classes.items[again.winner].answer != answers[0]:
@@ -168,37 +167,88 @@ def brute_force(of: Round) -> int | None:
     return None
 
 
-def turned_ballots(
-    of: Round, chosen: tuple[int, ...], winner: str, runner_up: str
-) -> tuple[CountedBallot, ...]:
-    """The ballots of the round with the chosen members' replaced, or added."""
-    grouped = of.count().classes
-
-    def bought(voter: int) -> CountedBallot:
-        mine: list[Candidate] = [item for item in of.candidates if item.author != voter]
-        at = {
-            item.author: grouped.items[grouped.of[item.id]].answer
-            for item in mine
-            if item.id in grouped.of
-        }
-        return ballot(
-            voter,
-            of.candidates,
-            [
-                (one, other, FIRST, ONE)
-                for one in at
-                for other in at
-                if at[one] == runner_up != at[other]
-            ],
-            {
-                author: 100 if answer == runner_up else -100
-                for author, answer in at.items()
-                if answer in (winner, runner_up)
-            },
+def worst(
+    of: Round, first: Count, answers: Sequence[str], chosen: frozenset[int]
+) -> Iterator[tuple[tuple[Candidate, ...], tuple[CountedBallot, ...]]]:
+    """What these members can make of the round: by leaving, by ballots, by other answers."""
+    kept = tuple(item for item in of.ballots if item.voter not in chosen)
+    yield tuple(item for item in of.candidates if item.author not in chosen), kept
+    said = {
+        item.author: first.classes.items[first.classes.of[item.id]].answer
+        for item in of.candidates
+        if item.id in first.classes.of
+    }
+    for number, rival in enumerate(answers[1:]):
+        for words in wordings(
+            answers, rival, of.policy.rule, of.policy.ballots, nearest=number == 0
+        ):
+            yield (
+                of.candidates,
+                kept
+                + tuple(
+                    cast(of.candidates, said, voter, words, (rival, answers[0])) for voter in chosen
+                ),
+            )
+        moved = tuple(item for item in of.candidates if item.author not in chosen) + tuple(
+            next(
+                (
+                    replace(item, proposal=sure(rival))
+                    for item in of.candidates
+                    if item.author == author and said.get(author) == rival
+                ),
+                Candidate(id=id_of(author, "unjudged"), author=author, proposal=sure(rival)),
+            )
+            for author in chosen
+        )
+        words = next(wordings(answers, rival, "borda", nearest=False))
+        after = said | dict.fromkeys(chosen, rival)
+        yield (
+            moved,
+            kept + tuple(cast(moved, after, voter, words, (rival, answers[0])) for voter in chosen),
         )
 
-    kept = tuple(item for item in of.ballots if item.voter not in chosen)
-    return kept + tuple(bought(voter) for voter in chosen)
+
+def sure(answer: str) -> Proposal:
+    """A proposal of that answer and nothing else; the tests' choices are the options of CHOICE."""
+    belief = tuple(ONE if option == answer else 0 for option in CHOICE.options)
+    return Proposal(answer=answer, belief=belief if answer in CHOICE.options else ())
+
+
+def wordings(
+    answers: Sequence[str], rival: str, rule: str, heard: str = "all", *, nearest: bool
+) -> Iterator[set[tuple[str, str]]]:
+    """Which answers are put over which, in each way that is tried under a rule."""
+    if rule in BY_ANSWERS:
+        return
+    winner, *others = answers
+    others.remove(rival)
+    both = {(rival, one) for one in answers if one != rival} | {(one, winner) for one in others}
+    yield both
+    if nearest and rule not in ("borda", "copeland", "quadratic"):
+        if len(answers) > 3:
+            yield both | set(combinations(others, 2))
+            yield both | set(combinations(others[::-1], 2))
+        if rule == "latent_truth" or heard != "all":
+            yield {(rival, winner)}
+            yield {(rival, one) for one in answers if one != rival}
+            yield {(one, winner) for one in answers if one != winner}
+
+
+def cast(
+    candidates: Sequence[Candidate],
+    said: Mapping[int, str],
+    voter: int,
+    words: set[tuple[str, str]],
+    ends: tuple[str, str],
+) -> CountedBallot:
+    """The ballot that says that of every two candidates but its own."""
+    others = [item.author for item in candidates if item.author != voter and item.author in said]
+    return ballot(
+        voter,
+        candidates,
+        [(a, b, FIRST, ONE) for a in others for b in others if (said[a], said[b]) in words],
+        {at: 100 if said[at] == ends[0] else -100 for at in others if said[at] in ends},
+    )
 
 
 def test_only_a_decided_round_is_searched() -> None:

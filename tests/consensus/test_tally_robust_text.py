@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from consensus.policy import ONE, Policy
 from consensus.tally import CountedBallot, Robustness, Status
 from consensus.tally.count import Count
-from consensus.tally.robust import MOST_READINGS, Turn, sets_up_to, turn_texts
+from consensus.tally.robust import MOST_READINGS, sets_up_to
+from consensus.tally.turned_texts import Turn, turn_texts
 from tests.harness.tallies import (
     FIRST,
     SAME,

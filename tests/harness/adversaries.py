@@ -13,7 +13,7 @@ from consensus.bodies import Ballot, Mark, Pair, Preference
 from consensus.policy import Policy
 from consensus.tally import Candidate, CountedBallot
 from consensus.tally.count import Count
-from consensus.tally.robust import turn
+from consensus.tally.turned import Stance, turn
 
 from .tallies import Round
 
@@ -56,13 +56,27 @@ def inverted(
 def colluding(
     of: Round, honest: Count, members: Sequence[int], random: Random
 ) -> dict[int, CountedBallot]:
-    """All for the honest runner-up and against the honest winner, as far as one ballot can
-    (the turned ballot of O5). With one class there is nothing to turn to."""
+    """All for the honest runner-up, over everything, and the honest winner opposed; nothing is
+    said of other pairs. With one class there is nothing to be for."""
+    return _turned(of, honest, members, Stance.FOR)
+
+
+def turned(
+    of: Round, honest: Count, members: Sequence[int], random: Random
+) -> dict[int, CountedBallot]:
+    """The same with the winner under everything too: the first of O5's turned ballots, which is the
+    strongest where one is."""
+    return _turned(of, honest, members, Stance.BOTH)
+
+
+def _turned(
+    of: Round, honest: Count, members: Sequence[int], stance: Stance
+) -> dict[int, CountedBallot]:
     if len(honest.ranking) < 2:
         return {}
     first, second = (honest.classes.items[at].answer for at in honest.ranking[:2])
     return {
-        member: turn(member, of.candidates, honest.classes, first, second, of.policy)
+        member: turn(member, of.candidates, honest.classes, first, second, of.policy, stance=stance)
         for member in members
     }
 

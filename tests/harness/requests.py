@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from consensus.bodies import AnswerKind, AnswerSpec, Content, Proposal
 from consensus.deliberation.requests import (
     Case,
+    Context,
     Critique,
     Dials,
     DraftRequest,
@@ -39,10 +40,18 @@ def draft_request(
     record: tuple[RecordEntry, ...] = (),
     dials: Dials | None = None,
     deadline_ms: int = DEADLINE_MS,
+    context: Context | None = None,
+    own: frozenset[str] = frozenset(),
 ) -> DraftRequest:
     """Ask for a draft of that case."""
     return DraftRequest(
-        case=of, round=round, record=record, dials=dials or Dials(), deadline_ms=deadline_ms
+        case=of,
+        round=round,
+        record=record,
+        dials=dials or Dials(),
+        deadline_ms=deadline_ms,
+        context=context or Context(),
+        own=own,
     )
 
 

@@ -97,6 +97,7 @@ views = st.builds(
     Views,
     authors=st.lists(shares, max_size=5).map(tuple),
     judges=st.lists(shares, max_size=5).map(tuple),
+    rules=st.lists(shares, max_size=5).map(tuple),
 )
 
 acceptances = st.builds(Acceptance, refusal=texts)

@@ -20,8 +20,10 @@ from consensus.deliberation.points import POINT_NAME, PointValue
 from consensus.envelope import POINTS, Kind
 from consensus.tally.answers import normalise
 from consensus.verdict import (
+    Approval,
     Bundle,
     BundleError,
+    Statement,
     VerdictError,
     decode_evidence,
     encode_evidence,
@@ -205,12 +207,20 @@ def _statement() -> FeedbackFact:
     return FeedbackFact(task=ID, client=ALICE.public, right=False, answer="b", at_ms=5)
 
 
+def _approval() -> bytes:
+    word = Approval(
+        task=ID, verdict=ID, approver=ALICE.public, approve=True, note="\u00e9\n", at_ms=5
+    )
+    return Statement(approval=word, signature=ALICE.sign(word.preimage)).encode()
+
+
 def _proofs(_: Path) -> list[bytes]:
     accepted = real_envelopes()[Kind.ACCEPTANCE][0]
     proofs = (
         (FactKind.ACCEPTANCE, facts.encode_envelope(accepted)),
         (FactKind.EVIDENCE, encode_evidence(*real_evidence())),
         (FactKind.FEEDBACK, facts.sign_feedback(_statement(), ALICE)),
+        (FactKind.APPROVAL, _approval()),
     )
     return [bytes([PROVEN.index(kind)]) + proof for kind, proof in proofs]
 

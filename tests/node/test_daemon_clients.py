@@ -11,7 +11,7 @@ import pytest
 
 import node
 from consensus.bodies import AnswerKind, AnswerSpec, Budget, Content
-from consensus.verdict import Bundle, verify
+from consensus.verdict import Approval, Bundle, Statement, verify
 from node import config, config_text, facts, federation_file
 from node.clock import SystemClock
 from node.config import CONFIG_FILE, ClientsConfig
@@ -114,6 +114,39 @@ async def test_a_client_asks_watches_takes_the_verdict_and_says_what_it_was_wort
         )
         taken = await client.feedback(facts.sign_feedback(fact, desk.key.signing))
         assert (taken["task"], taken["new"]) == (last.task.hex(), True)
+
+
+async def test_a_verdict_that_waits_for_approval_is_the_approvers_to_read_and_no_other_clients(
+    tmp_path: Path,
+) -> None:
+    async with Grove(tmp_path, "alice", "bob", models=SAYS) as grove:
+        desk, ann = Desk(grove, person(tmp_path, "desk")), person(tmp_path, "ann")
+        approver = Client(name="ann", key=ann.public, approver=True)
+        grove.federation = grove.federation.with_client(approver)
+        federation_file.save(grove.federation_path, grove.federation)
+        await grove.start("alice")
+        async with desk.client() as client, desk.client(ann) as boss:
+            asked = desk.asked("alice", policy={**QUICK, "approvals": 1})
+            heard = []
+            async for event in client.ask(asked):
+                heard.append(event.kind)
+                if event.kind == "awaiting":
+                    wanted = event.detail["verdict"]
+                    with pytest.raises(ControlError, match="not released: awaiting approval"):
+                        await client.verdict(wanted)
+                    bundle = Bundle.decode(await boss.verdict(wanted))
+                    word = Approval(
+                        task=bundle.task,
+                        verdict=bundle.id,
+                        approver=ann.public,
+                        approve=True,
+                        note="",
+                        at_ms=SystemClock().wall_ms(),
+                    )
+                    said = Statement(approval=word, signature=ann.signing.sign(word.preimage))
+                    assert (await boss.feedback(said.encode()))["state"] == "approved"
+            assert heard[-3:] == ["awaiting", "outcome", "verdict"]
+            assert Bundle.decode(await client.verdict(wanted)).release == (said,)
 
 
 async def test_a_clients_status_tells_no_addresses_and_no_tasks(desk: Desk) -> None:

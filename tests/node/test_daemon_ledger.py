@@ -10,7 +10,9 @@ import pytest
 from consensus.bodies import Acceptance
 from consensus.deliberation.points import PointValue
 from consensus.envelope import Envelope, Kind, Stage
+from consensus.policy import EXPERTS
 from consensus.ports import Message
+from consensus.tally.rules.adaptive import PRIOR
 from consensus.verdict import Bundle
 from node import facts, federation_file, identity
 from node.cli import exits
@@ -167,6 +169,34 @@ async def test_what_moves_of_the_dials_earned_goes_on_from_task_to_task(tmp_path
             views = node.runner.ledger.views(node.spec(grove.ask(*NAMES, **bandit)))
             assert list(views.arms) == [part for arm in arms[-1] for part in arm]
             assert node.runner.ledger.views(node.spec(grove.ask(*NAMES))).arms == ()
+
+
+async def test_a_clients_word_moves_what_rules_weigh_in_the_next_verdict(tmp_path: Path) -> None:
+    async with Grove(tmp_path, *NAMES, models=MODELS) as grove:
+        client = identity.create(tmp_path / "client", SystemEntropy())
+        grove.federation = grove.federation.with_client(Client(name="desk", key=client.public))
+        federation_file.save(grove.federation_path, grove.federation)
+        await grove.start(*NAMES)
+        await grove.linked()
+        opened = await grove.decide(*NAMES, rule="adaptive")
+        await alike(grove, *NAMES)
+        first = figures(await grove.nodes["alice"].verdict(opened.id.hex()))["tally"]
+        assert first["mixed"]["weights"] == list(PRIOR)
+        known = book(grove.nodes["bob"]).verdict(opened.id)
+        assert known is not None
+        assert len(known.picks) == len(EXPERTS)
+        fact = FeedbackFact(task=opened.id, client=client.public, right=False, answer="b", at_ms=1)
+        await grove.nodes["carol"].feedback(facts.sign_feedback(fact, client.signing))
+        await alike(grove, *NAMES)
+        after = await grove.decide(*NAMES, rule="adaptive")
+        mixed = {
+            str(figures(await grove.nodes[name].verdict(after.id.hex()))["tally"]["mixed"])
+            for name in NAMES
+        }
+        assert len(mixed) == 1
+        assert str(list(PRIOR)) not in mixed.pop()
+        plain = await grove.decide(*NAMES)
+        assert "mixed" not in figures(await grove.nodes["bob"].verdict(plain.id.hex()))["tally"]
 
 
 async def test_who_is_taken_off_the_file_takes_its_words_out_of_every_ledger(

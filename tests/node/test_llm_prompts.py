@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consensus.bodies import AnswerKind, AnswerSpec, Proposal
-from consensus.deliberation.requests import Critique, RecordEntry
+from consensus.deliberation.context import LETTERS, TOKEN, fold
+from consensus.deliberation.requests import Claim, Context, Critique, Dials, Reason, View
 from node.models.base import ModelSetupError
 from node.models.llm import fence
 from node.models.llm.prompts import FOLDER, TEMPLATES, Prompt, Prompts
@@ -58,13 +59,47 @@ def judged(texts: dict[str, Any], question: str = "Is it so?") -> list[Prompt]:
     ]
 
 
-def drafted(texts: dict[str, Any], critique: str = BENIGN, question: str = "Is it so?") -> Prompt:
+def drafted(
+    texts: dict[str, Any], critique: str = BENIGN, question: str = "Is it so?", bp: int = 9_000
+) -> Prompt:
+    """A draft of round 2 whose record has `texts` in one proposal's places."""
     asked = case(labels("yes", "no"), text=question)
-    bad = Proposal(**{"answer": BENIGN, "rationale": BENIGN, "evidence": ("a", "b"), **texts})
-    view = Critique(endorsement=1, evidence=2, argument=3, text=critique)
-    record = RecordEntry(round=1, letter="A", proposal=bad, critiques=(view,), own=False)
-    other = replace(record, letter="B", proposal=Proposal(answer="no"), critiques=(), own=True)
-    return PROMPTS.draft(draft_request(asked, record=(record, other), round=2))
+    said = {"answer": BENIGN, "rationale": BENIGN, "evidence": ("a", "b"), "wording": "So."} | texts
+    reason = Reason(
+        letter="A", wording=said["wording"], text=said["rationale"], cited=said["evidence"]
+    )
+    view = View(
+        letter="A",
+        critique=Critique(endorsement=1, evidence=2, argument=3, text=critique),
+        cut=True,
+    )
+    bad = Claim(
+        round=1,
+        answer=said["answer"],
+        letters=("A", "C"),
+        of=3,
+        confidence=6_150,
+        belief=5_090,
+        judged=2,
+        endorsement=-40,
+        contest=3_599,
+        reasons=(reason,),
+        views=(view,),
+        left_out=3,
+    )
+    other = Claim(
+        round=1,
+        answer="no",
+        letters=("B",),
+        of=3,
+        confidence=3_850,
+        belief=4_910,
+        reasons=(Reason(letter="B", wording="", text="No.", cut=True),),
+    )
+    context = Context(claims=(bad, other), left_out=2)
+    dials = Dials(contentiousness=bp)
+    request = draft_request(asked, round=2, context=context, own=frozenset({"B"}), dials=dials)
+    return PROMPTS.draft(request)
 
 
 def read(prompt: Prompt) -> llm_prompts.Read:
@@ -76,6 +111,7 @@ def check_everywhere(attack: str) -> None:
     short = attack[:256].encode("utf-8", "ignore").decode().strip() or "x"
     sound = attack.encode("utf-8", "ignore").decode() or "x"
     places = ({"answer": short}, {"rationale": sound.strip() or "x"}, {"evidence": (short, "b")})
+    assert read(drafted({"wording": sound})).skeleton == read(drafted({})).skeleton
     for texts in places:
         for bad, good in zip(judged(texts), judged({}), strict=True):
             assert read(bad).skeleton == read(good).skeleton
@@ -188,11 +224,96 @@ def test_a_unit_is_shown_as_data_and_json_is_asked_for_as_itself() -> None:
     assert "however differently they are worded" not in judged
 
 
-def test_own_entry_of_the_record_is_named_as_ones_own_and_the_dial_sets_the_tone() -> None:
+def test_what_is_ones_own_in_the_record_is_named_so() -> None:
     user = drafted({}).user
-    assert "proposal B (this one is your own)" in user
-    assert "proposal A (this" not in user
-    assert "Be contentious" in user
+    assert "answer 1: given by 2 of 3 proposals. " in user
+    assert "answer 2: given by 1 of 3 proposals, one of them your own. " in user
+    assert user.count("Your own reason for it:") == user.count("A reason for it:") == 1
+
+
+def test_what_the_record_leaves_out_or_cuts_is_said() -> None:
+    user = drafted({}).user
+    assert "(3 more reasons or views are left out for length.)" in user
+    assert "(2 more answers of earlier rounds are left out for length.)" in user
+    assert "argument 3 of 100, its beginning." in user
+    assert "round 1, answer 2, reason 1 (its beginning)" in user
+
+
+def test_a_claims_figures_are_told_in_percent_and_points() -> None:
+    user = drafted({}).user
+    assert "confidence in it 61.5 %, the committee's belief after judging 50.9 %; 2 marks" in user
+    assert "endorsement -40 of -100..100 in the middle and 59 in spread" in user
+
+
+@pytest.mark.parametrize(
+    ("bp", "word"),
+    [
+        (9_000, "Debate:"),
+        (7_500, "Debate:"),
+        (7_499, "Probe:"),
+        (6_000, "Probe:"),
+        (5_999, "Weigh:"),
+        (4_500, "Weigh:"),
+        (4_499, "Reconcile:"),
+        (3_000, "Reconcile:"),
+    ],
+)
+def test_the_dial_sets_the_tone_of_drafts_and_of_judgments(bp: int, word: str) -> None:
+    """P3: from debate at 0.9 to reconciliation at 0.3."""
+    request = judge_request(CASE, {"A": "yes", "B": "no"})
+    request = replace(request, dials=Dials(contentiousness=bp))
+    tones = ("Debate:", "Probe:", "Weigh:", "Reconcile:")
+    for prompt in (drafted({}, bp=bp), PROMPTS.pairwise(request, ("A", "B"))):
+        assert [tone for tone in tones if f"\n{tone} " in prompt.user] == [word]
+
+
+HOSTILE = st.lists(
+    st.sampled_from(
+        ["<<", ">", "`", "~~~", "<|", "[inst]", "</user", "\n", "system:", "#", "\u2028", "\uff1c",
+         "\u2039", "\u00ab", "x" * 1_999, "x" * 4_001, ". ", "\u6c34", "e\u0301", "<s>", "\r",
+         "\u01c0\u1433\u1438\u02cb" * 9]
+    )
+    | st.text(max_size=8),
+    max_size=40,
+).map("".join)  # fmt: skip
+
+
+@given(st.lists(HOSTILE, min_size=1, max_size=6), st.integers(512, 3_000))
+def test_a_record_takes_no_more_of_the_prompt_than_the_core_charges_for_it(
+    texts: list[str], tokens: int
+) -> None:
+    """R1b: whatever the texts do to the fences around them, the policy's limit holds."""
+    claims = [
+        Claim(
+            round=16,
+            answer=text or "x",
+            letters=("AA",),
+            of=64,
+            confidence=10_000,
+            belief=10_000,
+            judged=4_032,
+            endorsement=-100,
+            contest=9_801,
+            reasons=(Reason(letter="AA", wording=text[::-1], text=text, cited=("b" * 256, "c")),),
+            views=(
+                View(
+                    letter="AA",
+                    critique=Critique(endorsement=-100, evidence=100, argument=100, text=text[1:]),
+                ),
+            )
+            * bool(text[1:].strip()),
+        )
+        for text in texts
+    ]
+    context = fold([*claims, replace(claims[0], round=1)], tokens=tokens, forget=9_000)
+    bare = PROMPTS.draft(draft_request(CASE, round=2)).user
+    told = PROMPTS.draft(draft_request(CASE, round=2, context=context, own=frozenset({"AA"}))).user
+    assert len(told.encode()) - len(bare.encode()) <= context.tokens * TOKEN
+
+
+def test_no_letter_that_is_charged_as_one_looks_like_a_sign_that_is_broken() -> None:
+    letters = (chr(at) for low, high in LETTERS for at in range(low, high + 1))
+    assert [char for char in letters if fence._face(char) in "<>[]|`~/#"] == []
 
 
 def test_a_number_and_a_choice_are_asked_for_in_their_own_words() -> None:

@@ -176,6 +176,23 @@ async def test_a_database_of_the_first_version_is_upgraded_with_all_it_holds(
         assert store.signings == 1
 
 
+async def test_a_ledger_of_the_third_version_is_upgraded_row_by_row_and_stays_append_only(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.db"
+    await migrated(path, *store_schema.migrations()[:3])
+    row = (1, bytes(32), 4, bytes(32), b"body", b"proof", bytes(32))
+    with changed(path) as connection:
+        connection.execute("INSERT INTO database VALUES (1, ?, ?, 0, 0)", (FRESH, NOW_MS))
+        connection.execute("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    async with await reopened(path) as store:
+        assert [(one.seq, one.kind, one.proof) for one in await store.facts()] == [(1, 4, b"proof")]
+    with changed(path) as connection:
+        for change in ("DELETE FROM facts", "UPDATE facts SET proof = x''"):
+            with pytest.raises(sqlite3.IntegrityError, match="fact conflict"):
+                connection.execute(change)
+
+
 async def test_tombstones_are_bounded_and_the_last_ones_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from reputation import (
     NEUTRAL,
     PER_OPENER,
     AcceptanceFact,
+    ApprovalFact,
     Book,
     EvidenceFact,
     Fact,
@@ -21,10 +22,11 @@ from reputation import (
     VerdictFact,
     observe,
 )
-from reputation.book import PRIOR, WINDOW_MS
+from reputation.book import WINDOW_MS
 from reputation.decay import DAY_MS, FORGOTTEN, HALF_LIFE_MS, STEP_MS, UNIT, factor
 from reputation.facts import ONE, STRIKES
 from reputation.observations import AGREEMENT, GOLD, OPENER, STRUCK, Observation
+from reputation.scoring import MARGIN, PRIOR, RECENT
 from tests.harness.ledgers import (
     CLIENTS,
     DOMAINS,
@@ -72,6 +74,42 @@ def test_same_facts_same_scores_same_digest_in_any_order(facts: list[Fact], rng:
     assert {fact.id for fact in one} == {fact.id for fact in two}
     for member in MEMBERS:
         assert one.shared(member).digest == two.shared(member).digest
+
+
+APPROVALS = st.lists(
+    st.builds(
+        ApprovalFact,
+        task=st.just(task_id(0)),
+        verdict=st.sampled_from([verdict(0, "ab").verdict, bytes(32)]),
+        approver=st.sampled_from(CLIENTS[:2]),
+        approve=st.booleans(),
+        note=st.sampled_from(["", "So."]),
+        at_ms=st.integers(0, 2),
+    ),
+    max_size=12,
+)
+
+
+@given(APPROVALS, st.randoms(use_true_random=False))
+def test_of_an_approvers_words_a_refusal_stands_and_else_the_earliest_in_any_order(
+    words: list[ApprovalFact], rng: object
+) -> None:
+    decided, other = verdict(0, "ab"), list(words)
+    rng.shuffle(other)  # type: ignore[attr-defined]
+    one, two = Book([decided]), Book([decided])
+    for word_ in words:
+        one.add(word_)
+    for word_ in [*other, *other]:
+        two.add(word_)
+    assert one.digest == two.digest
+    assert scores(one) == scores(Book([decided]))
+    held = one.approvals(decided.task)
+    said = [word_ for word_ in words if word_.verdict == decided.verdict]
+    assert [word_.approver for word_ in held] == sorted({word_.approver for word_ in said})
+    for standing in held:
+        own = [word_ for word_ in said if word_.approver == standing.approver]
+        assert standing.approve is all(word_.approve for word_ in own)
+        assert standing.at_ms == min(w.at_ms for w in own if w.approve is standing.approve)
 
 
 @given(fact_sets(), st.data())
@@ -123,7 +161,7 @@ def naive(facts: list[Fact], member: bytes, domain: str, at_ms: int) -> Score:
         key=lambda fact: (fact.opened_at_ms, fact.task),
     )
     taken: dict[tuple[bytes, int], int] = {}
-    sums = [Fraction(0)] * 4
+    seen: list[tuple[Fraction, Observation]] = []
     for task in tasks:
         window = (task.opener, task.opened_at_ms // WINDOW_MS)
         taken[window] = taken.get(window, 0) + 1
@@ -138,13 +176,30 @@ def naive(facts: list[Fact], member: bytes, domain: str, at_ms: int) -> Score:
             for fact in facts
             if isinstance(fact, AcceptanceFact) and fact.task == task.task
         }
-        seen = observe(task, member, statements=list(said.values()), accepted=accepted)
         age = at_ms // STEP_MS - task.opened_at_ms // STEP_MS
-        for place, part in enumerate((*seen.author, *seen.judge)):
-            sums[place] += Fraction(factor(age), UNIT) * part / ONE
-    found = [(PRIOR + good) / (2 * PRIOR + good + bad) for good, bad in (sums[:2], sums[2:])]
-    author, judge = (int((share * ONE * 2 + 1) // 2) for share in found)
-    return Score(author=author, judge=judge)
+        told = observe(task, member, statements=list(said.values()), accepted=accepted)
+        seen.append((Fraction(factor(age), UNIT), told))
+    return Score(
+        author=naive_mean([(left, one.author) for left, one in seen]),
+        judge=naive_mean([(left, one.judge) for left, one in seen]),
+    )
+
+
+def naive_mean(seen: list[tuple[Fraction, tuple[int, int]]]) -> int:
+    """The lower of the mean over everything and the mean of late with its margin, in fractions."""
+
+    def mean(good: Fraction, bad: Fraction) -> int:
+        return int(((PRIOR + good) / (2 * PRIOR + good + bad) * ONE * 2 + 1) // 2)
+
+    every = [(left * good / ONE, left * bad / ONE) for left, (good, bad) in seen]
+    late_good, late_bad = Fraction(0), Fraction(0)
+    for good, bad in reversed(every):
+        room = RECENT - late_good - late_bad
+        part = min(Fraction(1), room / (good + bad)) if good + bad else Fraction(0)
+        late_good, late_bad = late_good + part * good, late_bad + part * bad
+    found = mean(Fraction(sum(one for one, _ in every)), Fraction(sum(one for _, one in every)))
+    full = late_good + late_bad == RECENT
+    return min(found, mean(late_good, late_bad) + MARGIN) if full else found
 
 
 # -- cold start, bounds, caps -----------------------------------------------------------------

@@ -86,8 +86,13 @@ def test_words_of_a_ballot_that_was_not_sealed_reach_no_model() -> None:
         return mind.draft(request)
 
     minds = [Mind(draft=draft, judge=mind.judge), *(opinionated(order) for order in ORDERS[1:4])]
-    swarm = SmallSwarm(bend=bend, minds=minds, policy=replace(QUICK, rounds=2))
-    checked = decided(swarm)
-    assert [3, "mismatch"] in checked.outcomes[0]["strikes"]
+    struck = set()
+    for seed in range(5):
+        swarm = SmallSwarm(bend=bend, minds=minds, policy=replace(QUICK, rounds=2), seed=seed)
+        ((voter, reason),) = decided(swarm).outcomes[0]["strikes"]
+        assert voter == 3
+        struck.add(reason)
+    assert struck <= {"mismatch", "unopened"}  # it may come after the outcome was proposed
+    assert "mismatch" in struck
     assert "number 0 for me" in shown
     assert "written after the others opened" not in shown

@@ -10,6 +10,7 @@ from consensus.bodies import (
     COUNT_CAP,
     MAX_ANSWER,
     MAX_CRITIQUE,
+    MAX_EXPERTS,
     MAX_LABEL,
     MAX_REASON,
     MAX_VALUE,
@@ -82,6 +83,7 @@ def fullest(kind: Kind, members: int) -> list[Body]:
     views = Views(
         authors=(ONE,) * members,
         judges=(ONE,) * members,
+        rules=(ONE,) * MAX_EXPERTS,
         arms=(VIEW_CAP, ONE, COUNT_CAP) * (ARM_FIGURES // 3),
     )
     match kind:

@@ -64,7 +64,7 @@ FULL = ledger.fact_to_bytes(ProvenFact(kind=1, proof=b"x"))
         lambda: ledger.fact_from_bytes(FULL, len(FULL) - 1),
         lambda: ledger.fact_from_bytes(b"\xff", 10),
         lambda: ledger.fact_from_bytes(pb.Fact(kind=0, proof=b"x").SerializeToString(), 10),
-        lambda: ledger.fact_from_bytes(pb.Fact(kind=5, proof=b"x").SerializeToString(), 10),
+        lambda: ledger.fact_from_bytes(pb.Fact(kind=6, proof=b"x").SerializeToString(), 10),
         lambda: ledger.summary_from_bytes(bytes(SUMMARY_MAX + 1)),
         lambda: ledger.summary_from_bytes(b"\xff"),
         lambda: ledger.summary_from_bytes(pb.Summary(digest=bytes(31)).SerializeToString()),

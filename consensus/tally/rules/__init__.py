@@ -8,6 +8,7 @@ handed what it reads. `consensus.policy.RULES` are the same names: a policy know
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from .adaptive import adaptive
 from .copeland import copeland
 from .kemeny import kemeny
 from .latent_truth import latent_truth
@@ -35,6 +36,8 @@ RULES: Mapping[str, Rule] = {
     "model_switch": lambda of: model_switch(of.classes, of.opinions, of.weights),
     "self_org": lambda of: self_org(of.classes, of.opinions, of.weights),
     "latent_truth": lambda of: latent_truth(of.classes, of.readings, of.weights, of.judging),
+    "adaptive": lambda of: adaptive(of, capped=False),
+    "adaptive_capped": lambda of: adaptive(of, capped=True),
 }
 
 __all__ = ["RULES", "Rule"]

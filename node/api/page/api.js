@@ -99,7 +99,7 @@ export async function follow(task, signal, tell) {
         } catch (problem) {
           reportError(problem); // a fault of the page's own, and none of the stream's
         }
-        if (id === "end" || ["expired", "abandoned", "unknown"].includes(data.kind)) return;
+        if (id === "end" || ["withheld", "expired", "abandoned", "unknown"].includes(data.kind)) return;
       }
     } catch (problem) {
       if (signal.aborted) return;

@@ -92,7 +92,7 @@ export class DeliberationView {
       steps.set(step, (steps.get(step) ?? new Set()).add(event.detail.member));
       this.live.set(event.round, steps);
     }
-    if (["decided", "outcome", "verdict", "accepted", "view", "expired", "abandoned"].includes(event.kind)) this.soon();
+    if (["decided", "outcome", "verdict", "accepted", "view", "awaiting", "withheld", "expired", "abandoned"].includes(event.kind)) this.soon();
     if (event.kind === "outcome") announce(`Round ${event.round} has its outcome`);
     this.draw();
   }

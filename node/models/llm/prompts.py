@@ -8,6 +8,7 @@ can tell which members were asked in the same words.
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, Final
 import jinja2
 
 from consensus.bodies import MAX_TEXT, MAX_UNIT, AnswerKind, Proposal
-from consensus.deliberation.requests import Case, DraftRequest, JudgeRequest
+from consensus.deliberation.requests import Case, DraftRequest, JudgeRequest, Reason
 
 from ..base import ModelSetupError
 from .fence import Fences, token
@@ -33,6 +34,8 @@ TEMPLATES: Final = (
     "pairwise.j2",
     "record.j2",
     "rules.j2",
+    "tone_draft.j2",
+    "tone_judging.j2",
 )
 SPLIT: Final = "--- 8< ---\n"
 """What parts a template's system message from its user message."""
@@ -42,9 +45,7 @@ ANSWER_CHARS: Final = 4_000
 SHOWN_ANSWER: Final = 8_000
 """Most characters of somebody's answer that a prompt shows."""
 SHOWN_RATIONALE: Final = 4_000
-"""Most characters of a rationale that a prompt shows: a page."""
-SHOWN_CRITIQUE: Final = 1_000
-"""Most characters of one critique that a prompt shows."""
+"""Most characters of a rationale that a judge is shown: a page."""
 SHOWN_CITATIONS: Final = 16
 """Most cited ids of one proposal that a prompt shows, of up to 256 characters each."""
 TEMPLATE_MAX: Final = 65_536
@@ -107,38 +108,14 @@ class Prompts:
     def draft(self, request: DraftRequest) -> Prompt:
         """The prompt for a draft (R1)."""
         fences = Fences(token(_draft_texts(request)))
-        record = [
-            {
-                "round": entry.round,
-                "letter": entry.letter,
-                "own": entry.own,
-                "texts": _shown(
-                    fences, f"round {entry.round}, proposal {entry.letter}", entry.proposal
-                ),
-                "critiques": [
-                    {
-                        "endorsement": critique.endorsement,
-                        "evidence": critique.evidence,
-                        "argument": critique.argument,
-                        "text": critique.text
-                        and fences.put(
-                            f"round {entry.round}, view {number} of proposal {entry.letter}",
-                            critique.text,
-                            SHOWN_CRITIQUE,
-                        ),
-                    }
-                    for number, critique in enumerate(entry.critiques, 1)
-                ],
-            }
-            for entry in request.record
-        ]
         return self._render(
             "draft",
             fences,
             request.case,
             round=request.round,
-            contentiousness=request.dials.contentiousness,
-            record=record,
+            tone=str(request.dials.tone),
+            record=_record(fences, request),
+            left_out=request.context.left_out,
             example=_example(request.case),
         )
 
@@ -166,7 +143,7 @@ class Prompts:
             name,
             fences,
             request.case,
-            contentiousness=request.dials.contentiousness,
+            tone=str(request.dials.tone),
             pairs=pairs,
             candidates=[
                 {
@@ -202,6 +179,69 @@ class Prompts:
                 "message and the user message; put it in"
             )
         return Prompt(system=system.strip(), user=user.strip(), version=self.version(name))
+
+
+def _record(fences: Fences, request: DraftRequest) -> list[dict[str, Any]]:
+    """The claims of the context as the template places them; the core has cut them (R1b)."""
+    shown = []
+    for at, claim in enumerate(request.context.claims):
+        number = at + 1 - sum(other.round > claim.round for other in request.context.claims)
+        label = f"round {claim.round}, answer {number}"
+        reasons = [
+            {
+                "own": reason.letter in request.own,
+                "texts": _reason(fences, f"{label}, reason {n}", reason),
+            }
+            for n, reason in enumerate(claim.reasons, 1)
+        ]
+        views = [
+            {
+                "endorsement": view.critique.endorsement,
+                "evidence": view.critique.evidence,
+                "argument": view.critique.argument,
+                "text": fences.put(f"{label}, view {n}", view.critique.text, MAX_TEXT),
+                "cut": view.cut,
+            }
+            for n, view in enumerate(claim.views, 1)
+        ]
+        shown.append(
+            {
+                "round": claim.round,
+                "number": number,
+                "proposals": len(claim.letters),
+                "of": claim.of,
+                "own": not request.own.isdisjoint(claim.letters),
+                "confidence": _percent(claim.confidence),
+                "belief": _percent(claim.belief),
+                "judged": claim.judged,
+                "endorsement": claim.endorsement,
+                "spread": math.isqrt(claim.contest),
+                "answer": fences.put(label, claim.answer, MAX_TEXT),
+                "cut": claim.cut,
+                "reasons": reasons,
+                "views": views,
+                "left_out": claim.left_out,
+            }
+        )
+    return shown
+
+
+def _reason(fences: Fences, label: str, reason: Reason) -> list[str]:
+    """A reason's texts in their fences: another wording of the answer, rationale, cited ids."""
+    texts = []
+    if reason.wording:
+        texts.append(fences.put(f"{label}: in other words", reason.wording, MAX_TEXT))
+    if reason.text:
+        more = " (its beginning)" if reason.cut else ""
+        texts.append(fences.put(f"{label}{more}", reason.text, MAX_TEXT))
+    if reason.cited:
+        cited = "\n".join(" ".join(citation.split()) for citation in reason.cited)
+        texts.append(fences.put(f"{label}: cited", cited, MAX_TEXT))
+    return texts
+
+
+def _percent(bp: int) -> str:
+    return f"{bp // 100}.{bp % 100 // 10}"
 
 
 def _shown(fences: Fences, label: str, proposal: Proposal) -> list[str]:
@@ -250,10 +290,12 @@ def _proposal_texts(proposal: Proposal) -> Iterator[str]:
 
 def _draft_texts(request: DraftRequest) -> Iterator[str]:
     yield from _case_texts(request.case)
-    for entry in request.record:
-        yield from _proposal_texts(entry.proposal)
-        for critique in entry.critiques:
-            yield critique.text
+    for claim in request.context.claims:
+        yield claim.answer
+        for reason in claim.reasons:
+            yield from (reason.wording, reason.text, *reason.cited)
+        for view in claim.views:
+            yield view.critique.text
 
 
 def _judge_texts(request: JudgeRequest) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """What the rules are worth on recorded ballots: `make bench-tally`, four minutes of one core.
 
+`python -m tests.bench.rules --turned` measures how strong turned ballots are instead (`turning`).
+
 Prints tables, and writes all figures as JSON. Nothing is drawn but from stated seeds, so two runs
 of one version print the same.
 """
@@ -17,6 +19,7 @@ from .asides import Asides
 from .preference import preference
 from .report import Report
 from .sets import RecordedSet, recorded_sets
+from .turning import Turning
 from .variants import DEFAULT, OVER_CLASSES, Variant, choices
 
 JSON: Final = Path(__file__).parents[3] / "build" / "bench-tally.json"
@@ -67,8 +70,13 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.rules", description=__doc__)
     parser.add_argument("--json", type=Path, default=JSON, help=f"where figures go ({JSON.name})")
+    parser.add_argument("--turned", action="store_true", help="how strong turned ballots are")
     asked = parser.parse_args()
     began = time.perf_counter()
+    if asked.turned:
+        for table in Turning.measured().tables():
+            sys.stdout.write("\n".join(table.lines()) + "\n\n")
+        return
     report = asyncio.run(measure())
     for table in report.tables():
         sys.stdout.write("\n".join(table.lines()) + "\n\n")

@@ -7,7 +7,7 @@ from typing import Final
 
 from consensus.tally import CountedBallot
 from consensus.tally.count import Count
-from consensus.tally.robust import turn
+from consensus.tally.turned import Stance, turn
 from tests.harness.adversaries import KINDS, Maker
 from tests.harness.tallies import Round
 
@@ -63,7 +63,15 @@ def by_drafts_too(of: Round, honest: Count, members: frozenset[int], random: Ran
     return _cast(
         changed,
         [
-            turn(member, candidates, classes, plot.winner, plot.rival, of.policy)
+            turn(
+                member,
+                candidates,
+                classes,
+                plot.winner,
+                plot.rival,
+                of.policy,
+                stance=Stance.FOR,
+            )
             for member in sorted(members)
         ],
     )

@@ -16,7 +16,7 @@ from consensus.policy import Policy
 from consensus.tally import CountedBallot
 from consensus.tally.count import Count
 from consensus.tally.discerning import DiscerningFit
-from consensus.tally.robust import turn
+from consensus.tally.turned import turn
 from tests.harness.adversaries import colluding
 from tests.harness.tallies import Round
 

@@ -248,6 +248,18 @@ async def test_a_check_that_waits_its_turn_holds_no_file(
     assert (await waiting).valid
 
 
+async def test_facts_are_listed_without_reading_verdicts_that_wait_for_nobody(
+    orchard: Orchard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def load(_: bytes) -> None:
+        raise AssertionError("a verdict was read")
+
+    monkeypatch.setattr(orchard.grove.nodes["alice"].runner.archive, "load", load)
+    for _ in range(2):
+        shown = await orchard.asking.get("members/bob")
+        assert shown.status_code == 200 and shown.json()["facts"]
+
+
 async def test_a_verdict_is_its_file_or_what_it_says(orchard: Orchard) -> None:
     url = f"verdicts/{orchard.task[:12]}"
     for accept in ("*/*", "application/json", f"{VIEW};q=0.1, application/*;q=0.5"):

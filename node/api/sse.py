@@ -68,8 +68,11 @@ class EventStream(Response):
         self._left = left
         self._done = done
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Send it."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; of HEAD the head alone, at once."""
+        if scope["method"] == "HEAD":
+            await Response(headers=self.headers)(scope, receive, send)
+            return
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(1)
 
         async def tell(data: Any, id_: str = "") -> None:

@@ -226,6 +226,9 @@ def test_a_reference_with_neighbours_keeps_both() -> None:
 # -- streams ----------------------------------------------------------------------------
 
 
+GET = {"method": "GET"}
+
+
 class Wire:
     """What a server sees of a reply; `stuck` is a client that takes nothing."""
 
@@ -256,7 +259,7 @@ async def test_a_silent_stream_says_that_it_lives() -> None:
         await tell({"n": 1})
 
     stream = EventStream(produce, keep_alive_s=0.001, left=lambda: left.append(1))
-    await stream({}, wire.receive, wire.send)
+    await stream(GET, wire.receive, wire.send)
     assert wire.sent[0] == KEEP_ALIVE
     assert [one for one in wire.sent if one != KEEP_ALIVE] == [
         b'data: {"n":1}\n\n',
@@ -280,7 +283,7 @@ async def test_a_client_that_leaves_or_is_let_go_ends_what_it_followed(stuck: bo
             ended.set()
 
     stream = EventStream(produce, keep_alive_s=60, left=lambda: left.append(1))
-    await stream({}, wire.receive, wire.send)
+    await stream(GET, wire.receive, wire.send)
     assert left == [1]
     assert ended.is_set()
 
@@ -294,12 +297,22 @@ async def test_of_what_a_client_does_not_take_no_more_is_written_out() -> None:
             await tell({"n": told})
 
     stream = EventStream(produce, keep_alive_s=60)
-    running = asyncio.create_task(stream({}, wire.receive, wire.send))
+    running = asyncio.create_task(stream(GET, wire.receive, wire.send))
     for _ in range(100):
         await asyncio.sleep(0)
     assert wire.sent and told < 4
     wire.gone.set()
     await running
+
+
+async def test_of_a_stream_head_gets_the_head_and_waits_for_nothing() -> None:
+    wire = Wire()
+
+    async def produce(_: Tell) -> None:
+        raise AssertionError("nobody reads it")
+
+    await EventStream(produce, keep_alive_s=60)({"method": "HEAD"}, wire.receive, wire.send)
+    assert wire.sent == [b""]
 
 
 async def test_a_fault_while_a_stream_is_told_ends_it() -> None:
@@ -310,7 +323,7 @@ async def test_a_fault_while_a_stream_is_told_ends_it() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await EventStream(produce, keep_alive_s=60)({}, wire.receive, wire.send)
+        await EventStream(produce, keep_alive_s=60)(GET, wire.receive, wire.send)
     assert wire.sent == [b'data: {"n":1}\n\n']
 
 

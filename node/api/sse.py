@@ -70,8 +70,10 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it; of HEAD the head alone, at once."""
+        head = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         if scope["method"] == "HEAD":
-            await Response(headers=self.headers)(scope, receive, send)
+            await send(head)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(1)
 
@@ -91,8 +93,7 @@ class EventStream(Response):
         producing = asyncio.create_task(produce())
         gone = asyncio.create_task(hung_up(receive))
         try:
-            head = {"status": 200, "headers": self.raw_headers}
-            await send({"type": "http.response.start", **head})
+            await send(head)
             if await self._carry(queue, gone, send):
                 await producing
                 await send({"type": "http.response.body", "body": b"", "more_body": False})

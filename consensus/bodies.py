@@ -7,13 +7,15 @@ All numbers are integers: basis points (bp, 10,000 = 1), points (-100..100 or 0.
 milliseconds, tokens, and millionths of a US dollar (`micros`).
 """
 
+import hashlib
+import re
 import struct
 import unicodedata
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from .committee import MAX_MEMBERS, Committee
-from .envelope import Envelope, MessageId
+from .envelope import DOMAIN, Envelope, MessageId, length_prefixed
 from .policy import ONE
 
 MAX_OPTIONS = 256
@@ -40,6 +42,20 @@ MAX_CITATIONS = 256
 """Most ids of cited evidence in a proposal."""
 MAX_EXPERTS = 64
 """Most rules whose weights a commit can carry; there are as many as `policy.EXPERTS`."""
+MAX_SPEAKERS = 8
+"""Most people who may speak in a task: as many as `MAX_NOTES`, so that each is heard (R1c)."""
+MAX_NOTES = 8
+"""Most notes in a commit, and in what models are told of them: a page of a person's words, beside
+the record of a whole committee."""
+NOTES_EACH = 4
+"""Most notes of one speaker in one task; their numbers are 1 to that."""
+MAX_NOTE = 2_000
+"""Most characters of a note: a few paragraphs."""
+MAX_NOTE_BYTES = 3_000
+"""Most bytes of a note's text as UTF-8: so that a commit with as many notes as it may have is no
+larger than what travels on a link with the votes (T2)."""
+MAX_SPEAKER = 64
+"""Most characters of a speaker's name, as of a member's."""
 MAX_REPORT_IDS = 2 * MAX_MEMBERS
 """At most two ids a slot (rule V1a)."""
 ARM_FIGURES = 27
@@ -160,9 +176,72 @@ class Budget:
         _range(self.micros, 0, COUNT_CAP, "budget.micros")
 
 
+_SPEAKER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speaker:
+    """A person who may put notes into a task (R1c): a 32-byte key, and the name that models and
+    readers are told, which is the opener's to say."""
+
+    name: str
+    key: bytes
+
+    def __post_init__(self) -> None:
+        _length(self.key, 32, "speaker.key")
+        _text(self.name, MAX_SPEAKER, "speaker.name")
+        plain = _SPEAKER.fullmatch(self.name) is not None
+        _need(plain, "speaker.name must be letters, digits, dots, dashes or underscores")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A person's words for a task (R1c), with the Ed25519 signature of the `author` (a key).
+
+    `number` is 1 to `NOTES_EACH`, the author's own count; `at_ms` when it was signed, by the
+    author's clock. A note is bound to its task by its signature alone: it travels in what is.
+    """
+
+    author: bytes
+    number: int
+    at_ms: int
+    text: str
+    signature: bytes
+
+    def __post_init__(self) -> None:
+        _length(self.author, 32, "note.author")
+        _length(self.signature, 64, "note.signature")
+        _range(self.number, 1, NOTES_EACH, "note.number")
+        _range(self.at_ms, 0, COUNT_CAP, "note.at_ms")
+        _text(self.text, MAX_NOTE, "note.text")
+        _need(self.text.strip() != "", "a note is empty")
+        size = len(self.text.encode("utf-8"))
+        _need(size <= MAX_NOTE_BYTES, f"note.text is {size} bytes, over {MAX_NOTE_BYTES}")
+
+    def preimage(self, task: bytes) -> bytes:
+        """The bytes under the signature; no envelope's are like them (S1)."""
+        return length_prefixed(
+            DOMAIN,
+            b"note",
+            task,
+            self.author,
+            self.number.to_bytes(8, "big"),
+            self.at_ms.to_bytes(8, "big"),
+            self.text.encode("utf-8"),
+        )
+
+    def id(self, task: bytes) -> bytes:
+        """SHA-256 of the preimage."""
+        return hashlib.sha256(self.preimage(task)).digest()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskOpen:
-    """A task (rule S7). Times are wall-clock milliseconds since 1970, claims of the opener."""
+    """A task (rule S7). Times are wall-clock milliseconds since 1970, claims of the opener.
+
+    `speakers` may put notes into it (R1c): whose notes are valid is the same for all members,
+    whichever federation file they hold. With none, nobody may.
+    """
 
     committee: Committee
     messages: tuple[Content, ...]
@@ -172,8 +251,13 @@ class TaskOpen:
     not_after_ms: int
     budget: Budget
     nonce: bytes
+    speakers: tuple[Speaker, ...] = ()
 
     def __post_init__(self) -> None:
+        _need(len(self.speakers) <= MAX_SPEAKERS, f"speakers: at most {MAX_SPEAKERS}")
+        for of in ("name", "key"):
+            distinct = len({getattr(one, of) for one in self.speakers})
+            _need(distinct == len(self.speakers), f"two speakers have one {of}")
         _need(1 <= len(self.messages) <= MAX_MESSAGES, f"messages: 1 to {MAX_MESSAGES}")
         _text(self.domain, MAX_LABEL, "domain")
         _range(self.opened_at_ms, 0, COUNT_CAP, "opened_at_ms")
@@ -243,17 +327,19 @@ class Commit:
     """A hiding commitment to a proposal (R2), or an abstention with its reason (R0).
 
     `commitment` is 32 bytes, zero when abstaining. `views` are this member's, in round 1
-    only (R2b).
+    only (R2b). `notes` are people's words that no earlier slate has brought (R1c).
     """
 
     commitment: bytes
     abstain: str = ""
     views: Views = Views()
+    notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
         _length(self.commitment, 32, "commitment")
         _text(self.abstain, MAX_REASON, "abstain")
         _need((self.commitment == bytes(32)) == bool(self.abstain), "commit xor abstain")
+        _need(len(self.notes) <= MAX_NOTES, f"notes: at most {MAX_NOTES} in a commit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from consensus.bodies import BodyError, TaskOpen
+from consensus.bodies import BodyError, Speaker, TaskOpen
 from consensus.committee import FaultMode
 from consensus.deliberation.scribe import Kept
 from consensus.envelope import Ctx, Envelope, Kind
@@ -35,6 +35,7 @@ from .log import get_logger
 from .memory import Mark
 from .models import registry
 from .models.guard import Guarded
+from .notes import NoteRefused, read_statement
 from .outside import SetupError as SetupError
 from .runner import Runner
 from .store.contract import BadReference, StoreError
@@ -45,7 +46,7 @@ from .window import Window
 from .wire import codec, toll
 from .wire.admission import Refusal
 from .wire.control import Ask, ControlError, ControlServer, NotFound
-from .wire.frames import FetchRequest, Frame, Hello, LinkRefusal
+from .wire.frames import FetchRequest, Frame, Hello, LinkRefusal, TaskNote
 from .wire.guests import GuestServer
 from .wire.ledger import ProvenFact
 from .wire.limits import ID_PREFIX, Limits
@@ -309,7 +310,10 @@ class Daemon:
                 raise StoreError(f"a stored task cannot be read again: {opened.text}")
             slots = await self._store.slots(row.task)
             kept = tuple(_kept(slot) for slot in slots)
-            self.runner.entrance.resume(row, opened, kept)
+            notes = tuple(
+                codec.decode_note(note.body) for note in await self._store.notes(row.task)
+            )
+            self.runner.entrance.resume(row, opened, kept, notes)
             log.info("resumed", task=row.task.hex()[:8], slots=len(kept))
 
     # -- what the mesh tells ----------------------------------------------------------
@@ -320,6 +324,7 @@ class Daemon:
         self.runner.links_changed()
         self.runner.sync.link_up(member)
         self.runner.sharing.link_up(member)
+        self.runner.notes.link_up(member)
 
     def link_down(self, member: bytes, reason: LinkRefusal) -> None:  # noqa: ARG002
         """A link ended."""
@@ -339,7 +344,9 @@ class Daemon:
             self.runner.sync.offered(member, offer)
         if frame.ledger:
             self.runner.sharing.digested(member, frame.ledger)
-        asked = len(frame.wants) + len(frame.offers)
+        for note in frame.notes:
+            self.runner.notes.received(member, note)
+        asked = len(frame.wants) + len(frame.offers) + len(frame.notes)
         return (
             self.runner.vain(member)
             - before
@@ -409,6 +416,10 @@ class Daemon:
                 not_after_ms=now + ask.not_after_s * 1_000,
                 budget=ask.budget,
                 nonce=self._entropy.draw(16),
+                speakers=tuple(
+                    Speaker(name=client.name, key=client.key)
+                    for client in map(self.federation.client, ask.speakers)
+                ),
             )
         except (FederationError, BodyError, ValueError, TypeError) as error:
             raise ControlError(str(error)) from None
@@ -473,8 +484,10 @@ class Daemon:
         }
 
     async def feedback(self, statement: bytes) -> dict[str, Any]:
-        """Take a client's signed statement into the ledger: a word on a verdict (L1), or on its
-        release (E4). Raises `ControlError`."""
+        """Take a client's signed statement: a word on a verdict (L1) or on its release (E4), into
+        the ledger, or a note for a task that runs (R1c). Raises `ControlError`."""
+        if (note := read_statement(statement)) is not None:
+            return await self._noted(note)
         kind = FactKind.APPROVAL if facts.is_approval(statement) else FactKind.FEEDBACK
         try:
             fact = facts.prove(kind, statement, self.federation.network)
@@ -491,11 +504,30 @@ class Daemon:
             told |= {"state": str(stands.state), "reason": self.runner.releases.reason(stands)}
         return told
 
+    async def _noted(self, said: TaskNote) -> dict[str, Any]:
+        """Take a person's note, and wait until it is on the disk. Where its author has another
+        one of its number, `free` is a number that is left (0: none), and it is not taken."""
+        told = {"task": said.task.hex(), "note": "", "new": False}
+        try:
+            note, new = self.runner.notes.hand_in(said)
+        except NoteRefused as error:
+            if error.code != "number_taken":
+                raise ControlError(f"the note is not taken: {error}") from None
+            author = codec.decode_note(said.note).author
+            return {**told, "free": self.runner.notes.free(said.task, author)}
+        await self._stored()
+        return {**told, "note": note.id(said.task).hex(), "new": new, "number": note.number}
+
     async def _store_now(self, rows: list[FactRow]) -> None:
         """Have rows stored, and wait until they are on the disk."""
-        stored = asyncio.Event()
         self.runner.sharing.append(rows)
+        await self._stored()
+
+    async def _stored(self) -> None:
+        """Wait until what the next turn stores is on the disk."""
+        stored = asyncio.Event()
         self.runner.tick.acts.append(stored.set)
+        self.runner.wake()
         await stored.wait()
 
     def _remembers_all(self) -> bool:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from consensus.bodies import Commit, Content, Opening, Proposal, TaskOpen
+from consensus.bodies import Commit, Content, Note, Opening, Proposal, TaskOpen
+from consensus.deliberation.notes import heard, slate_notes
 from consensus.envelope import Kind, Stage, TaskId
 from consensus.policy import ONE
 from consensus.verdict import Bundle, Release
@@ -15,7 +16,7 @@ from .api.contract import Absent, Account
 from .endings import REASONS
 from .entrance import pruned_text
 from .live import Live
-from .rounds import Committee, Opened, cut, round_seen
+from .rounds import Committee, Opened, cut, round_seen, slate_notes_of
 from .store.contract import BadReference, Store
 from .store.records import TaskRow, TaskState, VerdictEntry
 from .wire import codec
@@ -87,19 +88,21 @@ class Deliberations:
     # -- lists ------------------------------------------------------------------------
 
     async def listed(self, limit: int, after: str) -> seen.Listed:
-        """A page of at most `limit`; past the first page only decided ones. Raises `Absent`."""
-        found = [] if after else [*self._running(), *await self._ended()]
-        room = max(0, limit - len(found))
+        """A page of at most `limit`: those that run, those that ended without a verdict, then the
+        decided ones, each the newest first. Raises `Absent`."""
+        ahead = [*self._running(), *await self._ended()]
+        places = {brief.task: place for place, brief in enumerate(ahead, 1)}
+        begin = places.get(after, len(ahead)) if after else 0
+        found = ahead[begin : begin + limit]
+        room = limit - len(found)
         try:
-            place = TaskId(bytes.fromhex(after)) if after else None
-            entries = await self._store.verdicts(room + 1, after=place)
+            past = TaskId(bytes.fromhex(after)) if after and after not in places else None
+            entries = await self._store.verdicts(room + 1, after=past)
         except BadReference as error:
             raise Absent(str(error)) from None
         found += [await self._decided(entry) for entry in entries[:room]]
-        return seen.Listed(
-            deliberations=found[:limit],
-            next=entries[room - 1].task.hex() if room and len(entries) > room else None,
-        )
+        more = begin + limit < len(ahead) or len(entries) > room
+        return seen.Listed(deliberations=found, next=found[-1].task if more else None)
 
     def _running(self) -> list[seen.Brief]:
         """Those that run, the newest first."""
@@ -214,6 +217,7 @@ class Deliberations:
                 state="decided",
                 phase=self._runner.releases.reason(stands),
                 round=len(bundle.rounds),
+                notes=_notes([*map(slate_notes_of, bundle.rounds)], spec, bundle.task),
                 steps=self._signed(bundle),
             )
         committee = self._committee(spec)
@@ -224,6 +228,7 @@ class Deliberations:
             bundle.opened.signer,
             state="decided",
             round=len(opened),
+            notes=_notes([*map(slate_notes_of, bundle.rounds)], spec, bundle.task),
             steps=self._signed(bundle),
             rounds=[round_seen(one, committee) for one in opened],
             outcome=self._outcome(bundle, opened[-1].figures, len(opened)),
@@ -240,6 +245,15 @@ class Deliberations:
             phase=live.task.phase.name.lower(),
             round=live.task.round.number if live.task.rounds else 0,
             accepted=accepted,
+            notes=_notes(
+                [
+                    slate_notes(state.values[Stage.SLATE].ids, state.lookup)
+                    for state in live.task.rounds
+                    if Stage.SLATE in state.settled
+                ],
+                live.task.spec,
+                live.task.id,
+            ),
             steps=steps,
             rounds=[]  # E4
             if live.task.policy.approvals
@@ -251,7 +265,8 @@ class Deliberations:
     ) -> seen.Deliberation:
         committee, answer = spec.committee, spec.answer
         told: dict[str, Any] = {
-            "phase": None, "round": 0, "accepted": [], "steps": [], "rounds": [], "outcome": None,
+            "phase": None, "round": 0, "accepted": [], "notes": [], "steps": [], "rounds": [],
+            "outcome": None,
         }  # fmt: skip
         return seen.Deliberation(
             task=task.hex(),
@@ -411,6 +426,14 @@ def _opened(live: Live) -> list[Opened]:
             )
         )
     return found
+
+
+def _notes(slates: Sequence[Sequence[Note]], spec: TaskOpen, task: bytes) -> list[seen.Said]:
+    """What models were told of people's notes (R1c)."""
+    return [
+        seen.Said(round=item.round, by=item.by, at_ms=item.note.at_ms, text=cut(item.note.text))
+        for item in heard(slates, spec.speakers, task)
+    ]
 
 
 def _spec(row: TaskRow) -> TaskOpen:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from consensus.bodies import Acceptance, TaskOpen
+from consensus.bodies import Acceptance, Note, TaskOpen
 from consensus.deliberation.scribe import Kept, Scribe
 from consensus.deliberation.task import Task
 from consensus.envelope import ZERO, Ctx, Kind, Stage, TaskId
@@ -173,7 +173,9 @@ class Entrance:
         """The undecided tasks that this node takes part in: what `limits.tasks` bounds."""
         return self._load().running.total()
 
-    def resume(self, row: TaskRow, opened: Message, kept: tuple[Kept, ...]) -> None:
+    def resume(
+        self, row: TaskRow, opened: Message, kept: tuple[Kept, ...], notes: tuple[Note, ...] = ()
+    ) -> None:
         """Take up an undecided task after a restart (A13)."""
         r = self._runner
         spec = opened.body
@@ -186,6 +188,7 @@ class Entrance:
             active=active,
             row=row,
             kept=kept if active else (),  # these are not all: nothing is built on them
+            notes=notes,
         )
 
     def _enter(
@@ -197,6 +200,7 @@ class Entrance:
         active: bool = True,
         row: TaskRow | None = None,
         kept: tuple[Kept, ...] = (),
+        notes: tuple[Note, ...] = (),
         account: bytes = b"",
     ) -> Live:
         r = self._runner
@@ -223,10 +227,17 @@ class Entrance:
             active=active,
             kept=kept,
             views=r.ledger.views(spec),
+            notes=notes,
         )
         account = account or opened.signer
         live = Live(
-            task=task, row=row, stored=stored, account=account, began_ms=r.now, news_ms=r.now
+            task=task,
+            row=row,
+            stored=stored,
+            account=account,
+            began_ms=r.now,
+            news_ms=r.now,
+            notes={note.id(opened.id): note for note in notes},
         )
         r.live[opened.id] = live
         r.archive.note(opened.id, spec.not_after_ms, account)

@@ -17,6 +17,7 @@ import msgspec
 import tomli_w
 
 from consensus import canonical
+from consensus.bodies import Speaker
 from consensus.committee import MAX_FAMILY, MAX_MEMBERS, Committee, FaultMode
 from consensus.envelope import Member, tagged_hash
 from consensus.policy import Policy
@@ -170,6 +171,14 @@ class Federation:
         """The member with the public key `key`, or None."""
         return self._by_key.get(key)
 
+    def client(self, name: str) -> Client:
+        """The client of that name. Raises `FederationError`."""
+        for one in self.clients:
+            if one.name == name:
+                return one
+        known = ", ".join(sorted(one.name for one in self.clients)) or "none"
+        raise FederationError(f"the federation has no client {name!r}; there are: {known}")
+
     def is_client(self, key: bytes) -> bool:
         """Whether the word of this key on any verdict counts."""
         return any(client.key == key for client in self.clients)
@@ -256,6 +265,22 @@ class Federation:
             allowed = committee.policy.rounds
             return f"{self.name} insists on {floors.min_rounds} rounds; the task allows {allowed}"
         return None
+
+    def speaker_problem(self, speakers: Iterable[Speaker]) -> str | None:
+        """Why this federation's members refuse to have these people speak in a task, or None.
+
+        A speaker is one of its clients, by the client's own name: else whoever opens a task could
+        put words into anybody's mouth (R1c).
+        """
+        for speaker in speakers:
+            if not self.speaks(speaker.name, speaker.key):
+                key = speaker.key.hex()[:16]
+                return f"{self.name} has no client {speaker.name} of key {key}, who is to speak"
+        return None
+
+    def speaks(self, name: str, key: bytes) -> bool:
+        """Whether this is the name of the client with this key."""
+        return any((client.name, client.key) == (name, key) for client in self.clients)
 
 
 def split_address(address: str) -> tuple[str, int]:

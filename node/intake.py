@@ -89,6 +89,8 @@ class Intake:
         floor = self.federation.floor_problem(spec.committee)
         if floor is not None:
             return floor
+        if (stranger := self.federation.speaker_problem(spec.speakers)) is not None:
+            return stranger
         if wall_ms > spec.not_after_ms:
             return f"the task expired {wall_ms - spec.not_after_ms} ms ago"
         if spec.opened_at_ms > wall_ms + self.skew_ms:

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from consensus.agreement.effects import TimerKey
+from consensus.bodies import Note
 from consensus.deliberation.phases import Phase
 from consensus.deliberation.task import Task
 
@@ -51,8 +52,12 @@ class Live:
     traffic: Traffic = field(default_factory=Traffic)
     timers: dict[TimerKey, asyncio.TimerHandle] = field(default_factory=dict)
     calls: set[asyncio.Task[None]] = field(default_factory=set)
+    notes: dict[bytes, Note] = field(default_factory=dict)
+    """People's notes for it that are stored here, or about to be, by id (R1c)."""
     withdrawn: bool = False
     """Whether nobody here wants the answer any more: this node's model is asked nothing further."""
+    ended: bool = False
+    """Whether it is over here: what is still to be done for it asks no model."""
     seeking: asyncio.TimerHandle | None = None
     """The next time that this node asks for what is named and missing."""
     synced_ms: int = 0
@@ -67,6 +72,7 @@ class Live:
 
     def cancel(self) -> None:
         """Stop timers and pending model calls, and ask for nothing more."""
+        self.ended = True
         if self.seeking is not None:
             self.seeking.cancel()
         for handle in self.timers.values():

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from consensus.bodies import Ballot, Opening, Preference, Proposal
+from consensus.bodies import Ballot, Commit, Note, Opening, Preference, Proposal
 from consensus.deliberation.points import PointValue
-from consensus.envelope import Kind, MessageId, Stage
+from consensus.envelope import Ctx, Kind, MessageId, Stage
 from consensus.masking import strike
 from consensus.policy import ONE, Policy
 from consensus.tally.credits import full
@@ -64,6 +64,20 @@ class Committee:
     keys: Sequence[bytes]
     names: Sequence[str]
     policy: Policy
+
+
+def slate_notes_of(part: RoundBundle) -> tuple[Note, ...]:
+    """People's notes in the commits that a decided round's slate counts (R1c)."""
+    number = Ctx.unpack(part.points[0].carrier.ctx).round
+    value = PointValue.decode(part.points[0].value, stage=Stage.SLATE, round_=number)
+    counted = frozenset(value.ids)
+    found: list[Note] = []
+    for envelope in part.named:
+        if envelope.kind == Kind.COMMIT and envelope.id in counted:
+            body = codec.decode(Kind.COMMIT, envelope.payload)
+            assert isinstance(body, Commit)
+            found += body.notes
+    return tuple(found)
 
 
 def cut(text: str, most: int = TEXT_MAX) -> str:

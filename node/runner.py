@@ -17,6 +17,7 @@ from functools import partial
 from typing import Protocol
 
 from consensus.agreement.effects import Convict, Persist, Send, SetTimer, TimerKey, Want
+from consensus.bodies import Speaker
 from consensus.committee import Committee
 from consensus.deliberation.effects import (
     Behind,
@@ -59,6 +60,7 @@ from .ledger import Ledger
 from .live import Live
 from .log import get_logger
 from .models.base import Model
+from .notes import Notes
 from .observe.observers import Observers
 from .release import Releases
 from .sharing import Sharing
@@ -67,6 +69,7 @@ from .store.records import (
     Batch,
     Closed,
     FactRow,
+    NoteRow,
     Slot,
     TaskRow,
     TaskState,
@@ -135,6 +138,7 @@ class Tick:
     verdicts: list[VerdictRow] = field(default_factory=list)
     closed: list[Closed] = field(default_factory=list)
     facts: list[FactRow] = field(default_factory=list)
+    notes: list[NoteRow] = field(default_factory=list)
     acts: list[Callable[[], None]] = field(default_factory=list)
 
     def batch(self) -> Batch:
@@ -145,6 +149,7 @@ class Tick:
             verdicts=tuple(self.verdicts),
             closed=tuple(self.closed),
             facts=tuple(self.facts),
+            notes=tuple(self.notes),
         )
 
 
@@ -171,7 +176,12 @@ class Runner:
         self.federation = intake.federation
         self.live: dict[bytes, Live] = {}
         self.archive = Archive(store)
-        self.gate = Gate(network=self.federation.network, task=self._committee, reader=reader)
+        self.gate = Gate(
+            network=self.federation.network,
+            task=self._committee,
+            reader=reader,
+            speakers=self._speakers,
+        )
         self.sync = Sync(self)
         self.ledger = Ledger(me=self.me, federation=self.federation, scoring=scoring)
         self.releases = Releases(
@@ -181,6 +191,7 @@ class Runner:
             federation=self.federation,
             clock=clock,
         )
+        self.notes = Notes(self)
         self.sharing = Sharing(self, self.ledger, store)
         self.observers = Observers(clock)
         self.figures = self.observers.figures
@@ -494,6 +505,10 @@ class Runner:
     def _committee(self, task: TaskId) -> Committee | None:
         live = self.live.get(task)
         return live.task.committee if live is not None else self.archive.committee(task)
+
+    def _speakers(self, task: TaskId) -> tuple[Speaker, ...] | None:
+        live = self.live.get(task)
+        return live.task.spec.speakers if live is not None else None
 
     def complain(self, member: bytes, code: str, reason: str) -> None:
         """Log what a member (never a stranger) did amiss, unless the log has just said so."""

@@ -103,14 +103,16 @@ def cut(text: str, room: int) -> str:
     return text[: ends[low - 1]].rstrip() if low else ""
 
 
-def fold(claims: Sequence[Claim], *, tokens: int, forget: int) -> Context:
+def fold(claims: Sequence[Claim], *, tokens: int, forget: int, taken: int = 0) -> Context:
     """`claims` of finished rounds folded to at most `tokens`, older ones by the gate `forget` (bp).
+
+    `taken` bytes of the limit are taken by what else stands in the record: people's notes (R1c).
 
     Claims come with all their reasons and views, which have words, in an order that nobody chose:
     it settles what is otherwise equal. `Context.tokens` is never over `tokens`.
     """
     last = max((claim.round for claim in claims), default=0)
-    left = tokens * TOKEN - FRAME
+    left = tokens * TOKEN - FRAME - taken
     heard = _Heard()
     kept: list[Claim] = []
     weights = [1] * last  # in parts that keep them whole: (1 - forget)^age by ONE^last
@@ -123,7 +125,7 @@ def fold(claims: Sequence[Claim], *, tokens: int, forget: int) -> Context:
         told, spent = _round(here, room, heard)
         kept += told
         left -= spent
-    spent = tokens * TOKEN - left if kept else 0
+    spent = tokens * TOKEN - left - taken if kept else 0
     return Context(claims=tuple(kept), tokens=-(-spent // TOKEN), left_out=len(claims) - len(kept))
 
 

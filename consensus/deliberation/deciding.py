@@ -163,6 +163,8 @@ class Deciding:
                 return False
             case _:
                 state.settled.add(stage)
+                if stage is Stage.SLATE:
+                    self._task.desk.tell_notes()
                 return True
 
     def _broken(self, stage: Stage, text: str) -> None:

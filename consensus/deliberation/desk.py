@@ -16,6 +16,7 @@ from ..bodies import (
     BodyError,
     Commit,
     Mark,
+    Note,
     Opening,
     Pair,
     Proposal,
@@ -30,6 +31,7 @@ from ..tally.credits import afford
 from ..tally.design import Design
 from .effects import Draft, Drafted, Judge, Judged
 from .eligible import proposal_problem, same_answer
+from .notes import choose, heard, remarks, slate_notes
 from .opened import Facts
 from .record import agreed_record, context, dials_of
 from .requests import (
@@ -38,6 +40,7 @@ from .requests import (
     JudgeRequest,
     Judgment,
     LetteredProposal,
+    Remarks,
 )
 from .round import RoundState
 
@@ -72,6 +75,7 @@ class Desk:
         task.set_timer(Stage.SLATE, "abstain", deadline_ms)
         earlier = task.rounds[:-1]
         record = agreed_record(earlier, task.spec, self._own_ids())
+        told = self._remarks(earlier)
         request = DraftRequest(
             case=self._case(),
             round=task.round.number,
@@ -79,8 +83,9 @@ class Desk:
             dials=dials_of(earlier),
             deadline_ms=deadline_ms,
             task=task_token(task.id),
-            context=context(earlier, task.spec),
+            context=context(earlier, task.spec, told.bytes),
             own=frozenset(entry.letter for entry in record if entry.own),
+            remarks=told,
         )
         task.out.append(Draft(request=request))
 
@@ -110,18 +115,50 @@ class Desk:
             limit = task.policy.proposal_bytes
             self._abstain_draft(f"the draft takes {size} bytes, over the policy's {limit}")
             return
-        commit = task.scribe.commit(task.round.number, message, self._views())
+        commit = task.scribe.commit(task.round.number, message, self._views(), self._notes())
         task.submit(Stage.SLATE, Kind.COMMIT, commit, message.envelope.payload)
 
     def _abstain_draft(self, reason: str) -> None:
         task = self._task
         task.report("model_failed", stage="draft", reason=reason)
-        body = Commit(commitment=bytes(32), abstain=_readable(reason), views=self._views())
+        body = Commit(
+            commitment=bytes(32),
+            abstain=_readable(reason),
+            views=self._views(),
+            notes=self._notes(),
+        )
         task.submit(Stage.SLATE, Kind.COMMIT, body)
 
     def _views(self) -> Views:
         """R2b: this member's view of the others travels in its commit of round 1."""
         return self._task.views if self._task.round.number == 1 else Views()
+
+    # -- notes ------------------------------------------------------------------------
+
+    def _notes(self) -> tuple[Note, ...]:
+        """R1c: what this member holds of people's notes and no slate has brought yet.
+
+        Its own model has not been told them, so that its draft says nothing of what it holds.
+        """
+        task = self._task
+        told = {note.id(task.id) for state in task.rounds[:-1] for note in _slate_notes(state)}
+        held = [note for item, note in task.notes.items() if item not in told]
+        return choose(held, task.spec.speakers, task.id)
+
+    def _remarks(self, rounds: Sequence[RoundState]) -> Remarks:
+        """R1c: what models are told of the notes in these rounds' slates."""
+        task = self._task
+        notes = [note for state in rounds for note in _slate_notes(state)]
+        return remarks(notes, task.spec.speakers, task.id, task.policy.context_tokens)
+
+    def tell_notes(self) -> None:
+        """Tell whoever watches what the slate has brought of people's notes."""
+        task = self._task
+        slates = [_slate_notes(state) for state in task.rounds]
+        for item in heard(slates, task.spec.speakers, task.id):
+            if item.round == task.round.number:
+                note = item.note
+                task.report("noted", by=item.by, at_ms=note.at_ms, text=note.text)
 
     # -- exchange ---------------------------------------------------------------------
 
@@ -175,6 +212,7 @@ class Desk:
             deadline_ms=deadline_ms,
             task=task_token(task.id),
             design=self._design([(item, found[item]) for _, item in order]),
+            remarks=self._remarks(task.rounds),
         )
         task.out.append(Judge(request=request))
 
@@ -380,6 +418,10 @@ class Desk:
             ms=min(COUNT_CAP, spent.ms + usage.ms),
             calls=min(COUNT_CAP, spent.calls + usage.calls),
         )
+
+
+def _slate_notes(state: RoundState) -> tuple[Note, ...]:
+    return slate_notes(state.values[Stage.SLATE].ids, state.lookup)
 
 
 def _proposal(message: Message) -> Proposal:

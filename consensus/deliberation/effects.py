@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..agreement.effects import Convict, Persist, Send, SetTimer, TimerKey, Want
-from ..bodies import Proposal
+from ..bodies import Note, Proposal
 from ..envelope import Envelope, Stage
 from ..masking import Path
 from ..ports import Message
@@ -83,7 +83,14 @@ class Unwrapped:
     envelopes: tuple[Envelope, ...]
 
 
-Event = Receive | Expire | Drafted | Judged | Links | Wrapped | Peeled | Unwrapped
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """A person's note for this task has come in: verified, and stored (R1c)."""
+
+    note: Note
+
+
+Event = Receive | Expire | Drafted | Judged | Links | Wrapped | Peeled | Unwrapped | Noted
 
 # -- effects --------------------------------------------------------------------------
 

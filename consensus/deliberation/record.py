@@ -57,8 +57,9 @@ def agreed_record(
     )
 
 
-def context(rounds: Sequence[RoundState], spec: TaskOpen) -> Context:
-    """The same record in words, by answers and folded to the policy's limit (R1b)."""
+def context(rounds: Sequence[RoundState], spec: TaskOpen, taken: int = 0) -> Context:
+    """The same record in words, by answers and folded to the policy's limit (R1b), of which
+    people's notes have `taken` so many bytes (R1c)."""
     policy = spec.committee.policy
     entries = _entries(rounds, spec)
     claims: list[Claim] = []
@@ -72,7 +73,7 @@ def context(rounds: Sequence[RoundState], spec: TaskOpen) -> Context:
                 claims.append(_claim(item, of, len(told)))
     place = {entry.letter: at for at, entry in enumerate(entries)}
     claims.sort(key=lambda claim: place[claim.letters[0]])
-    return fold(claims, tokens=policy.context_tokens, forget=policy.forget)
+    return fold(claims, tokens=policy.context_tokens, forget=policy.forget, taken=taken)
 
 
 def _claim(figures: dict[str, Any], entries: Sequence[_Entry], of: int) -> Claim:

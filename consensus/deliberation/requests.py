@@ -103,6 +103,30 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """A person's note as models are told it (R1c): `by` is the speaker's name in the TaskOpen,
+    `at_ms` when it was signed. Nobody judges it. `cut` says that its text goes on."""
+
+    by: str
+    at_ms: int
+    text: str
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remarks:
+    """The notes of the slates decided so far, ascending by time and id: the same at every member.
+
+    `bytes` is what they are charged of the policy's `context_tokens` (R1b); `left_out` counts
+    those that the limit left no room for.
+    """
+
+    told: tuple[Remark, ...] = ()
+    bytes: int = 0
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """What the task asks: its messages, what an answer may be, and its domain."""
 
@@ -117,7 +141,7 @@ class DraftRequest:
 
     `record` is the agreed record in figures, for models that compute with beliefs; `context` is the
     same record in words, folded to the policy's limit, for models that read. `own` are the letters
-    in it of this member's own proposals: known locally, never sent.
+    in it of this member's own proposals: known locally, never sent. `remarks` are people's notes.
 
     `task` is the same for all requests of one task and says nothing else: a backend keeps
     its budgets by it. No model is ever shown it.
@@ -131,6 +155,7 @@ class DraftRequest:
     task: str = ""
     context: Context = Context()
     own: frozenset[str] = frozenset()
+    remarks: Remarks = Remarks()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +173,8 @@ class JudgeRequest:
     `candidates` stand in this voter's shuffled order. `own` is the member's own proposal of
     this round if it made one: a model may weigh others against what it believes itself,
     but has nothing to judge there. `design` says which pairs to compare, by position in
-    `candidates`. `task` as in a `DraftRequest`.
+    `candidates`. `remarks` are people's notes, which are no candidates. `task` as in a
+    `DraftRequest`.
     """
 
     case: Case
@@ -159,6 +185,7 @@ class JudgeRequest:
     deadline_ms: int
     task: str = ""
     design: Design = Design()
+    remarks: Remarks = Remarks()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

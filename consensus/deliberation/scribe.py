@@ -6,7 +6,7 @@ the payload of the opening. Keys, nonces and salts grow again from the task's on
 
 from dataclasses import dataclass, replace
 
-from ..bodies import Ballot, Body, Commit, Opening, Proposal, Seal, Views
+from ..bodies import Ballot, Body, Commit, Note, Opening, Proposal, Seal, Views
 from ..envelope import VOTES, Ctx, Envelope, Kind, Stage, preimage, unpack_all
 from ..masking import RoundSecrets, alias_claim, commitment, seal
 from ..ports import Message, Writer
@@ -128,8 +128,10 @@ class Scribe:
         )
         return Message(envelope=envelope, kind=Kind.PROPOSAL, ctx=ctx, body=proposal)
 
-    def commit(self, round_: int, proposal: Message, views: Views) -> Commit:
-        """The commitment to an alias-signed proposal (R2)."""
+    def commit(
+        self, round_: int, proposal: Message, views: Views, notes: tuple[Note, ...] = ()
+    ) -> Commit:
+        """The commitment to an alias-signed proposal (R2), with what a commit carries beside it."""
         secrets = RoundSecrets.of(self._secret, round_)
         return Commit(
             commitment=commitment(
@@ -140,6 +142,7 @@ class Scribe:
                 secrets.nonce,
             ),
             views=views,
+            notes=notes,
         )
 
     def seal(self, round_: int, proposal: Message | None, ballot: Ballot) -> tuple[Seal, bytes]:

@@ -18,7 +18,7 @@ from ..agreement.effects import (
     TimerKey,
 )
 from ..agreement.timing import Timing
-from ..bodies import Acceptance, Batch, Body, Commit, TaskOpen, Views
+from ..bodies import Acceptance, Batch, Body, Commit, Note, TaskOpen, Views
 from ..envelope import POINTS, VOTES, Kind, MessageId, Stage
 from ..ports import Message, Reader, Writer
 from .deciding import Deciding
@@ -33,6 +33,7 @@ from .effects import (
     GiveUp,
     Judged,
     Links,
+    Noted,
     Peeled,
     Progress,
     Receive,
@@ -66,7 +67,7 @@ class Task:
     `opened` is the verified TaskOpen; `refusal` a reason not to take part (S7), empty to
     accept. `active` is False for a member that may not sign here (A13): it follows and learns
     the verdict. `secret` are 32 bytes known to this member alone, `kept` its own stored
-    messages, `views` what its ledger says of the members.
+    messages, `views` what its ledger says of the members, `notes` people's notes that it stored.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Task:
         active: bool = True,
         kept: tuple[Kept, ...] = (),
         views: Views | None = None,
+        notes: tuple[Note, ...] = (),
     ) -> None:
         assert isinstance(opened.body, TaskOpen)
         self.opened = opened
@@ -98,6 +100,7 @@ class Task:
         self.mute = not active or not self.member
         neutral = (NEUTRAL,) * self.quorum.n
         self.views = views or Views(authors=neutral, judges=neutral)
+        self.notes = {note.id(self.id): note for note in notes}
         self.now = 0
         self.out: list[Effect] = []
         self.rounds: list[RoundState] = []
@@ -148,6 +151,8 @@ class Task:
                     self.exchange.peeled(event)
                 case Unwrapped():
                     self.exchange.unwrapped(event)
+                case Noted():
+                    self.notes[event.note.id(self.id)] = event.note
                 case _:
                     assert_never(event)
         return self._flush()

@@ -5,7 +5,8 @@ The steps are numbered here and in what `verify` tells of them:
 1. The TaskOpen is signed by a member of the committee it describes (S1, S3, S7).
 2. The committee is one that the pinned federation allows, if there is a pin (S3, S6).
 3. Rounds are contiguous, and exactly the last says finish (E1).
-4. Every envelope belongs to its round, is signed, well-formed, and named by a point (E1).
+4. Every envelope belongs to its round, is signed, well-formed, and named by a point (E1). People's
+   notes in it are of speakers whom the TaskOpen names, and signed for this task (R1c).
 5. Each value has q precommits of one view, by distinct members (A8).
 6. Each set is what its REPORTs oblige (V1, V2, V3).
 7. The outcome is recomputed: openings, masks, tally, plateau, decision (R8, R9, V4, V5).
@@ -18,8 +19,9 @@ from typing import Any
 
 from ..agreement.instance import value_id
 from ..agreement.validity import Invalid, Pending, Validity
-from ..bodies import BodyError, Propose, TaskOpen, Vote
+from ..bodies import BodyError, Commit, Note, Propose, TaskOpen, Vote
 from ..committee import Committee
+from ..deliberation.notes import Heard, heard, note_problem, slate_notes
 from ..deliberation.opened import Facts
 from ..deliberation.outcome import check_outcome, recount
 from ..deliberation.points import POINT_NAME, PointValue, check_set, closure
@@ -87,6 +89,10 @@ class CheckedRound:
         assert self.outcome.figures is not None
         return self.outcome.figures
 
+    def notes(self) -> tuple[Note, ...]:
+        """People's notes in the commits that the slate counts, in no order (R1c)."""
+        return slate_notes(self.facts.slate.ids, self.facts.lookup)
+
     def count(self) -> Count:
         """What the round's figures were rounded from, counted anew at every call."""
         found = recount(self.outcome, self.facts)
@@ -114,6 +120,11 @@ class Checked:
     def outcomes(self) -> tuple[dict[str, Any], ...]:
         """The figures of each round; the last holds the decision."""
         return tuple(round_.figures for round_ in self.rounds)
+
+    @property
+    def notes(self) -> tuple[Heard, ...]:
+        """What models were told of people's notes, computed anew from the slates (R1c)."""
+        return heard([part.notes() for part in self.rounds], self.spec.speakers, self.task)
 
     @property
     def decision(self) -> dict[str, Any]:
@@ -220,6 +231,10 @@ def _check_round(
     for envelope in part.named:
         message = _read(envelope, reader)
         _check_place(message, number, spec, base)
+        if isinstance(message.body, Commit):
+            problem = note_problem(message.body.notes, spec.speakers, base.task, reader.verify)
+            if problem:
+                raise VerdictError("R1c", problem, message.id)
         if message.id in held:
             raise VerdictError("E1", "an envelope is carried twice", message.id)
         held[message.id] = message

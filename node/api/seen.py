@@ -241,6 +241,15 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     faults: list[Failed]
 
 
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's note for the deliberation: the models were told it after the slate of `round`."""
+
+    round: Count
+    by: str
+    at_ms: Ms
+    text: str
+
+
 class Deliberation(msgspec.Struct, frozen=True, kw_only=True):
     """A deliberation, as far as this node knows it and may tell it."""
 
@@ -260,6 +269,7 @@ class Deliberation(msgspec.Struct, frozen=True, kw_only=True):
     phase: str | None
     round: Count
     accepted: list[str]
+    notes: list[Said]
     steps: list[Steps]
     rounds: list[Round]
     outcome: Outcome | None

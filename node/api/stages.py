@@ -39,6 +39,8 @@ def line(step: Step, naming: Callable[[str], str]) -> str:
             text = f"the {detail['point']} was not agreed on; the next member proposes"
         case "decided":
             text = _POINT.get(detail["point"], "")
+        case "noted":
+            text = f"{detail['by']} says to all: {detail['text']}"
         case "awaiting":
             text = f"decided; {detail['reason']}"
         case "outcome":

@@ -79,6 +79,14 @@ def ask(
         list[str] | None,
         typer.Option(help="How to decide, such as rounds=2; repeat it for more.", metavar="N=V"),
     ] = None,
+    notes_from: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A client of the federation file who may put notes into the deliberation, with "
+            "`quorate note`; repeat it. Nobody if left out.",
+            metavar="NAME",
+        ),
+    ] = None,
     mode: Annotated[
         FaultMode,
         typer.Option(
@@ -125,7 +133,7 @@ def ask(
             policy=policy or (),
         )
         keys = tuple(federation.find(name).key for name in member or ())
-        events = _ask(config, asked, domain, keys, mode, timeout)
+        events = _ask(config, asked, domain, keys, mode, timeout, tuple(notes_from or ()))
     return asyncio.run(report(config, federation, events, as_json))
 
 
@@ -136,6 +144,7 @@ async def _ask(
     members: tuple[bytes, ...],
     mode: FaultMode,
     life_s: int,
+    speakers: tuple[str, ...],
 ) -> AsyncIterator["Event"]:
     from .. import follow
     from ..clock import SystemClock
@@ -152,6 +161,7 @@ async def _ask(
         mode=str(mode),
         not_after_s=life_s,
         budget=Budget(),
+        speakers=speakers,
     )
     clock, limits = SystemClock(), Limits()
     events = follow.ask(config, control_socket(config), asked, clock=clock, limits=limits)

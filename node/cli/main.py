@@ -23,6 +23,7 @@ COMMANDS: Final = (
     "mcp",
     "feedback",
     "approve",
+    "note",
     "reputation",
     "policy",
     "client",

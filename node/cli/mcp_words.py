@@ -117,7 +117,7 @@ class Steps:
         if event.kind == MOVED:
             left, self.teller = self.teller, detail["member"]
             return f"{left} went away; going on with {self.teller}"
-        told = (detail.get(name) for name in ("member", "point", "view", "yes"))
+        told = (detail.get(name) for name in ("member", "point", "view", "yes", "by", "text"))
         key = (event.kind, event.round, *told)
         if key in self._seen:
             return ""
@@ -134,6 +134,8 @@ class Steps:
             case "accepted" | "committed" | "proposed" | "judged" | "opened":
                 step = "abstains" if detail.get("abstain") else STEPS[event.kind]
                 return f"{self.roll.name(detail['member'])} {step}"
+            case "noted":
+                return f"{detail['by']} says to all: {' '.join(detail['text'].split())}"
             case "awaiting":
                 return f"decided; {detail['reason']}"
             case "refused":

@@ -81,7 +81,7 @@ class Progress:
             self._teller = detail["member"]
             self._say(f"{detail['reason']}; going on with {self._teller}")
             return
-        told = (detail.get(name) for name in ("member", "point", "view", "yes"))
+        told = (detail.get(name) for name in ("member", "point", "view", "yes", "by", "text"))
         key = (event.kind, event.round, *told)
         if key in self._seen:
             return
@@ -113,6 +113,8 @@ class Progress:
                 self._say(f"{problem}; the next member proposes", event.round)
             case "decided":
                 self._decided(event)
+            case "noted":
+                self._say(f"{detail['by']} says to all: {detail['text']}", event.round)
             case "awaiting":
                 self._say(f"decided; {detail['reason']}")
             case "outcome":

@@ -217,6 +217,11 @@ def _about(checked: "Checked", roll: Roll, federation: "Federation") -> Iterator
         said = "approved" if word.approve else "refused"
         why = f": {tame(word.note)}" if word.note else ""
         yield f"Release    {said} by {_approver(word.approver, federation)}{why}"
+    for item in checked.notes:
+        words, when = tame(item.note.text), _when(item.note.at_ms)
+        key = item.note.author
+        who = item.by if federation.speaks(item.by, key) else f"{item.by} (key {key.hex()[:16]})"
+        yield f"Note       by {who}, {when}, in the slate of round {item.round}: {words}"
     yield f"Task       {checked.task.hex()}"
     yield f"Verdict    {checked.id.hex()}"
     yield f"Checked    every figure recomputed; members and floors are those of {federation.name}"
@@ -320,6 +325,16 @@ def plain(
         "tolerates": checked.spec.committee.quorum.tolerates(),
         "opened_at_ms": checked.spec.opened_at_ms,
         "release": release(checked.spec, checked.release, SystemClock().wall_ms()).plain(),
+        "notes": [
+            {
+                "round": item.round,
+                "by": item.by,
+                "author": item.note.author.hex(),
+                "at_ms": item.note.at_ms,
+                "text": item.note.text,
+            }
+            for item in checked.notes
+        ],
     }
 
 

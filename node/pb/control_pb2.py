@@ -26,7 +26,7 @@ from node.pb import quorate_pb2 as node_dot_pb_dot_quorate__pb2
 from node.pb import watch_pb2 as node_dot_pb_dot_watch__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15node/pb/control.proto\x12\nquorate.v1\x1a\x15node/pb/quorate.proto\x1a\x13node/pb/watch.proto\"\xd3\x01\n\nAskRequest\x12%\n\x08messages\x18\x01 \x03(\x0b\x32\x13.quorate.v1.Content\x12&\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x16.quorate.v1.AnswerSpec\x12\x0e\n\x06\x64omain\x18\x03 \x01(\t\x12\x0f\n\x07members\x18\x04 \x03(\x0c\x12\x0e\n\x06policy\x18\x05 \x01(\x0c\x12\x13\n\x0bnot_after_s\x18\x06 \x01(\x04\x12\"\n\x06\x62udget\x18\x07 \x01(\x0b\x32\x12.quorate.v1.Budget\x12\x0c\n\x04mode\x18\x08 \x01(\t\"\x0f\n\rStatusRequest\"\x1b\n\x0bStatusReply\x12\x0c\n\x04json\x18\x01 \x01(\x0c\"$\n\x13ListVerdictsRequest\x12\r\n\x05limit\x18\x01 \x01(\r\"!\n\x11ListVerdictsReply\x12\x0c\n\x04json\x18\x01 \x01(\x0c\"#\n\x11GetVerdictRequest\x12\x0e\n\x06prefix\x18\x01 \x01(\t\"!\n\x0fGetVerdictReply\x12\x0e\n\x06\x62undle\x18\x01 \x01(\x0c\"$\n\x0f\x46\x65\x65\x64\x62\x61\x63kRequest\x12\x11\n\tstatement\x18\x01 \x01(\x0c\"\x1d\n\rFeedbackReply\x12\x0c\n\x04json\x18\x01 \x01(\x0c\"D\n\x0cPruneRequest\x12\x15\n\rolder_than_ms\x18\x01 \x01(\x04\x12\x0c\n\x04keep\x18\x02 \x01(\r\x12\x0f\n\x07\x64ry_run\x18\x03 \x01(\x08\"\x1a\n\nPruneReply\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x32\xcc\x03\n\x07\x43ontrol\x12\x32\n\x03\x41sk\x12\x16.quorate.v1.AskRequest\x1a\x11.quorate.v1.Event0\x01\x12\x36\n\x05Watch\x12\x18.quorate.v1.WatchRequest\x1a\x11.quorate.v1.Event0\x01\x12<\n\x06Status\x12\x19.quorate.v1.StatusRequest\x1a\x17.quorate.v1.StatusReply\x12N\n\x0cListVerdicts\x12\x1f.quorate.v1.ListVerdictsRequest\x1a\x1d.quorate.v1.ListVerdictsReply\x12\x42\n\x08\x46\x65\x65\x64\x62\x61\x63k\x12\x1b.quorate.v1.FeedbackRequest\x1a\x19.quorate.v1.FeedbackReply\x12H\n\nGetVerdict\x12\x1d.quorate.v1.GetVerdictRequest\x1a\x1b.quorate.v1.GetVerdictReply\x12\x39\n\x05Prune\x12\x18.quorate.v1.PruneRequest\x1a\x16.quorate.v1.PruneReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15node/pb/control.proto\x12\nquorate.v1\x1a\x15node/pb/quorate.proto\x1a\x13node/pb/watch.proto\"\xe5\x01\n\nAskRequest\x12%\n\x08messages\x18\x01 \x03(\x0b\x32\x13.quorate.v1.Content\x12&\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x16.quorate.v1.AnswerSpec\x12\x0e\n\x06\x64omain\x18\x03 \x01(\t\x12\x0f\n\x07members\x18\x04 \x03(\x0c\x12\x0e\n\x06policy\x18\x05 \x01(\x0c\x12\x13\n\x0bnot_after_s\x18\x06 \x01(\x04\x12\"\n\x06\x62udget\x18\x07 \x01(\x0b\x32\x12.quorate.v1.Budget\x12\x0c\n\x04mode\x18\x08 \x01(\t\x12\x10\n\x08speakers\x18\t \x03(\t\"\x0f\n\rStatusRequest\"\x1b\n\x0bStatusReply\x12\x0c\n\x04json\x18\x01 \x01(\x0c\"$\n\x13ListVerdictsRequest\x12\r\n\x05limit\x18\x01 \x01(\r\"!\n\x11ListVerdictsReply\x12\x0c\n\x04json\x18\x01 \x01(\x0c\"#\n\x11GetVerdictRequest\x12\x0e\n\x06prefix\x18\x01 \x01(\t\"!\n\x0fGetVerdictReply\x12\x0e\n\x06\x62undle\x18\x01 \x01(\x0c\"$\n\x0f\x46\x65\x65\x64\x62\x61\x63kRequest\x12\x11\n\tstatement\x18\x01 \x01(\x0c\"\x1d\n\rFeedbackReply\x12\x0c\n\x04json\x18\x01 \x01(\x0c\"D\n\x0cPruneRequest\x12\x15\n\rolder_than_ms\x18\x01 \x01(\x04\x12\x0c\n\x04keep\x18\x02 \x01(\r\x12\x0f\n\x07\x64ry_run\x18\x03 \x01(\x08\"\x1a\n\nPruneReply\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x32\xcc\x03\n\x07\x43ontrol\x12\x32\n\x03\x41sk\x12\x16.quorate.v1.AskRequest\x1a\x11.quorate.v1.Event0\x01\x12\x36\n\x05Watch\x12\x18.quorate.v1.WatchRequest\x1a\x11.quorate.v1.Event0\x01\x12<\n\x06Status\x12\x19.quorate.v1.StatusRequest\x1a\x17.quorate.v1.StatusReply\x12N\n\x0cListVerdicts\x12\x1f.quorate.v1.ListVerdictsRequest\x1a\x1d.quorate.v1.ListVerdictsReply\x12\x42\n\x08\x46\x65\x65\x64\x62\x61\x63k\x12\x1b.quorate.v1.FeedbackRequest\x1a\x19.quorate.v1.FeedbackReply\x12H\n\nGetVerdict\x12\x1d.quorate.v1.GetVerdictRequest\x1a\x1b.quorate.v1.GetVerdictReply\x12\x39\n\x05Prune\x12\x18.quorate.v1.PruneRequest\x1a\x16.quorate.v1.PruneReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,27 +34,27 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'node.pb.control_pb2', _glob
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ASKREQUEST']._serialized_start=82
-  _globals['_ASKREQUEST']._serialized_end=293
-  _globals['_STATUSREQUEST']._serialized_start=295
-  _globals['_STATUSREQUEST']._serialized_end=310
-  _globals['_STATUSREPLY']._serialized_start=312
-  _globals['_STATUSREPLY']._serialized_end=339
-  _globals['_LISTVERDICTSREQUEST']._serialized_start=341
-  _globals['_LISTVERDICTSREQUEST']._serialized_end=377
-  _globals['_LISTVERDICTSREPLY']._serialized_start=379
-  _globals['_LISTVERDICTSREPLY']._serialized_end=412
-  _globals['_GETVERDICTREQUEST']._serialized_start=414
-  _globals['_GETVERDICTREQUEST']._serialized_end=449
-  _globals['_GETVERDICTREPLY']._serialized_start=451
-  _globals['_GETVERDICTREPLY']._serialized_end=484
-  _globals['_FEEDBACKREQUEST']._serialized_start=486
-  _globals['_FEEDBACKREQUEST']._serialized_end=522
-  _globals['_FEEDBACKREPLY']._serialized_start=524
-  _globals['_FEEDBACKREPLY']._serialized_end=553
-  _globals['_PRUNEREQUEST']._serialized_start=555
-  _globals['_PRUNEREQUEST']._serialized_end=623
-  _globals['_PRUNEREPLY']._serialized_start=625
-  _globals['_PRUNEREPLY']._serialized_end=651
-  _globals['_CONTROL']._serialized_start=654
-  _globals['_CONTROL']._serialized_end=1114
+  _globals['_ASKREQUEST']._serialized_end=311
+  _globals['_STATUSREQUEST']._serialized_start=313
+  _globals['_STATUSREQUEST']._serialized_end=328
+  _globals['_STATUSREPLY']._serialized_start=330
+  _globals['_STATUSREPLY']._serialized_end=357
+  _globals['_LISTVERDICTSREQUEST']._serialized_start=359
+  _globals['_LISTVERDICTSREQUEST']._serialized_end=395
+  _globals['_LISTVERDICTSREPLY']._serialized_start=397
+  _globals['_LISTVERDICTSREPLY']._serialized_end=430
+  _globals['_GETVERDICTREQUEST']._serialized_start=432
+  _globals['_GETVERDICTREQUEST']._serialized_end=467
+  _globals['_GETVERDICTREPLY']._serialized_start=469
+  _globals['_GETVERDICTREPLY']._serialized_end=502
+  _globals['_FEEDBACKREQUEST']._serialized_start=504
+  _globals['_FEEDBACKREQUEST']._serialized_end=540
+  _globals['_FEEDBACKREPLY']._serialized_start=542
+  _globals['_FEEDBACKREPLY']._serialized_end=571
+  _globals['_PRUNEREQUEST']._serialized_start=573
+  _globals['_PRUNEREQUEST']._serialized_end=641
+  _globals['_PRUNEREPLY']._serialized_start=643
+  _globals['_PRUNEREPLY']._serialized_end=669
+  _globals['_CONTROL']._serialized_start=672
+  _globals['_CONTROL']._serialized_end=1132
 # @@protoc_insertion_point(module_scope)

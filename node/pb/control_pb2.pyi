@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class AskRequest(_message.Message):
-    __slots__ = ("messages", "answer", "domain", "members", "policy", "not_after_s", "budget", "mode")
+    __slots__ = ("messages", "answer", "domain", "members", "policy", "not_after_s", "budget", "mode", "speakers")
     MESSAGES_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +18,7 @@ class AskRequest(_message.Message):
     NOT_AFTER_S_FIELD_NUMBER: _ClassVar[int]
     BUDGET_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
+    SPEAKERS_FIELD_NUMBER: _ClassVar[int]
     messages: _containers.RepeatedCompositeFieldContainer[_quorate_pb2.Content]
     answer: _quorate_pb2.AnswerSpec
     domain: str
@@ -26,7 +27,8 @@ class AskRequest(_message.Message):
     not_after_s: int
     budget: _quorate_pb2.Budget
     mode: str
-    def __init__(self, messages: _Optional[_Iterable[_Union[_quorate_pb2.Content, _Mapping]]] = ..., answer: _Optional[_Union[_quorate_pb2.AnswerSpec, _Mapping]] = ..., domain: _Optional[str] = ..., members: _Optional[_Iterable[bytes]] = ..., policy: _Optional[bytes] = ..., not_after_s: _Optional[int] = ..., budget: _Optional[_Union[_quorate_pb2.Budget, _Mapping]] = ..., mode: _Optional[str] = ...) -> None: ...
+    speakers: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, messages: _Optional[_Iterable[_Union[_quorate_pb2.Content, _Mapping]]] = ..., answer: _Optional[_Union[_quorate_pb2.AnswerSpec, _Mapping]] = ..., domain: _Optional[str] = ..., members: _Optional[_Iterable[bytes]] = ..., policy: _Optional[bytes] = ..., not_after_s: _Optional[int] = ..., budget: _Optional[_Union[_quorate_pb2.Budget, _Mapping]] = ..., mode: _Optional[str] = ..., speakers: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StatusRequest(_message.Message):
     __slots__ = ()

@@ -102,7 +102,8 @@ class ControlServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Feedback(self, request, context):
-        """Take a client's signed word on a verdict into the ledger (rule L1).
+        """Take a client's signed word: on a verdict, into the ledger (rule L1), or for the models of a
+        task that runs (rule R1c).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -72,8 +72,16 @@ class Refusal(_message.Message):
     text: str
     def __init__(self, code: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
+class TaskNote(_message.Message):
+    __slots__ = ("task", "note")
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    task: bytes
+    note: bytes
+    def __init__(self, task: _Optional[bytes] = ..., note: _Optional[bytes] = ...) -> None: ...
+
 class Frame(_message.Message):
-    __slots__ = ("hello", "envelopes", "digests", "wants", "offers", "refusal", "ledger", "ping", "pong")
+    __slots__ = ("hello", "envelopes", "digests", "wants", "offers", "refusal", "ledger", "ping", "pong", "notes")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     ENVELOPES_FIELD_NUMBER: _ClassVar[int]
     DIGESTS_FIELD_NUMBER: _ClassVar[int]
@@ -83,6 +91,7 @@ class Frame(_message.Message):
     LEDGER_FIELD_NUMBER: _ClassVar[int]
     PING_FIELD_NUMBER: _ClassVar[int]
     PONG_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     envelopes: _containers.RepeatedCompositeFieldContainer[_quorate_pb2.Envelope]
     digests: _containers.RepeatedCompositeFieldContainer[Digest]
@@ -92,7 +101,8 @@ class Frame(_message.Message):
     ledger: bytes
     ping: int
     pong: int
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., envelopes: _Optional[_Iterable[_Union[_quorate_pb2.Envelope, _Mapping]]] = ..., digests: _Optional[_Iterable[_Union[Digest, _Mapping]]] = ..., wants: _Optional[_Iterable[_Union[Want, _Mapping]]] = ..., offers: _Optional[_Iterable[_Union[Offer, _Mapping]]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., ledger: _Optional[bytes] = ..., ping: _Optional[int] = ..., pong: _Optional[int] = ...) -> None: ...
+    notes: _containers.RepeatedCompositeFieldContainer[TaskNote]
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., envelopes: _Optional[_Iterable[_Union[_quorate_pb2.Envelope, _Mapping]]] = ..., digests: _Optional[_Iterable[_Union[Digest, _Mapping]]] = ..., wants: _Optional[_Iterable[_Union[Want, _Mapping]]] = ..., offers: _Optional[_Iterable[_Union[Offer, _Mapping]]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., ledger: _Optional[bytes] = ..., ping: _Optional[int] = ..., pong: _Optional[int] = ..., notes: _Optional[_Iterable[_Union[TaskNote, _Mapping]]] = ...) -> None: ...
 
 class FetchRequest(_message.Message):
     __slots__ = ("task", "round", "ids")

@@ -77,8 +77,30 @@ class Budget(_message.Message):
     micros: int
     def __init__(self, tokens: _Optional[int] = ..., micros: _Optional[int] = ...) -> None: ...
 
+class Speaker(_message.Message):
+    __slots__ = ("name", "key")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    key: bytes
+    def __init__(self, name: _Optional[str] = ..., key: _Optional[bytes] = ...) -> None: ...
+
+class Note(_message.Message):
+    __slots__ = ("author", "number", "at_ms", "text", "signature")
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    AT_MS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    author: bytes
+    number: int
+    at_ms: int
+    text: str
+    signature: bytes
+    def __init__(self, author: _Optional[bytes] = ..., number: _Optional[int] = ..., at_ms: _Optional[int] = ..., text: _Optional[str] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
 class TaskOpen(_message.Message):
-    __slots__ = ("descriptor", "messages", "answer", "domain", "opened_at_ms", "not_after_ms", "budget", "nonce")
+    __slots__ = ("descriptor", "messages", "answer", "domain", "opened_at_ms", "not_after_ms", "budget", "nonce", "speakers")
     DESCRIPTOR_FIELD_NUMBER: _ClassVar[int]
     MESSAGES_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
@@ -87,6 +109,7 @@ class TaskOpen(_message.Message):
     NOT_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
     BUDGET_FIELD_NUMBER: _ClassVar[int]
     NONCE_FIELD_NUMBER: _ClassVar[int]
+    SPEAKERS_FIELD_NUMBER: _ClassVar[int]
     descriptor: bytes
     messages: _containers.RepeatedCompositeFieldContainer[Content]
     answer: AnswerSpec
@@ -95,7 +118,8 @@ class TaskOpen(_message.Message):
     not_after_ms: int
     budget: Budget
     nonce: bytes
-    def __init__(self, descriptor: _Optional[bytes] = ..., messages: _Optional[_Iterable[_Union[Content, _Mapping]]] = ..., answer: _Optional[_Union[AnswerSpec, _Mapping]] = ..., domain: _Optional[str] = ..., opened_at_ms: _Optional[int] = ..., not_after_ms: _Optional[int] = ..., budget: _Optional[_Union[Budget, _Mapping]] = ..., nonce: _Optional[bytes] = ...) -> None: ...
+    speakers: _containers.RepeatedCompositeFieldContainer[Speaker]
+    def __init__(self, descriptor: _Optional[bytes] = ..., messages: _Optional[_Iterable[_Union[Content, _Mapping]]] = ..., answer: _Optional[_Union[AnswerSpec, _Mapping]] = ..., domain: _Optional[str] = ..., opened_at_ms: _Optional[int] = ..., not_after_ms: _Optional[int] = ..., budget: _Optional[_Union[Budget, _Mapping]] = ..., nonce: _Optional[bytes] = ..., speakers: _Optional[_Iterable[_Union[Speaker, _Mapping]]] = ...) -> None: ...
 
 class Acceptance(_message.Message):
     __slots__ = ("refusal",)
@@ -104,20 +128,22 @@ class Acceptance(_message.Message):
     def __init__(self, refusal: _Optional[str] = ...) -> None: ...
 
 class Commit(_message.Message):
-    __slots__ = ("commitment", "abstain", "author_views", "judge_views", "rule_views", "arm_views")
+    __slots__ = ("commitment", "abstain", "author_views", "judge_views", "rule_views", "arm_views", "notes")
     COMMITMENT_FIELD_NUMBER: _ClassVar[int]
     ABSTAIN_FIELD_NUMBER: _ClassVar[int]
     AUTHOR_VIEWS_FIELD_NUMBER: _ClassVar[int]
     JUDGE_VIEWS_FIELD_NUMBER: _ClassVar[int]
     RULE_VIEWS_FIELD_NUMBER: _ClassVar[int]
     ARM_VIEWS_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
     commitment: bytes
     abstain: str
     author_views: _containers.RepeatedScalarFieldContainer[int]
     judge_views: _containers.RepeatedScalarFieldContainer[int]
     rule_views: _containers.RepeatedScalarFieldContainer[int]
     arm_views: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, commitment: _Optional[bytes] = ..., abstain: _Optional[str] = ..., author_views: _Optional[_Iterable[int]] = ..., judge_views: _Optional[_Iterable[int]] = ..., rule_views: _Optional[_Iterable[int]] = ..., arm_views: _Optional[_Iterable[int]] = ...) -> None: ...
+    notes: _containers.RepeatedCompositeFieldContainer[Note]
+    def __init__(self, commitment: _Optional[bytes] = ..., abstain: _Optional[str] = ..., author_views: _Optional[_Iterable[int]] = ..., judge_views: _Optional[_Iterable[int]] = ..., rule_views: _Optional[_Iterable[int]] = ..., arm_views: _Optional[_Iterable[int]] = ..., notes: _Optional[_Iterable[_Union[Note, _Mapping]]] = ...) -> None: ...
 
 class Usage(_message.Message):
     __slots__ = ("tokens_in", "tokens_out", "micros", "ms", "calls")

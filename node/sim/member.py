@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from consensus.agreement.effects import Convict, Persist, Send, SetTimer, TimerKey, Want
-from consensus.bodies import Proposal, Views
+from consensus.bodies import Note, Proposal, Views
 from consensus.deliberation.effects import (
     Behind,
     Draft,
@@ -21,6 +21,7 @@ from consensus.deliberation.effects import (
     GiveUp,
     Judge,
     Judged,
+    Noted,
     Peel,
     Peeled,
     Progress,
@@ -73,10 +74,11 @@ class Mind:
 
 @dataclass(kw_only=True)
 class Disk:
-    """What survives a crash: the task's secret, the stored slots, the verdict."""
+    """What survives a crash: the task's secret, the stored slots and notes, the verdict."""
 
     secret: bytes
     kept: dict[object, Kept] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
     finish: Finish | None = None
 
     def store(self, effect: Persist) -> None:
@@ -170,7 +172,13 @@ class SimNode:
             secret=self.disk.secret,
             kept=tuple(self.disk.kept.values()),
             views=self.views,
+            notes=tuple(self.disk.notes),
         )
+
+    def noted(self, note: Note) -> None:
+        """A person hands in a note: it is stored, and the task hears of it (R1c)."""
+        self.disk.notes.append(note)
+        self.step(Noted(note=note))
 
     def crash(self) -> None:
         """Lose everything but the disk."""

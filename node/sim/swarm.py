@@ -3,7 +3,7 @@
 import random
 
 from consensus.agreement.effects import Convict, Persist
-from consensus.bodies import AnswerSpec, Budget, Content, TaskOpen
+from consensus.bodies import AnswerSpec, Budget, Content, Speaker, TaskOpen
 from consensus.committee import Committee, FaultMode
 from consensus.deliberation.effects import Finish, Links, Progress
 from consensus.deliberation.points import POINT_NAME
@@ -161,7 +161,12 @@ class Swarm:
             network=committee.network,
             task=lambda known: committee if bytes(known) == bytes(task) else None,
             reader=self.ring.reader(),
+            speakers=lambda _: self.speakers(),
         )
+
+    def speakers(self) -> tuple[Speaker, ...]:
+        """Who may put notes into the task (R1c); a scenario may name some."""
+        return ()
 
     def _open(self, answer: AnswerSpec, seed: int, budget: Budget) -> Message:
         body = TaskOpen(
@@ -173,6 +178,7 @@ class Swarm:
             not_after_ms=86_400_000,
             budget=budget,
             nonce=tagged_hash("sim-nonce", seed.to_bytes(8, "big"))[:16],
+            speakers=self.speakers(),
         )
         base = Ctx(
             network=self.committee.network,

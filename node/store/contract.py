@@ -8,6 +8,7 @@ from consensus.envelope import TaskId
 from .records import (
     Batch,
     FactRow,
+    NoteRow,
     Pruned,
     PruneRule,
     Slot,
@@ -143,6 +144,9 @@ class Store(Protocol):
     async def slots(self, task: TaskId) -> list[Slot]:
         """This node's own envelopes of a task, in the order they were written."""
 
+    async def notes(self, task: TaskId) -> list[NoteRow]:
+        """People's notes for a task (R1c), by id."""
+
     async def verdict(self, task: TaskId) -> VerdictRow | None:
         """The verdict of a task."""
 
@@ -176,7 +180,7 @@ class Store(Protocol):
     async def forget(self, *, before_ms: int) -> int:
         """Drop what finished tasks no longer need; how many tasks that were.
 
-        Slots and secrets go once the task is not undecided and its not-after lies before
+        Slots, notes and secrets go once the task is not undecided and its not-after lies before
         `before_ms`; until then they keep a replayed task from being signed twice. Refused and
         expired tasks go with their slots, decided ones stay with their verdicts. One call
         drops a bounded amount: call again until it returns 0.

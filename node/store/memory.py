@@ -20,6 +20,7 @@ from .records import (
     VERDICT_FACT,
     Batch,
     FactRow,
+    NoteRow,
     Pruned,
     PruneRule,
     Slot,
@@ -48,6 +49,7 @@ class MemoryStore:
         self._pruned: dict[TaskId, tuple[int, Pruned]] = {}
         self._arrived: dict[TaskId, int] = {}
         self._facts: list[FactRow] = []
+        self._notes: dict[TaskId, dict[bytes, NoteRow]] = {}
 
     async def adopt(self, *, fresh_id: bytes, since_ms: int) -> None:
         """`Store.adopt`."""
@@ -73,6 +75,8 @@ class MemoryStore:
             if held is not None and held.state is TaskState.UNDECIDED:
                 self._mark(closed.task, closed.state)
         self._facts += batch.facts
+        for note in batch.notes:
+            self._notes.setdefault(note.task, {}).setdefault(note.id, note)
 
     def _mark(self, task: TaskId, state: TaskState, verdict: bytes = b"") -> None:
         self._tasks[task] = replace(self._tasks[task], state=state, verdict=verdict)
@@ -104,6 +108,9 @@ class MemoryStore:
             first = stored.verdict if stored else verdict.verdict
             if verdicts.setdefault(verdict.task, first) != verdict.verdict:
                 raise VerdictConflict("a task in the batch has another verdict already")
+        for note in batch.notes:
+            if note.task not in self._tasks and note.task not in tasks:
+                raise TaskConflict("a batch names a task that the store does not know")
         known = {row.id for row in self._facts}
         for seq, fact in enumerate(batch.facts, len(self._facts) + 1):
             if fact.seq != seq or fact.id in known:
@@ -126,6 +133,12 @@ class MemoryStore:
         """`Store.slots`."""
         self._check_open()
         return list(self._slots.get(task, {}).values())
+
+    async def notes(self, task: TaskId) -> list[NoteRow]:
+        """`Store.notes`."""
+        self._check_open()
+        found = self._notes.get(task, {})
+        return [found[item] for item in sorted(found)]
 
     async def verdict(self, task: TaskId) -> VerdictRow | None:
         """`Store.verdict`."""
@@ -219,6 +232,7 @@ class MemoryStore:
                 continue
             dropped += 1
             self._slots.pop(task, None)
+            self._notes.pop(task, None)
             if row.state is TaskState.DECIDED:
                 self._tasks[task] = replace(row, secret=b"")
             else:

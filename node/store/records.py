@@ -242,6 +242,15 @@ class FactRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoteRow:
+    """A person's note for a task that this node took in (rule R1c); `body` as it travels."""
+
+    task: TaskId
+    id: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """What one commit stores, all of it or nothing, in this order.
 
@@ -254,6 +263,8 @@ class Batch:
     verdicts: tuple[VerdictRow, ...] = ()
     closed: tuple[Closed, ...] = ()
     facts: tuple[FactRow, ...] = ()
+    notes: tuple[NoteRow, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.tasks or self.slots or self.verdicts or self.closed or self.facts)
+        rest = self.verdicts or self.closed or self.facts or self.notes
+        return bool(self.tasks or self.slots or rest)

@@ -8,6 +8,7 @@ from consensus.envelope import Envelope, Stage, TaskId
 from .records import (
     Batch,
     FactRow,
+    NoteRow,
     Role,
     Slot,
     TaskBrief,
@@ -28,6 +29,7 @@ UNLEARNT = (
     "ORDER BY seq"
 )
 FACTS = "SELECT seq, id, kind, task, body, proof, head FROM facts"
+NOTES = "SELECT task, id, body FROM notes"
 VERDICTS = "SELECT task, id, bundle, decided_at_ms, summary FROM verdicts"
 
 # Only what is there already may be passed over: a trigger catches what contradicts it.
@@ -45,6 +47,7 @@ _ADD_VERDICT = (
 )
 # No row is ever passed over: a second one of its number or id would fork the chain.
 _ADD_FACT = "INSERT INTO facts (seq, id, kind, task, body, proof, head) VALUES (?,?,?,?,?,?,?)"
+_ADD_NOTE = "INSERT INTO notes (task, id, body) VALUES (?,?,?) ON CONFLICT DO NOTHING"
 _DECIDE = "UPDATE tasks SET state = 'decided', verdict = ? WHERE id = ?"
 _CLOSE = "UPDATE tasks SET state = ? WHERE id = ? AND state = 'undecided'"
 
@@ -88,6 +91,7 @@ def statements(batch: Batch) -> list[Statement]:
         (_DECIDE, [(row.verdict, row.task) for row in batch.verdicts]),
         (_CLOSE, [(item.state.value, item.task) for item in batch.closed]),
         (_ADD_FACT, [_fact_columns(row) for row in batch.facts]),
+        (_ADD_NOTE, [(row.task, row.id, row.body) for row in batch.notes]),
     ]
     return [(sql, rows) for sql, rows in found if rows]
 
@@ -149,6 +153,12 @@ def to_slot(row: Any) -> Slot:
         envelope=_envelope(row),
         secret=secret,
     )
+
+
+def to_note(row: Any) -> NoteRow:
+    """The note in a row of `NOTES`."""
+    task, id_, body = row
+    return NoteRow(task=TaskId(task), id=id_, body=body)
 
 
 def to_brief(row: Any) -> TaskBrief:

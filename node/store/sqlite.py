@@ -33,6 +33,7 @@ from .records import (
     VERDICT_FACT,
     Batch,
     FactRow,
+    NoteRow,
     Pruned,
     PruneRule,
     Slot,
@@ -249,6 +250,7 @@ class SqliteStore:
                 )
             ]
             await many("DELETE FROM slots WHERE task = ?", over)
+            await many("DELETE FROM notes WHERE task = ?", over)
             await many("UPDATE tasks SET secret = x'' WHERE id = ?", over)
             await many("DELETE FROM tasks WHERE id = ? AND state <> 'decided'", over)
         return len(over)
@@ -349,6 +351,10 @@ class SqliteStore:
             rows.SLOTS + " WHERE task = ? ORDER BY seq", (task,)
         )
         return [rows.to_slot(row) for row in found]
+
+    async def notes(self, task: TaskId) -> list[NoteRow]:
+        """`Store.notes`."""
+        return await self._read(rows.to_note, rows.NOTES + " WHERE task = ? ORDER BY id", task)
 
     async def verdict(self, task: TaskId) -> VerdictRow | None:
         """`Store.verdict`."""

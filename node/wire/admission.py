@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from consensus.bodies import Batch, Body, BodyError, Bundle, Packet, TaskOpen
+from consensus.bodies import Batch, Body, BodyError, Bundle, Commit, Packet, Speaker, TaskOpen
 from consensus.committee import Committee
+from consensus.deliberation.notes import note_problem
 from consensus.envelope import STAGE_OF, ZERO, Ctx, Envelope, Kind, Stage, TaskId
 from consensus.masking import path_count
 from consensus.ports import Message, Reader
@@ -51,6 +52,7 @@ class Code(StrEnum):
     BAD_SIGNATURE = "bad_signature"
     BAD_BODY = "bad_body"
     BAD_ENTRY = "bad_entry"
+    BAD_NOTE = "bad_note"
     OVER_QUOTA = "over_quota"
 
 
@@ -74,14 +76,21 @@ class Gate:
     """Admits envelopes of one federation.
 
     `network` is the federation's 32-byte id; `task` gives the committee of a known task, or
-    None. `refusals` counts what was refused, by code.
+    None. `speakers` gives those that a running task names, or None for one that is over, of which
+    nothing is done with any message. `refusals` counts what was refused, by code.
     """
 
     def __init__(
-        self, *, network: bytes, task: Callable[[TaskId], Committee | None], reader: Reader
+        self,
+        *,
+        network: bytes,
+        task: Callable[[TaskId], Committee | None],
+        reader: Reader,
+        speakers: Callable[[TaskId], tuple[Speaker, ...] | None] = lambda _: (),
     ) -> None:
         self._network = network
         self._task = task
+        self._speakers = speakers
         self._reader = reader
         self.refusals: Counter[Code] = Counter()
 
@@ -116,7 +125,7 @@ class Gate:
         # 10. The payload is parsed, once.
         body = self._decode(kind, envelope.payload)
         # 11. What only the body can show: a TaskOpen's committee, a BATCH's entries, the size of
-        # what passes the mix.
+        # what passes the mix, whose the notes in a COMMIT are.
         parts: tuple[Message, ...] = ()
         if isinstance(body, TaskOpen):
             _check_open(envelope, ctx, body)
@@ -129,6 +138,8 @@ class Gate:
         elif isinstance(body, Packet | Bundle):
             assert committee is not None
             _check_passing(body, committee)
+        elif isinstance(body, Commit) and body.notes:
+            self._check_notes(body, TaskId(ctx.task))
         return Message(envelope=envelope, kind=kind, ctx=ctx, body=body, parts=parts)
 
     def _ctx(self, envelope: Envelope, kind: Kind) -> Ctx:
@@ -180,6 +191,15 @@ class Gate:
             raise _RefusalError(
                 Code.BAD_SIGNATURE, f"the signature of {envelope.signer.hex()[:16]} does not hold"
             )
+
+    def _check_notes(self, body: Commit, task: TaskId) -> None:
+        """R1c: notes are of speakers whom the TaskOpen names, and signed for this task."""
+        speakers = self._speakers(task)
+        if speakers is None:
+            return
+        problem = note_problem(body.notes, speakers, task, self._reader.verify)
+        if problem:
+            raise _RefusalError(Code.BAD_NOTE, problem)
 
     def _decode(self, kind: Kind, payload: bytes) -> Body:
         try:

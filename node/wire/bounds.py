@@ -12,6 +12,8 @@ from consensus.bodies import (
     MAX_CRITIQUE,
     MAX_EXPERTS,
     MAX_LABEL,
+    MAX_NOTE_BYTES,
+    MAX_NOTES,
     MAX_REASON,
     MAX_REPORT_IDS,
     MAX_VALUE,
@@ -49,6 +51,9 @@ _NUMBER = 10  # a 53-bit number as a varint, a tag
 _TEXT = 6  # a tag and a length
 _USAGE = 5 * _NUMBER + 2
 _ARMS = ARM_FIGURES * _NUMBER + _TEXT
+NOTE_MAX: Final = MAX_NOTE_BYTES + 128
+"""Largest note with its author's key, its number, its time and its signature (rule R1c)."""
+
 _PAIR = 12  # two indices, preference and confidence, with their tags and the entry's
 _MARK = MAX_CRITIQUE * _UTF8 + 24
 _VALUE = 16 * KIB
@@ -72,7 +77,7 @@ def payload_max(
             return MAX_REASON * _UTF8 + _TEXT
         case Kind.COMMIT:
             views = 2 * (members * 2 + _TEXT) + MAX_EXPERTS * 2 + _TEXT + _ARMS
-            return _ID + MAX_REASON * _UTF8 + _TEXT + views
+            return _ID + MAX_REASON * _UTF8 + _TEXT + views + MAX_NOTES * (NOTE_MAX + _TEXT)
         case Kind.PROPOSAL:
             return proposal_bytes
         case Kind.BATCH:

@@ -15,6 +15,7 @@ from consensus.bodies import (
     BodyError,
     Bundle,
     Commit,
+    Note,
     Opening,
     Packet,
     Proposal,
@@ -31,7 +32,7 @@ from consensus.ports import Reader, Writer
 from .. import keys
 from ..pb import quorate_pb2 as pb
 from . import pairs
-from .bounds import ballot_max, payload_max
+from .bounds import NOTE_MAX, ballot_max, payload_max
 
 
 def reader() -> Reader:
@@ -107,6 +108,17 @@ def decode(kind: Kind, payload: bytes) -> Body:
         case Kind.REPORT:
             return pairs.report_from_proto(pairs.parse(pb.Report, payload))
     assert_never(kind)
+
+
+def encode_note(note: Note) -> bytes:
+    """A person's note by itself, as it travels between members and stands in a store (R1c)."""
+    return _bytes(pairs.note_to_proto(note), NOTE_MAX, "note")
+
+
+def decode_note(data: bytes) -> Note:
+    """The note behind its bytes. Raises `BodyError` for anything malformed."""
+    _bound(data, NOTE_MAX, "note")
+    return pairs.note_from_proto(pairs.parse(pb.Note, data))
 
 
 def _payload(kind: Kind, message: Message) -> bytes:

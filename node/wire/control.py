@@ -14,7 +14,7 @@ import grpc
 import msgspec
 from google.protobuf.message import DecodeError
 
-from consensus.bodies import AnswerSpec, BodyError, Budget, Content
+from consensus.bodies import MAX_SPEAKERS, AnswerSpec, BodyError, Budget, Content
 
 from ..pb import control_pb2, control_pb2_grpc, watch_pb2
 from .bounds import MIB, TASK_OPEN_MAX
@@ -64,7 +64,10 @@ class NotFound(ControlError):  # noqa: N818  named for what happened
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """A task to open. No `members` means all; `policy` overrides fields of the default."""
+    """A task to open. No `members` means all; `policy` overrides fields of the default.
+
+    `speakers` are the names of clients that may put notes into it (R1c).
+    """
 
     messages: tuple[Content, ...]
     answer: AnswerSpec
@@ -74,6 +77,7 @@ class Ask:
     mode: str
     not_after_s: int
     budget: Budget
+    speakers: tuple[str, ...] = ()
 
 
 class Console(Protocol):
@@ -352,6 +356,7 @@ def _ask_to_proto(ask: Ask) -> control_pb2.AskRequest:
         mode=ask.mode,
         not_after_s=ask.not_after_s,
         budget=budget_to_proto(ask.budget),
+        speakers=ask.speakers,
     )
 
 
@@ -372,4 +377,5 @@ def ask_from_proto(message: control_pb2.AskRequest) -> Ask:
         mode=message.mode,
         not_after_s=message.not_after_s,
         budget=budget_from_proto(message.budget),
+        speakers=tuple(message.speakers[: MAX_SPEAKERS + 1]),
     )

@@ -135,6 +135,14 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskNote:
+    """A person's note for a task, as the bytes that it travels in (R1c); nothing is checked yet."""
+
+    task: bytes
+    note: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
     """What the daemon sends to a peer, or got from one, at a time. Any part may be empty."""
 
@@ -144,10 +152,11 @@ class Frame:
     offers: tuple[Offer, ...] = ()
     ledger: bytes = b""
     """Digest of the facts that both members may hold (L1), 32 bytes; empty: nothing is said."""
+    notes: tuple[TaskNote, ...] = ()
 
     def __bool__(self) -> bool:
-        said = self.envelopes or self.digests or self.wants or self.offers or self.ledger
-        return bool(said)
+        asked = self.digests or self.wants or self.offers
+        return bool(self.envelopes or asked or self.ledger or self.notes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +197,11 @@ def digest_size(digest: Digest) -> int:
 def want_size(want: Want) -> int:
     """Bytes that a want takes on the wire, at most."""
     return 34 * len(want.ids) + 32 + 2 * _ENTRY
+
+
+def note_size(note: TaskNote) -> int:
+    """Bytes that a note takes on the wire, at most."""
+    return len(note.note) + 32 + 3 * _ENTRY
 
 
 OFFER_SIZE: Final = 2 * 32 + 10 + 4 * _ENTRY
@@ -234,6 +248,7 @@ def packet_to_proto(packet: Packet) -> pb.Frame:
         offers=[pb.Offer(task=one.task, id=one.id, size=one.size) for one in frame.offers],
         refusal=pb.Refusal(code=refusal.code, text=refusal.text) if refusal else None,
         ledger=frame.ledger,
+        notes=[pb.TaskNote(task=one.task, note=one.note) for one in frame.notes],
         ping=packet.ping,
         pong=packet.pong,
     )
@@ -245,7 +260,11 @@ def packet_from_proto(message: pb.Frame, limits: Limits) -> Packet:
     Of envelopes only the number is judged here; the gate (`admission`) does the rest.
     """
     entries = (
-        len(message.envelopes) + len(message.digests) + len(message.wants) + len(message.offers)
+        len(message.envelopes)
+        + len(message.digests)
+        + len(message.wants)
+        + len(message.offers)
+        + len(message.notes)
     )
     if entries > limits.frame_entries:
         raise _malformed(f"{entries} entries; this node takes {limits.frame_entries}")
@@ -262,6 +281,9 @@ def packet_from_proto(message: pb.Frame, limits: Limits) -> Packet:
                 for one in message.offers
             ),
             ledger=_id(message.ledger, "ledger") if message.ledger else b"",
+            notes=tuple(
+                TaskNote(task=_id(one.task, "note.task"), note=one.note) for one in message.notes
+            ),
         ),
         hello=hello_from_proto(message.hello) if message.HasField("hello") else None,
         refusal=_refusal(message.refusal) if message.HasField("refusal") else None,

@@ -10,7 +10,7 @@ from typing import Final
 
 from consensus.envelope import Envelope
 
-from .bounds import INLINE_MAX
+from .bounds import INLINE_MAX, NOTE_MAX
 from .frames import (
     OFFER_SIZE,
     Digest,
@@ -18,9 +18,11 @@ from .frames import (
     LinkRefusal,
     Offer,
     Packet,
+    TaskNote,
     Want,
     digest_size,
     envelope_size,
+    note_size,
     want_size,
 )
 from .limits import ID_PREFIX, Limits
@@ -37,6 +39,7 @@ class Outbox:
         "_envelopes",
         "_ledger",
         "_limits",
+        "_notes",
         "_offers",
         "_ping",
         "_pong",
@@ -51,6 +54,7 @@ class Outbox:
         self._envelopes: deque[Envelope] = deque()
         self._wants: deque[Want] = deque()
         self._offers: deque[Offer] = deque()
+        self._notes: deque[TaskNote] = deque()
         self._digests: dict[tuple[bytes, int], Digest] = {}
         self._refusal: LinkRefusal | None = None
         self._ledger = b""
@@ -79,6 +83,8 @@ class Outbox:
             self.waiting += sum(map(want_size, pieces))
         self._offers.extend(frame.offers)
         self.waiting += OFFER_SIZE * len(frame.offers)
+        self._notes.extend(frame.notes)
+        self.waiting += sum(map(note_size, frame.notes))
         for digest in frame.digests:
             self._drop((digest.task, digest.round))
             self._digests[digest.task, digest.round] = digest
@@ -118,6 +124,9 @@ class Outbox:
         offers = []
         while self._offers and room.fits(OFFER_SIZE):
             offers.append(self._offers.popleft())
+        notes = []
+        while self._notes and room.fits(note_size(self._notes[0])):
+            notes.append(self._notes.popleft())
         digests = []
         while self._digests and room.fits(digest_size(next(iter(self._digests.values())))):
             digests.append(self._digests.pop(next(iter(self._digests))))
@@ -128,6 +137,7 @@ class Outbox:
             wants=tuple(wants),
             offers=tuple(offers),
             ledger=ledger,
+            notes=tuple(notes),
         )
         return Packet(frame=frame, ping=ping, pong=pong)
 
@@ -143,6 +153,9 @@ class Outbox:
                     f"an envelope with a payload of {len(envelope.payload)} bytes is not inline "
                     f"(at most {INLINE_MAX}); offer it instead"
                 )
+        for note in frame.notes:
+            if len(note.note) > NOTE_MAX:
+                raise ValueError(f"a note of {len(note.note)} bytes; it takes at most {NOTE_MAX}")
         for digest in frame.digests:
             if len(digest.held) > self._limits.held_ids * ID_PREFIX:
                 raise ValueError(

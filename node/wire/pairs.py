@@ -12,8 +12,10 @@ from google.protobuf.message import DecodeError, Message
 from consensus.bodies import (
     MAX_CITATIONS,
     MAX_MESSAGES,
+    MAX_NOTES,
     MAX_OPTIONS,
     MAX_REPORT_IDS,
+    MAX_SPEAKERS,
     Acceptance,
     AnswerKind,
     AnswerSpec,
@@ -24,12 +26,14 @@ from consensus.bodies import (
     Commit,
     Content,
     Mark,
+    Note,
     Opening,
     Pair,
     Preference,
     Proposal,
     Report,
     Seal,
+    Speaker,
     TaskOpen,
     Usage,
     Views,
@@ -61,8 +65,8 @@ _PREFERENCES_BACK = {number: preference for preference, number in _PREFERENCES.i
 
 
 FIELDS: Final[dict[type[Message], int]] = {
-    pb.TaskOpen: MAX_MESSAGES,
-    pb.Commit: 2 * MAX_MEMBERS,
+    pb.TaskOpen: MAX_MESSAGES + MAX_SPEAKERS,
+    pb.Commit: 2 * MAX_MEMBERS + MAX_NOTES,
     pb.Proposal: 2 * MAX_OPTIONS + MAX_CITATIONS,
     pb.Batch: MAX_MEMBERS,
     pb.Report: MAX_REPORT_IDS,
@@ -162,6 +166,7 @@ def task_open_to_proto(body: TaskOpen) -> pb.TaskOpen:
         not_after_ms=body.not_after_ms,
         budget=budget_to_proto(body.budget),
         nonce=body.nonce,
+        speakers=[pb.Speaker(name=one.name, key=one.key) for one in body.speakers],
     )
 
 
@@ -180,6 +185,7 @@ def task_open_from_proto(message: pb.TaskOpen) -> TaskOpen:
         not_after_ms=message.not_after_ms,
         budget=budget_from_proto(message.budget),
         nonce=message.nonce,
+        speakers=tuple(Speaker(name=one.name, key=one.key) for one in message.speakers),
     )
 
 
@@ -193,6 +199,28 @@ def acceptance_from_proto(message: pb.Acceptance) -> Acceptance:
     return Acceptance(refusal=message.refusal)
 
 
+def note_to_proto(note: Note) -> pb.Note:
+    """The wire form of a person's note."""
+    return pb.Note(
+        author=note.author,
+        number=note.number,
+        at_ms=note.at_ms,
+        text=note.text,
+        signature=note.signature,
+    )
+
+
+def note_from_proto(message: pb.Note) -> Note:
+    """The inverse of `note_to_proto`. Raises `BodyError`; whose it is stays open."""
+    return Note(
+        author=message.author,
+        number=message.number,
+        at_ms=message.at_ms,
+        text=message.text,
+        signature=message.signature,
+    )
+
+
 def commit_to_proto(body: Commit) -> pb.Commit:
     """The wire form of a commit."""
     return pb.Commit(
@@ -202,6 +230,7 @@ def commit_to_proto(body: Commit) -> pb.Commit:
         judge_views=body.views.judges,
         rule_views=body.views.rules,
         arm_views=body.views.arms,
+        notes=[note_to_proto(note) for note in body.notes],
     )
 
 
@@ -216,6 +245,7 @@ def commit_from_proto(message: pb.Commit) -> Commit:
             rules=tuple(message.rule_views),
             arms=tuple(message.arm_views),
         ),
+        notes=tuple(note_from_proto(note) for note in message.notes),
     )
 
 

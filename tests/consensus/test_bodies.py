@@ -17,12 +17,18 @@ from consensus.bodies import (
     MAX_EXPERTS,
     MAX_LABEL,
     MAX_MESSAGES,
+    MAX_NOTE,
+    MAX_NOTE_BYTES,
+    MAX_NOTES,
     MAX_OPTIONS,
     MAX_REASON,
     MAX_REPORT_IDS,
+    MAX_SPEAKER,
+    MAX_SPEAKERS,
     MAX_TEXT,
     MAX_VALUE,
     MAX_VECTOR,
+    NOTES_EACH,
     VIEW_CAP,
     Acceptance,
     AnswerKind,
@@ -34,6 +40,7 @@ from consensus.bodies import (
     Commit,
     Content,
     Mark,
+    Note,
     Opening,
     Pair,
     Preference,
@@ -41,6 +48,7 @@ from consensus.bodies import (
     Propose,
     Report,
     Seal,
+    Speaker,
     TaskOpen,
     Usage,
     Views,
@@ -63,6 +71,7 @@ CLAIM = {
     "nonce": b"1" * 32,
 }
 BALLOT = Ballot(held=())
+NOTE = Note(author=bytes(32), number=1, at_ms=0, text="So.", signature=bytes(64))
 
 
 def entries(count: int) -> tuple[Envelope, ...]:
@@ -77,6 +86,10 @@ def entries(count: int) -> tuple[Envelope, ...]:
         for at in range(count)
     ]
     return tuple(sorted(made, key=lambda one: one.id))
+
+
+def speakers(count: int) -> tuple[Speaker, ...]:
+    return tuple(Speaker(name=f"p-{at}", key=bytes([at]) * 32) for at in range(count))
 
 
 def options(count: int) -> tuple[str, ...]:
@@ -187,6 +200,96 @@ CASES: list[Case] = [
         lambda: replace(TASK, nonce=bytes(16)),
         lambda: replace(TASK, nonce=bytes(15)),
         "nonce is 15 bytes, not 16",
+    ),
+    (
+        "speakers of a task",
+        lambda: replace(TASK, speakers=speakers(MAX_SPEAKERS)),
+        lambda: replace(TASK, speakers=speakers(MAX_SPEAKERS + 1)),
+        "speakers: at most 8",
+    ),
+    (
+        "speakers with keys of their own",
+        lambda: replace(TASK, speakers=speakers(2)),
+        lambda: replace(TASK, speakers=(speakers(1)[0], replace(speakers(1)[0], name="b"))),
+        "two speakers have one key",
+    ),
+    (
+        "speakers with names of their own",
+        lambda: replace(TASK, speakers=speakers(2)),
+        lambda: replace(TASK, speakers=(speakers(1)[0], replace(speakers(2)[1], name="p-0"))),
+        "two speakers have one name",
+    ),
+    (
+        "a speaker's name that is one word",
+        lambda: Speaker(name="ann.b_c-1", key=bytes(32)),
+        lambda: Speaker(name="ann (the judge)", key=bytes(32)),
+        "speaker.name must be letters",
+    ),
+    (
+        "length of a speaker's name",
+        lambda: Speaker(name="a" * MAX_SPEAKER, key=bytes(32)),
+        lambda: Speaker(name="a" * (MAX_SPEAKER + 1), key=bytes(32)),
+        "speaker.name is 65 characters",
+    ),
+    (
+        "length of a speaker's key",
+        lambda: Speaker(name="a", key=bytes(32)),
+        lambda: Speaker(name="a", key=bytes(31)),
+        "speaker.key is 31 bytes",
+    ),
+    (
+        "length of a note",
+        lambda: replace(NOTE, text="x" * MAX_NOTE),
+        lambda: replace(NOTE, text="x" * (MAX_NOTE + 1)),
+        "note.text is 2001 characters",
+    ),
+    (
+        "bytes of a note",
+        lambda: replace(NOTE, text="\u624b" * (MAX_NOTE_BYTES // 3)),
+        lambda: replace(NOTE, text="\u624b" * (MAX_NOTE_BYTES // 3) + "x"),
+        "note.text is 3001 bytes, over 3000",
+    ),
+    (
+        "a note that says something",
+        lambda: replace(NOTE, text="."),
+        lambda: replace(NOTE, text=" \n"),
+        "a note is empty",
+    ),
+    (
+        "a note that can be written",
+        lambda: replace(NOTE, text="\ud7ff"),
+        lambda: replace(NOTE, text="\ud800"),
+        "note.text holds a lone surrogate",
+    ),
+    (
+        "a note's first number",
+        lambda: replace(NOTE, number=1),
+        lambda: replace(NOTE, number=0),
+        "note.number is 0",
+    ),
+    (
+        "a note's last number",
+        lambda: replace(NOTE, number=NOTES_EACH),
+        lambda: replace(NOTE, number=NOTES_EACH + 1),
+        "note.number is 5",
+    ),
+    (
+        "a note's time",
+        lambda: replace(NOTE, at_ms=COUNT_CAP),
+        lambda: replace(NOTE, at_ms=COUNT_CAP + 1),
+        "note.at_ms",
+    ),
+    (
+        "length of a note's signature",
+        lambda: replace(NOTE, signature=bytes(64)),
+        lambda: replace(NOTE, signature=bytes(63)),
+        "note.signature is 63 bytes",
+    ),
+    (
+        "notes of a commit",
+        lambda: Commit(commitment=b"c" * 32, notes=(NOTE,) * MAX_NOTES),
+        lambda: Commit(commitment=b"c" * 32, notes=(NOTE,) * (MAX_NOTES + 1)),
+        "notes: at most 8 in a commit",
     ),
     (
         "a budget",

@@ -164,6 +164,7 @@ class Grove:
         models: Mapping[str, Mapping[str, Any]] | None = None,
         limits: LimitsConfig = LimitsConfig(stop_s=1),  # noqa: B008
         floors: Floors | None = None,
+        backend: str = "scripted",
     ) -> None:
         self.home = home
         everybody = (*names, *rogues)
@@ -186,9 +187,7 @@ class Grove:
                 listen=self.federation.find(name).address,
                 federation=self.federation_path,
                 identity=home / name,
-                model=ModelConfig(
-                    backend="scripted", options={"family": FAMILIES[name], **options}
-                ),
+                model=ModelConfig(backend=backend, options={"family": FAMILIES[name], **options}),
                 log=LogConfig(),
                 limits=limits,
             )

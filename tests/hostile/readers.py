@@ -14,7 +14,7 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from consensus import canonical
-from consensus.bodies import AnswerKind, AnswerSpec, BodyError, Budget, Content
+from consensus.bodies import AnswerKind, AnswerSpec, BodyError, Budget, Content, Note
 from consensus.committee import Committee
 from consensus.deliberation.points import POINT_NAME, PointValue
 from consensus.envelope import POINTS, Kind
@@ -30,7 +30,7 @@ from consensus.verdict import (
     evidence_problem,
     verify,
 )
-from node import card, certificates, config, config_text, facts, federation, identity
+from node import card, certificates, config, config_text, facts, federation, identity, notes
 from node.config import Config, ConfigError, ModelConfig
 from node.federation import FederationError
 from node.identity import IdentityError
@@ -50,6 +50,7 @@ from node.wire.frames import (
     LinkRefusal,
     Offer,
     Packet,
+    TaskNote,
     Want,
 )
 from node.wire.limits import Limits
@@ -102,6 +103,7 @@ def _frames(_: Path) -> list[bytes]:
         wants=(Want(task=ID, ids=(ID, ID[::-1])), Want(task=ID)),
         offers=(Offer(task=ID, id=ID, size=40_000),),
         ledger=ID,
+        notes=(TaskNote(task=ID, note=codec.encode_note(_note())),),
     )
     said = LinkRefusal(code="busy", text="come back later")
     packets = [
@@ -111,6 +113,15 @@ def _frames(_: Path) -> list[bytes]:
         *(Packet(frame=Frame(envelopes=(one,))) for one in some),
     ]
     return [frames.encode(packet) for packet in packets]
+
+
+def _note() -> Note:
+    return notes.sign(ALICE, ID, number=2, at_ms=5, text="\u00e9\n")
+
+
+def _read_note(data: bytes) -> object:
+    said = notes.read_statement(data)
+    return None if said is None else codec.decode_note(said.note)
 
 
 def _fetch(data: bytes) -> object:
@@ -361,6 +372,11 @@ READERS: Final[dict[str, Reader]] = {
         samples=_frames,
         read=plainly(lambda data: frames.decode(data, LIMITS)),
         refusals=(FrameError,),
+    ),
+    "note": Reader(
+        samples=lambda _: [notes.statement(ID, _note())],
+        read=plainly(_read_note),
+        refusals=(BodyError,),
     ),
     "fetch": Reader(samples=_fetches, read=plainly(_fetch), refusals=(FrameError, DecodeError)),
     "summary request": Reader(

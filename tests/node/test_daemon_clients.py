@@ -12,7 +12,7 @@ import pytest
 import node
 from consensus.bodies import AnswerKind, AnswerSpec, Budget, Content
 from consensus.verdict import Approval, Bundle, Statement, verify
-from node import config, config_text, facts, federation_file
+from node import config, config_text, facts, federation_file, notes
 from node.clock import SystemClock
 from node.config import CONFIG_FILE, ClientsConfig
 from node.federation import Client
@@ -114,6 +114,29 @@ async def test_a_client_asks_watches_takes_the_verdict_and_says_what_it_was_wort
         )
         taken = await client.feedback(facts.sign_feedback(fact, desk.key.signing))
         assert (taken["task"], taken["new"]) == (last.task.hex(), True)
+
+
+async def test_a_client_speaks_into_a_task_whose_asker_names_it(desk: Desk) -> None:
+    """R1c, from outside: the note is handed in like any other statement."""
+    policy = {**QUICK, "draft_ms": 60_000, "deadline_ms": 600_000}
+    asked = desk.asked("alice", "bob", policy=policy, speakers=("desk",))
+    async with desk.client() as client:
+        heard: list[Event] = []
+        async for event in client.ask(asked):
+            if event.kind == "open":  # bob is not up: the task waits
+                note = notes.sign(
+                    desk.key.signing,
+                    event.task,
+                    number=1,
+                    at_ms=SystemClock().wall_ms(),
+                    text="So.",
+                )
+                taken = await client.feedback(notes.statement(event.task, note))
+                assert taken["note"] == note.id(event.task).hex()
+                await desk.grove.start("bob")
+            heard.append(event)
+    assert [event.detail["text"] for event in heard if event.kind == "noted"] == ["So."]
+    assert heard[-1].kind == "verdict"
 
 
 async def test_a_verdict_that_waits_for_approval_is_the_approvers_to_read_and_no_other_clients(

@@ -2,19 +2,20 @@
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from consensus.bodies import AnswerKind, AnswerSpec, Budget, Content, TaskOpen
+from consensus.bodies import AnswerKind, AnswerSpec, Budget, Content, Speaker, TaskOpen
 from consensus.committee import Committee, FaultMode
 from consensus.envelope import Ctx, Kind
 from consensus.ports import Message
 from node.config import LimitsConfig
-from node.federation import Federation
+from node.federation import Client, Federation
 from node.intake import FOLLOWED, MINUTE_MS, REFUSALS, Intake, Load
 from node.keys import SigningKey
 from node.wire import codec
-from tests.harness.cast import ALICE, BOB, CAROL, DAVE, MALLORY, committee, ctx, signed
+from tests.harness.cast import ALICE, BOB, CAROL, DAVE, MALLORY, committee, ctx, key, signed
 from tests.harness.federations import entry, federation, person
 
 NOW = 1_700_000_000_000
@@ -37,7 +38,7 @@ def intake(orchard: Federation) -> Intake:
 
 
 def task(
-    orchard: Federation, *, by: SigningKey = ALICE, of: Committee | None = None, **changes: int
+    orchard: Federation, *, by: SigningKey = ALICE, of: Committee | None = None, **changes: Any
 ) -> Message:
     """A TaskOpen of `by`, as it comes out of the gate."""
     chosen = of or orchard.committee(
@@ -184,3 +185,19 @@ def test_nothing_is_signed_for_a_task_older_than_the_database(orchard: Federatio
     assert intake.may_sign(task(orchard).body)  # type: ignore[arg-type]
     older = task(orchard, opened_at_ms=NOW - 1).body
     assert not intake.may_sign(older)  # type: ignore[arg-type]
+
+
+def test_a_speaker_who_is_no_client_by_that_name_is_refused(orchard: Federation) -> None:
+    """R1c: whoever opens a task puts no words into anybody's mouth."""
+    ann, eve = key("ann").public, key("eve").public
+    knowing = orchard.with_client(Client(name="ann", key=ann))
+    there = Intake(federation=knowing, limits=LIMITS, skew_ms=60_000)
+
+    def problem(*named: Speaker) -> str:
+        return there.problem(task(knowing, speakers=named), IDLE, NOW)
+
+    assert problem(Speaker(name="ann", key=ann)) == ""
+    for one in (Speaker(name="ann", key=eve), Speaker(name="eve", key=ann)):
+        assert problem(one) == (
+            f"orchard has no client {one.name} of key {one.key.hex()[:16]}, who is to speak"
+        )

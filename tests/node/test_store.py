@@ -22,7 +22,7 @@ from node.store import (
     Toll,
     VerdictConflict,
 )
-from node.store.records import Slot, TaskBrief, TaskRow
+from node.store.records import NoteRow, Slot, TaskBrief, TaskRow
 from node.store.sqlite import FORGET_TASKS, SqliteStore
 from tests.harness.records import (
     NOT_AFTER_MS,
@@ -525,3 +525,21 @@ def test_secrets_and_verdict_ids_have_their_lengths() -> None:
                 opened_at_ms=0,
                 not_after_ms=1,
             )
+
+
+async def test_notes_of_a_task_are_kept_each_once_until_its_slots_are_forgotten(
+    store: Store,
+) -> None:
+    rows = [NoteRow(task=FIRST.task, id=bytes([at]) * 32, body=b"%d" % at) for at in (2, 1)]
+    await store.commit(Batch(tasks=(FIRST, SECOND), notes=tuple(rows)))
+    await store.commit(Batch(notes=(rows[0],)))
+    assert await store.notes(FIRST.task) == rows[::-1]
+    assert await store.notes(SECOND.task) == []
+    await store.commit(Batch(verdicts=(verdict(FIRST),)))
+    assert await store.forget(before_ms=NOT_AFTER_MS + 1)
+    assert await store.notes(FIRST.task) == []
+
+
+async def test_a_note_of_a_task_that_is_not_stored_is_refused(store: Store) -> None:
+    with pytest.raises(StoreError):
+        await store.commit(Batch(notes=(NoteRow(task=FIRST.task, id=bytes(32), body=b"x"),)))

@@ -386,7 +386,7 @@ async def test_a_full_disk_stops_the_store_for_good_and_loses_nothing_acknowledg
             stored += 1
 
     async with await reopened(path) as store:
-        with disk_of(200_000), pytest.raises(StoreError, match=r"a\.db failed: .*disk"):
+        with disk_of(240_000), pytest.raises(StoreError, match=r"a\.db failed: .*disk"):
             await fill()
         # The disk has room again, but nobody knows what became of the failed write.
         with pytest.raises(StoreError, match="in an earlier commit"):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, Error, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Route, expect, sync_playwright
 
 from node.api import keys
 from node.entropy import SystemEntropy
@@ -299,6 +299,21 @@ def test_what_models_and_clients_write_never_becomes_markup(
         look.go("#/members/alice")
         expect(page.locator("table")).to_contain_text("<img")
         assert page.locator("img").count() == 0 and page.title() == "quorate"
+
+
+def test_a_persons_note_stands_under_the_question_as_text(
+    committee: Committee, browser: Browser, decided: str
+) -> None:
+    def spoken(route: Route) -> None:
+        found = route.fetch()
+        note = {"round": 1, "by": "ann", "at_ms": 0, "text": MARKUP[0]}
+        route.fulfill(response=found, json={**found.json(), "notes": [note]})
+
+    with looking(browser, committee.alice) as look:
+        look.page.route("**/v1/deliberations/*", spoken)
+        look.go(f"#/d/{decided}")
+        expected = f"ann, in the slate of round 1: {MARKUP[0]}"
+        expect(look.page.locator(".head .note")).to_have_text(expected)
 
 
 def test_the_pages_policy_refuses_what_the_page_never_does(

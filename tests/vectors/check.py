@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from consensus import canonical
-from consensus.bodies import Propose, Vote
+from consensus.bodies import Note, Propose, Vote
 from consensus.committee import Committee, FaultMode, Quorum
 from consensus.envelope import Ctx, Envelope, Kind, Stage, length_prefixed, tagged_hash
 
@@ -77,6 +77,17 @@ def _votes() -> Iterator[str]:
         vote = Vote(view=row["view"], value=bytes.fromhex(row["value"]))
         yield from _differ("vote", vote.pack().hex(), row["bytes"])
         yield from _differ("vote read back", Vote.unpack(vote.pack()), vote)
+    for row in vectors["notes"]:
+        note = Note(
+            author=bytes.fromhex(row["author"]),
+            number=row["number"],
+            at_ms=row["at_ms"],
+            text=row["text"],
+            signature=bytes(64),
+        )
+        task = bytes.fromhex(row["task"])
+        yield from _differ("note", note.preimage(task).hex(), row["preimage"])
+        yield from _differ("note's id", note.id(task).hex(), row["id"])
     for row in vectors["proposes"]:
         item = Propose(
             view=row["view"], valid_view=row["valid_view"], value=bytes.fromhex(row["value"])

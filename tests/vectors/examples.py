@@ -1,5 +1,7 @@
 """What the golden vectors are made of: one task of four members, one envelope of each kind."""
 
+from dataclasses import replace
+
 from consensus.bodies import (
     Acceptance,
     AnswerKind,
@@ -11,6 +13,7 @@ from consensus.bodies import (
     Commit,
     Content,
     Mark,
+    Note,
     Opening,
     Packet,
     Pair,
@@ -19,6 +22,7 @@ from consensus.bodies import (
     Propose,
     Report,
     Seal,
+    Speaker,
     TaskOpen,
     Usage,
     Views,
@@ -26,6 +30,7 @@ from consensus.bodies import (
 )
 from consensus.envelope import ZERO, Envelope, Kind, Stage, TaskId
 from consensus.policy import Policy
+from node import notes
 from node.wire import codec
 from tests.harness import cast
 from tests.harness.cast import ALICE, BOB, CAROL, DAVE
@@ -45,6 +50,26 @@ OPEN = TaskOpen(
     budget=Budget(tokens=100_000, micros=2_500_000),
     nonce=bytes(range(16)),
 )
+
+SPOKEN = replace(
+    OPEN,
+    speakers=(
+        Speaker(name="ann", key=cast.key("ann").public),
+        Speaker(name="ben-2", key=cast.key("ben").public),
+    ),
+)
+
+
+def note(task: bytes) -> Note:
+    """A note of ann's for `task`."""
+    return notes.sign(
+        cast.key("ann"),
+        task,
+        number=2,
+        at_ms=1_767_225_601_000,
+        text="Es ist eine 8.\n手書き: der untere Bogen ist zu.",
+    )
+
 
 VALUE = b'{"held":["c0ffee"],"round":1}'
 
@@ -76,6 +101,8 @@ def envelopes() -> dict[str, Envelope]:
             ("two", Proposal(answer="8", confidence=5_100)),
         )
     )
+    spoken = cast.signed(ALICE, Kind.TASK_OPEN, cast.ctx(COMMITTEE), SPOKEN)
+    spoken_at = cast.ctx(COMMITTEE, task=TaskId(spoken.id), round=2, stage=Stage.SLATE).pack()
     held = tuple(sorted((first.id, second.id)))
     ballot = Ballot(
         held=held,
@@ -113,6 +140,13 @@ def envelopes() -> dict[str, Envelope]:
         ),
         "commit_abstained": cast.signed(
             DAVE, Kind.COMMIT, at(Stage.SLATE), Commit(commitment=ZERO, abstain="model timed out")
+        ),
+        "task_open_with_speakers": spoken,
+        "commit_with_a_note": cast.signed(
+            BOB,
+            Kind.COMMIT,
+            spoken_at,
+            Commit(commitment=b"c" * 32, notes=(note(spoken.id),)),
         ),
         "proposal": first,
         "proposal_plain": second,

@@ -66,7 +66,7 @@ def committees() -> Any:
 
 
 def votes() -> Any:
-    """The fixed binary layouts (rule S4)."""
+    """The fixed binary layouts (rules S4, R1c)."""
     value = bytes(range(32))
     return {
         "votes": [
@@ -76,6 +76,19 @@ def votes() -> Any:
                 Vote(view=1, value=value),
                 Vote(view=2**31 - 1, value=value[::-1]),
             )
+        ],
+        "notes": [
+            {
+                "task": task.hex(),
+                "author": note.author.hex(),
+                "number": note.number,
+                "at_ms": note.at_ms,
+                "text": note.text,
+                "preimage": note.preimage(task).hex(),
+                "id": note.id(task).hex(),
+            }
+            for task in (bytes(32), value)
+            for note in (examples.note(task),)
         ],
         "proposes": [
             {

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consensus.bodies import (
+    MAX_NOTES,
     Acceptance,
     AnswerKind,
     AnswerSpec,
@@ -17,12 +18,14 @@ from consensus.bodies import (
     Bundle,
     Commit,
     Content,
+    Note,
     Opening,
     Packet,
     Proposal,
     Propose,
     Report,
     Seal,
+    Speaker,
     TaskOpen,
     Vote,
 )
@@ -30,9 +33,9 @@ from consensus.committee import MAX_MEMBERS, Committee
 from consensus.envelope import STAGE_OF, ZERO, Ctx, Envelope, Kind, Stage, TaskId
 from consensus.policy import Policy
 from consensus.ports import Message, Reader
-from node import keys
+from node import keys, notes
 from node.pb import quorate_pb2 as pb
-from node.wire import bounds, codec
+from node.wire import bounds, codec, pairs
 from node.wire.admission import Code, Gate, Refusal
 from tests.harness import cast, strategies
 from tests.harness.cast import ALICE, BOB, CAROL, DAVE, MALLORY
@@ -462,3 +465,86 @@ def test_any_signed_bytes_give_a_message_or_a_bad_body(data: st.DataObject, kind
     result = gate().admit(cast.signed(by, kind, where, bytes(payload)), asked=True)
     if isinstance(result, Refusal):
         assert result.code in (Code.BAD_BODY, Code.BAD_ENTRY, Code.OVERSIZE)
+
+
+# -- notes (R1c) ----------------------------------------------------------------------------
+
+ANN, EVE = cast.key("ann"), cast.key("eve")
+
+
+def speaking(*keys_: keys.SigningKey) -> Gate:
+    """A gate that knows one task in which these people may speak."""
+    named = tuple(Speaker(name=f"speaker-{at}", key=key.public) for at, key in enumerate(keys_))
+    return Gate(
+        network=cast.NETWORK,
+        task=lambda task: COMMITTEE if task == TASK else None,
+        reader=codec.reader(),
+        speakers=lambda task: named if task == TASK else None,
+    )
+
+
+def noted(*said: Note) -> Envelope:
+    body = Commit(commitment=b"c" * 32, notes=said)
+    return cast.signed(ALICE, Kind.COMMIT, at(Stage.SLATE), body)
+
+
+def test_a_commit_brings_the_notes_of_those_whom_the_task_names() -> None:
+    said = notes.sign(ANN, TASK, number=1, at_ms=5, text="The meter was replaced in May.")
+    admitted = speaking(ANN).admit(noted(said))
+    assert isinstance(admitted, Message)
+    assert admitted.body == Commit(commitment=b"c" * 32, notes=(said,))
+
+
+@pytest.mark.parametrize(
+    ("case", "text"),
+    [
+        ("nobody may speak", "whom the task does not name as a speaker"),
+        ("unlisted", "whom the task does not name as a speaker"),
+        ("forged", "does not hold for this task"),
+        ("replayed", "does not hold for this task"),
+        ("changed", "does not hold for this task"),
+        ("one of two", "does not hold for this task"),
+    ],
+)
+def test_a_commit_with_a_note_that_is_none_of_the_task_is_refused_by_name(
+    case: str, text: str
+) -> None:
+    sound = notes.sign(ANN, TASK, number=1, at_ms=5, text="So.")
+    forged = dataclasses.replace(sound, signature=bytes(64))
+    said = {
+        "nobody may speak": (sound,),
+        "unlisted": (notes.sign(EVE, TASK, number=1, at_ms=5, text="So."),),
+        "forged": (forged,),
+        "replayed": (notes.sign(ANN, b"o" * 32, number=1, at_ms=5, text="So."),),
+        "changed": (dataclasses.replace(sound, text="No."),),
+        "one of two": (sound, forged),
+    }[case]
+    here = speaking() if case == "nobody may speak" else speaking(ANN)
+    refused = here.admit(noted(*said))
+    assert isinstance(refused, Refusal)
+    assert refused.code is Code.BAD_NOTE
+    assert text in refused.text
+
+
+def test_a_commit_of_a_task_that_is_over_is_not_asked_whose_its_notes_are() -> None:
+    over = Gate(
+        network=cast.NETWORK,
+        task=lambda _: COMMITTEE,
+        reader=codec.reader(),
+        speakers=lambda _: None,
+    )
+    said = notes.sign(EVE, TASK, number=1, at_ms=5, text="So.")
+    assert isinstance(over.admit(noted(said)), Message)
+
+
+def test_a_commit_with_one_note_too_many_is_refused() -> None:
+    full = [
+        notes.sign(ANN, TASK, number=1, at_ms=number, text="So.") for number in range(MAX_NOTES + 1)
+    ]
+    assert isinstance(speaking(ANN).admit(noted(*full[:MAX_NOTES])), Message)
+    wire = pb.Commit(commitment=b"c" * 32, notes=map(pairs.note_to_proto, full))
+    refused = speaking(ANN).admit(
+        cast.signed(ALICE, Kind.COMMIT, at(Stage.SLATE), wire.SerializeToString())
+    )
+    assert isinstance(refused, Refusal)
+    assert (refused.code, "at most 8 in a commit" in refused.text) == (Code.BAD_BODY, True)

@@ -12,8 +12,11 @@ from consensus.bodies import (
     MAX_CRITIQUE,
     MAX_EXPERTS,
     MAX_LABEL,
+    MAX_NOTE_BYTES,
+    MAX_NOTES,
     MAX_REASON,
     MAX_VALUE,
+    NOTES_EACH,
     VIEW_CAP,
     Acceptance,
     AnswerKind,
@@ -23,6 +26,7 @@ from consensus.bodies import (
     Body,
     Commit,
     Mark,
+    Note,
     Opening,
     Pair,
     Preference,
@@ -86,13 +90,18 @@ def fullest(kind: Kind, members: int) -> list[Body]:
         rules=(ONE,) * MAX_EXPERTS,
         arms=(VIEW_CAP, ONE, COUNT_CAP) * (ARM_FIGURES // 3),
     )
+    words = WIDE * (MAX_NOTE_BYTES // 4)
+    notes = tuple(
+        Note(author=hash_, number=NOTES_EACH, at_ms=COUNT_CAP, text=words, signature=hash_ * 2)
+        for _ in range(MAX_NOTES)
+    )
     match kind:
         case Kind.ACCEPTANCE:
             return [Acceptance(refusal=reason)]
         case Kind.COMMIT:
             return [
-                Commit(commitment=hash_, views=views),
-                Commit(commitment=bytes(32), abstain=reason, views=views),
+                Commit(commitment=hash_, views=views, notes=notes),
+                Commit(commitment=bytes(32), abstain=reason, views=views, notes=notes),
             ]
         case Kind.SEAL:
             return [Seal(hash=hash_)]
@@ -160,6 +169,14 @@ def test_an_outcome_of_the_longest_answers_and_reasons_fits_with_room_to_spare()
     assert largest > 6 * MAX_LABEL * 8
     reasons = 2 * 4 * 6 * MAX_REASON  # as if all had abstained from both as well
     assert largest + reasons < bounds.value_max(4)
+
+
+def test_the_fullest_commit_travels_on_a_link_and_so_does_the_fullest_note() -> None:
+    size = bounds.payload_max(Kind.COMMIT)
+    assert size + bounds.ENVELOPE_OVERHEAD <= bounds.INLINE_MAX
+    for body in fullest(Kind.COMMIT, MAX_MEMBERS):
+        assert isinstance(body, Commit)
+        assert len(codec.encode_note(body.notes[0])) <= bounds.NOTE_MAX
 
 
 def test_a_value_of_the_largest_committee_is_bound_by_its_body() -> None:

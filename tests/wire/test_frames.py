@@ -17,6 +17,7 @@ from node.wire.frames import (
     LinkRefusal,
     Offer,
     Packet,
+    TaskNote,
     Want,
 )
 from node.wire.limits import Limits
@@ -43,6 +44,7 @@ FULL = Packet(
         digests=(Digest(task=TASK, round=2, verdict=ID, held=bytes(24)), Digest(task=ID, round=1)),
         wants=(Want(task=TASK, ids=(ID, TASK)), Want(task=TASK)),
         offers=(Offer(task=TASK, id=ID, size=2**40),),
+        notes=(TaskNote(task=TASK, note=b"a note"),),
     ),
     hello=HELLO,
     refusal=LinkRefusal(code=LinkCode.CLOCK_SKEW, text="late"),
@@ -83,9 +85,9 @@ def test_a_frame_may_have_as_many_bytes_as_its_bound_and_no_more() -> None:
 
 def test_a_frame_may_have_as_many_entries_as_its_bound_and_no_more() -> None:
     data = frames.encode(FULL)
-    assert frames.decode(data, replace(LIMITS, frame_entries=7)) == FULL
-    refusal = refusal_of(data, replace(LIMITS, frame_entries=6))
-    assert str(refusal) == "malformed_frame: 7 entries; this node takes 6"
+    assert frames.decode(data, replace(LIMITS, frame_entries=8)) == FULL
+    refusal = refusal_of(data, replace(LIMITS, frame_entries=7))
+    assert str(refusal) == "malformed_frame: 8 entries; this node takes 7"
 
 
 def test_a_want_may_have_as_many_ids_as_its_bound_and_no_more() -> None:

@@ -92,7 +92,7 @@ export class DeliberationView {
       steps.set(step, (steps.get(step) ?? new Set()).add(event.detail.member));
       this.live.set(event.round, steps);
     }
-    if (["decided", "outcome", "verdict", "accepted", "view", "awaiting", "withheld", "expired", "abandoned"].includes(event.kind)) this.soon();
+    if (["decided", "outcome", "verdict", "accepted", "view", "awaiting", "withheld", "noted", "expired", "abandoned"].includes(event.kind)) this.soon();
     if (event.kind === "outcome") announce(`Round ${event.round} has its outcome`);
     this.draw();
   }
@@ -115,7 +115,7 @@ export class DeliberationView {
       if (stamp !== null) put(place, stamp, make);
     };
     const { outcome } = this.data;
-    part("head", [this.data.state, this.data.phase, this.data.round, this.data.accepted], () => this.head());
+    part("head", [this.data.state, this.data.phase, this.data.round, this.data.accepted, this.data.notes], () => this.head());
     part("outcome", outcome && [outcome, this.check], () => this.outcome());
     part("stages", [shown, last, this.data.state, STEPS.map(([step]) => [...this.who(shown, step)].sort()), this.data.steps], () => this.stages(shown, last));
     part("matrix", decided ? [decided.round] : null, () => [
@@ -146,6 +146,8 @@ export class DeliberationView {
           `asked by ${data.opener}, ${when(data.opened_at_ms)}`)),
       h("h1", { class: "question" }, question.length ? said(question.at(-1).text) : "A case of numbers"),
       question.slice(0, -1).map((part) => h("p", { class: "muted" }, `${part.role}: `, said(part.text))),
+      data.notes.map((note) => h("p", { class: "note" },
+        h("b", null, `${note.by}, in the slate of round ${note.round}: `), said(note.text))),
       h("dl", { class: "facts" },
         pair("answer", data.asked.kind + (data.asked.unit ? ` in ${data.asked.unit}` : "")),
         data.asked.options.length ? pair("options", data.asked.options.map((one, at) => [at ? ", " : null, said(one)])) : null,

@@ -17,7 +17,7 @@ from typing import Any, Final
 import jinja2
 
 from consensus.bodies import MAX_TEXT, MAX_UNIT, AnswerKind, Proposal
-from consensus.deliberation.requests import Case, DraftRequest, JudgeRequest, Reason
+from consensus.deliberation.requests import Case, DraftRequest, JudgeRequest, Reason, Remarks
 
 from ..base import ModelSetupError
 from .fence import Fences, token
@@ -33,6 +33,7 @@ TEMPLATES: Final = (
     "judging.j2",
     "pairwise.j2",
     "record.j2",
+    "remarks.j2",
     "rules.j2",
     "tone_draft.j2",
     "tone_judging.j2",
@@ -116,6 +117,7 @@ class Prompts:
             tone=str(request.dials.tone),
             record=_record(fences, request),
             left_out=request.context.left_out,
+            **_remarks(fences, request.remarks),
             example=_example(request.case),
         )
 
@@ -153,6 +155,7 @@ class Prompts:
                 for letter in letters
             ],
             own=own and fences.put("your own answer", own.answer, SHOWN_ANSWER),
+            **_remarks(fences, request.remarks),
         )
 
     def _render(self, name: str, fences: Fences, case: Case, **values: Any) -> Prompt:
@@ -226,6 +229,22 @@ def _record(fences: Fences, request: DraftRequest) -> list[dict[str, Any]]:
     return shown
 
 
+def _remarks(fences: Fences, remarks: Remarks) -> dict[str, Any]:
+    """People's notes as the template places them, under names that hold no more than letters."""
+    return {
+        "remarks": [
+            {
+                "text": fences.put(
+                    f"statement by {remark.by} (a person, not a candidate)", remark.text, MAX_TEXT
+                ),
+                "cut": remark.cut,
+            }
+            for remark in remarks.told
+        ],
+        "remarks_left_out": remarks.left_out,
+    }
+
+
 def _reason(fences: Fences, label: str, reason: Reason) -> list[str]:
     """A reason's texts in their fences: another wording of the answer, rationale, cited ids."""
     texts = []
@@ -296,6 +315,7 @@ def _draft_texts(request: DraftRequest) -> Iterator[str]:
             yield from (reason.wording, reason.text, *reason.cited)
         for view in claim.views:
             yield view.critique.text
+    yield from (remark.text for remark in request.remarks.told)
 
 
 def _judge_texts(request: JudgeRequest) -> Iterator[str]:
@@ -304,6 +324,7 @@ def _judge_texts(request: JudgeRequest) -> Iterator[str]:
         yield from _proposal_texts(candidate.proposal)
     if request.own is not None:
         yield from _proposal_texts(request.own)
+    yield from (remark.text for remark in request.remarks.told)
 
 
 def _overridden(folder: Path) -> Mapping[str, str]:

@@ -56,6 +56,8 @@ class Consultant:
 
     def ask(self, live: Live, effect: Draft | Judge) -> None:
         """Call the model in the background; the answer comes back as an event."""
+        if live.ended:  # while what this belongs to was being stored
+            return
         if live.withdrawn:
             self._decline(live, effect)
             return

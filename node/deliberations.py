@@ -88,19 +88,21 @@ class Deliberations:
     # -- lists ------------------------------------------------------------------------
 
     async def listed(self, limit: int, after: str) -> seen.Listed:
-        """A page of at most `limit`; past the first page only decided ones. Raises `Absent`."""
-        found = [] if after else [*self._running(), *await self._ended()]
-        room = max(0, limit - len(found))
+        """A page of at most `limit`: those that run, those that ended without a verdict, then the
+        decided ones, each the newest first. Raises `Absent`."""
+        ahead = [*self._running(), *await self._ended()]
+        places = {brief.task: place for place, brief in enumerate(ahead, 1)}
+        begin = places.get(after, len(ahead)) if after else 0
+        found = ahead[begin : begin + limit]
+        room = limit - len(found)
         try:
-            place = TaskId(bytes.fromhex(after)) if after else None
-            entries = await self._store.verdicts(room + 1, after=place)
+            past = TaskId(bytes.fromhex(after)) if after and after not in places else None
+            entries = await self._store.verdicts(room + 1, after=past)
         except BadReference as error:
             raise Absent(str(error)) from None
         found += [await self._decided(entry) for entry in entries[:room]]
-        return seen.Listed(
-            deliberations=found[:limit],
-            next=entries[room - 1].task.hex() if room and len(entries) > room else None,
-        )
+        more = begin + limit < len(ahead) or len(entries) > room
+        return seen.Listed(deliberations=found, next=found[-1].task if more else None)
 
     def _running(self) -> list[seen.Brief]:
         """Those that run, the newest first."""

@@ -45,7 +45,8 @@ from .store.records import Batch, FactRow
 log = get_logger("ledger")
 
 STATEMENTS: Final = 16
-"""Most statements of one client on one task: a client may change its mind, and not fill disks."""
+"""Most statements of one client on one task: a client may change its mind, and not fill disks. Of
+an approver as many for a release, and as many against it."""
 
 AT_ONCE: Final = 32
 """Verdicts that are read from the store at a time when their facts are missing."""
@@ -94,7 +95,7 @@ class Ledger:
         self._me = me
         self._federation = federation
         self._scoring = scoring
-        self._statements: Counter[tuple[bytes, bytes]] = Counter()
+        self._statements: Counter[tuple[bytes, bytes, bool | None]] = Counter()
         self._learnt: dict[str, tuple[list[Lesson], Mixture]] = {}
 
     async def open(self, store: Store, evidence: Iterable[bytes] = ()) -> None:
@@ -176,7 +177,8 @@ class Ledger:
         if not self._federation.is_approver(fact.approver):
             text = f"the key {fact.approver.hex()[:16]} is no approver in the federation file"
             raise Refused("not_an_approver", text)
-        if self._statements[fact.task, fact.approver] >= STATEMENTS:
+        # Counted apart: a no finds a place however many approvals there were (E4).
+        if self._statements[fact.task, fact.approver, fact.approve] >= STATEMENTS:
             text = f"{STATEMENTS} statements of this approver on this task are held already"
             raise Refused("too_many", text)
 
@@ -189,7 +191,7 @@ class Ledger:
                     f"the key {fact.client.hex()[:16]} is no client in the federation file, and "
                     "it did not open the task",
                 )
-        if self._statements[fact.task, fact.client] >= STATEMENTS:
+        if self._statements[fact.task, fact.client, None] >= STATEMENTS:
             text = f"{STATEMENTS} statements of this client on this task are held already"
             raise Refused("too_many", text)
 
@@ -236,9 +238,9 @@ class Ledger:
 
     def _count(self, fact: Fact) -> None:
         if isinstance(fact, FeedbackFact):
-            self._statements[fact.task, fact.client] += 1
+            self._statements[fact.task, fact.client, None] += 1
         elif isinstance(fact, ApprovalFact):
-            self._statements[fact.task, fact.approver] += 1
+            self._statements[fact.task, fact.approver, fact.approve] += 1
 
     # -- what follows -----------------------------------------------------------------
 

@@ -56,6 +56,8 @@ class Live:
     """People's notes for it that are stored here, or about to be, by id (R1c)."""
     withdrawn: bool = False
     """Whether nobody here wants the answer any more: this node's model is asked nothing further."""
+    ended: bool = False
+    """Whether it is over here: what is still to be done for it asks no model."""
     seeking: asyncio.TimerHandle | None = None
     """The next time that this node asks for what is named and missing."""
     synced_ms: int = 0
@@ -70,6 +72,7 @@ class Live:
 
     def cancel(self) -> None:
         """Stop timers and pending model calls, and ask for nothing more."""
+        self.ended = True
         if self.seeking is not None:
             self.seeking.cancel()
         for handle in self.timers.values():

@@ -35,7 +35,7 @@ def fronts(
     try:
         from .api.app import Beside
         from .api.server import FrontError, FrontServer
-        from .hosting import HttpServer, is_loopback
+        from .hosting import HttpServer, is_loopback, only_for
         from .observe.collector import Exposition
         from .observe.probes import LIVENESS, METRICS, READINESS, Probes
         from .observe.requests import Requests
@@ -60,13 +60,15 @@ def fronts(
             raise SetupError(str(error)) from None
     if metrics.listen:
         host, port = split_address(metrics.listen)
-        if not metrics.exposed and not is_loopback(host.strip("[]")):
+        bare, app = host.strip("[]"), probes.app()
+        local = is_loopback(bare)
+        if not metrics.exposed and not local:
             raise SetupError(
                 f"metrics.listen {metrics.listen} can be reached from other machines, and asks for "
                 "no key: set metrics.exposed = true if that is meant, or listen on "
                 f"127.0.0.1:{port}"
             )
-        yield HttpServer.bind(probes.app(), metrics.listen)
+        yield HttpServer.bind(only_for(app, bare) if local else app, metrics.listen)
 
 
 def traces(daemon: "Daemon", clock: Clock) -> "Traces | None":

@@ -66,8 +66,8 @@ class Window:
 
     async def check(self, reference: str) -> seen.Check:
         """Check a verdict, off the loop. Raises `Absent`."""
-        data = await self._file(reference)
-        async with self._checks:
+        async with self._checks:  # a file is read when it is its turn: many may wait
+            data = await self._file(reference)
             return await asyncio.to_thread(
                 checking.check, data, self._daemon.federation, codec.reader()
             )

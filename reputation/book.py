@@ -67,7 +67,7 @@ class _Task:
     accepted: set[bytes] = field(default_factory=set)
     statements: dict[bytes, FeedbackFact] = field(default_factory=dict)
     lost: tuple[int, ...] | None = None
-    approvals: dict[bytes, ApprovalFact] = field(default_factory=dict)
+    approvals: dict[tuple[bytes, bool], ApprovalFact] = field(default_factory=dict)
     applied: dict[bytes, Observation] = field(default_factory=dict)
 
     @property
@@ -219,17 +219,18 @@ class Book:
         task = self._tasks.get(fact.task)
         if task is None or task.fact.verdict != fact.verdict:
             return False
-        before = task.approvals.get(fact.approver)
+        # E4: a no that comes too late to count may not take an approval in time out of the set.
+        before = task.approvals.get((fact.approver, fact.approve))
         if before is not None:
             if before.rank <= fact.rank:
                 return False
             self._let_go(before, task)
-        task.approvals[fact.approver] = fact
+        task.approvals[fact.approver, fact.approve] = fact
         self._hold(fact, task)
         return True
 
     def approvals(self, task: bytes) -> tuple[ApprovalFact, ...]:
-        """The words on the release of a task's verdict, one an approver, ascending by key."""
+        """The words on the release of a task's verdict: by approver, of each a no before a yes."""
         found = self._tasks.get(task)
         held = found.approvals if found is not None else {}
         return tuple(held[key] for key in sorted(held))

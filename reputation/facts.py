@@ -292,8 +292,9 @@ class FeedbackFact(_Fact):
 class ApprovalFact(_Fact):
     """An approver's word on the release of `verdict`, said at `at_ms` (E4).
 
-    Of one approver's words a refusal stands over every approval; of equal ones the earliest does,
-    of equally early ones that with the smaller id.
+    Of one approver's refusals the earliest stands, and so does the earliest of its approvals; of
+    equally early ones that with the smaller id. Both are held: only the task says which of them
+    came in time, and so whether the refusal stands over the approval.
     """
 
     kind = FactKind.APPROVAL
@@ -311,9 +312,9 @@ class ApprovalFact(_Fact):
         _range("at_ms", self.at_ms, 0, MAX_TIME)
 
     @property
-    def rank(self) -> tuple[bool, int, bytes]:
-        """What orders one approver's words on one verdict: the lowest stands."""
-        return self.approve, self.at_ms, self.id
+    def rank(self) -> tuple[int, bytes]:
+        """What orders one approver's refusals, or approvals, of one verdict: the lowest stands."""
+        return self.at_ms, self.id
 
     def plain(self) -> dict[str, Any]:
         """Plain data."""

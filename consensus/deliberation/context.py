@@ -14,6 +14,7 @@ told the same. What is kept, and in which order:
   endorsements: first what each claim is, then the reasons and views of one claim after the
   other. A claim that all agree on needs the fewest words.
 - A reason or a view has at most half of the room that is left, if that is more than `MONOLOGUE`,
+  and answers that do not fit beside each other share the room evenly,
   so that nobody talks the others out of the record. A text that does not fit whole is cut where
   a sentence ends, and says so; if not even one sentence fits, it is left out and counted.
 
@@ -32,7 +33,7 @@ from typing import Final
 
 from ..policy import ONE
 from ..tally.answers import fold as caseless
-from ..tally.near import NEAR, distance
+from ..tally.near import NEAR, Sketch, apart, sketch
 from .requests import Claim, Context, Reason, View
 
 TOKEN: Final = 4
@@ -130,21 +131,31 @@ def fold(claims: Sequence[Claim], *, tokens: int, forget: int, taken: int = 0) -
 
 @dataclass(slots=True)
 class _Heard:
-    """The texts that stand in a context already: nothing is told twice."""
+    """The texts that stand in a context already: nothing is told twice.
 
-    texts: list[str] = field(default_factory=list)
+    Each is hashed once. A policy may have thousands of them kept, and a member that hashes them
+    anew for every other one does nothing else for minutes (T3).
+    """
+
+    texts: set[str] = field(default_factory=set)
+    sketches: list[Sketch] = field(default_factory=list)
 
     def news(self, text: str) -> bool:
         words = " ".join(caseless(text).split())
         if words in self.texts:
             return False
+        found = sketch(words)
         return not any(
-            apart is not None and apart <= NEAR
-            for apart in (distance(words, other) for other in self.texts)
+            bits is not None and bits <= NEAR
+            for bits in (apart(found, other) for other in self.sketches)
         )
 
     def add(self, text: str) -> None:
-        self.texts.append(" ".join(caseless(text).split()))
+        words = " ".join(caseless(text).split())
+        self.texts.add(words)
+        found = sketch(words)
+        if found is not None:
+            self.sketches.append(found)
 
 
 @dataclass(slots=True)
@@ -172,9 +183,11 @@ def _round(claims: Sequence[Claim], room: int, heard: _Heard) -> tuple[list[Clai
     """What is told of one round within `room` bytes, and how many of them it takes."""
     spent = 0
     told: list[_Told] = []
-    for claim in sorted(claims, key=lambda item: -item.contest):  # stable: equal ones by order
-        answer = cut(claim.answer, room - spent)
-        if answer and charge(answer) <= room - spent:
+    ordered = sorted(claims, key=lambda item: -item.contest)  # stable: equal ones by order
+    shares = _shares([charge(claim.answer) for claim in ordered], room)
+    for claim, most in zip(ordered, shares, strict=False):
+        answer = cut(claim.answer, most)
+        if answer and charge(answer) <= most:
             spent += charge(answer)
             told.append(_Told(claim=claim, answer=answer))
     for item in told:
@@ -182,6 +195,23 @@ def _round(claims: Sequence[Claim], room: int, heard: _Heard) -> tuple[list[Clai
             left = room - spent
             spent += _tell(item, text, min(left, max(left // 2, MONOLOGUE)), heard)
     return [item.close() for item in told], spent
+
+
+def _shares(sizes: Sequence[int], room: int) -> list[int]:
+    """What each of the first answers may take of `room` bytes, for as many as can be told.
+
+    A short one takes what it needs and long ones share the rest evenly, so that nobody's answer
+    leaves no room for another's. Each gets `MONOLOGUE`, or all that it needs if that is less: of
+    more than `room` has place for, the last are left out.
+    """
+    count = len(sizes)
+    while count > 1 and sum(min(size, MONOLOGUE) for size in sizes[:count]) > room:
+        count -= 1
+    shares, left = [0] * count, room
+    for told, at in enumerate(sorted(range(count), key=lambda at: sizes[at])):
+        shares[at] = min(sizes[at], left // (count - told))
+        left -= shares[at]
+    return shares
 
 
 def _texts(claim: Claim) -> Iterator[Reason | View]:

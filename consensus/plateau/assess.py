@@ -172,7 +172,7 @@ def assess(
         round_,
         conviction([item.support for item in tally.classes], won),
     )
-    dials, bandit = _turn(policy, before, budget, claims, (now, apart), flags, marks)
+    dials, bandit = _turn(policy, quorum.n, before, budget, claims, (now, apart), flags, marks)
     seen = Seen(
         policy=policy,
         quorum=quorum,
@@ -246,6 +246,7 @@ def _lasting(
 
 def _turn(
     policy: Policy,
+    n: int,
     before: _Before,
     budget: Budget,
     claims: Claims,
@@ -271,7 +272,10 @@ def _turn(
         )
         played = Played(arm=made, reward=earned, cost=cost)
         arms[made] = arms[made].after(earned, cost)
-    chosen = choose(arms, max(0, budget.tokens - claims.tokens) if budget.tokens else None)
+    # R1b: the next round asks what this one asked, beside a longer record for each member. Twice
+    # this round's tokens leave room for longer replies.
+    most = 2 * max(0, claims.tokens - before.get("tokens", 0)) + n * policy.context_tokens
+    chosen = choose(arms, max(0, budget.tokens - claims.tokens) if budget.tokens else None, most)
     bandit = Bandit(arms=tuple(arms), chosen=chosen, played=played)
     if chosen is None:
         return before.dials, bandit

@@ -113,19 +113,20 @@ def reward(
     return max(0, min(ONE_BP, round_ratio(fallen, 2) - paid))
 
 
-def choose(arms: Sequence[Arm], left: int | None) -> int | None:
+def choose(arms: Sequence[Arm], left: int | None, most: int | None = None) -> int | None:
     """The arm for the next round, or None if none fits into the `left` tokens (None: no limit).
 
     An arm fits if the dearest round it ever led to does; an untried one costs as the dearest of
-    all. The first untried one that fits is tried; else the highest of mean reward
+    all. No round costs more than `most`, what the next one of this task can (None: not known):
+    else whoever has one dear task decided has no later one with a smaller budget go on, for good.
+    The first untried one that fits is tried; else the highest of mean reward
     + sqrt(2 ln t / n) wins, the first of equal ones.
     """
     dearest = max((arm.cost for arm in arms), default=0)
-    fitting = [
-        at
-        for at, arm in enumerate(arms)
-        if left is None or (arm.cost if arm.count else dearest) <= left
-    ]
+    costs = [arm.cost if arm.count else dearest for arm in arms]
+    if most is not None:
+        costs = [min(cost, most) for cost in costs]
+    fitting = [at for at, cost in enumerate(costs) if left is None or cost <= left]
     untried = [at for at in fitting if not arms[at].count]
     if untried or not fitting:
         return untried[0] if untried else None

@@ -79,10 +79,11 @@ class Hearing:
         return found
 
     def _trimmed(self, said: Sequence[tuple[int, Fraction]]) -> frozenset[int]:
-        """Of equal values the heaviest voter's goes first, at either end."""
+        """Of equal values the heaviest voter's goes first, at either end; of equally heavy ones
+        that of the first seat, as two that give one share may differ in how they came to it."""
         cut = min(self.f, (len(said) - 1) // 2)
-        low = sorted(said, key=lambda item: (item[1], -self.judging[item[0]]))[cut:]
-        high = sorted(low, key=lambda item: (-item[1], -self.judging[item[0]]))[cut:]
+        low = sorted(said, key=lambda item: (item[1], -self.judging[item[0]], item[0]))[cut:]
+        high = sorted(low, key=lambda item: (-item[1], -self.judging[item[0]], item[0]))[cut:]
         return frozenset(voter for voter, _ in high)
 
     def _median_block(self, said: Sequence[tuple[int, Fraction]]) -> frozenset[int]:

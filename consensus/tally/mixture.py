@@ -27,6 +27,10 @@ LEAST_GAP = 1e-12
 """A sum of gaps under this is rounding, or all but forgotten, and is taken for none: those that
 lost least then share all weight."""
 
+LEAST_WEIGHT = 1e-300
+"""A weight under this is none where losses are mixed: if such an expert alone were right, at a rate
+that makes all others' part nothing, the logarithm would be of less than a double holds (V5)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
@@ -109,14 +113,15 @@ class Mixture:
     def _mixed(self, weights: Sequence[float], losses: Sequence[float]) -> float:
         """-ln(sum w exp(-eta l)) / eta, or the least loss of those with weight."""
         rate = self.rate
-        least = min(loss for weight, loss in zip(weights, losses, strict=True) if weight)
+        known = [
+            (weight, loss)
+            for weight, loss in zip(weights, losses, strict=True)
+            if weight >= LEAST_WEIGHT
+        ]
+        least = min(loss for _, loss in known)
         if rate is None:
             return least
-        parts = fsum(
-            weight * exp(rate * (least - loss))
-            for weight, loss in zip(weights, losses, strict=True)
-            if weight
-        )
+        parts = fsum(weight * exp(rate * (least - loss)) for weight, loss in known)
         return least - ln(parts) / rate
 
 

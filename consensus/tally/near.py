@@ -38,12 +38,20 @@ _DIGIT: Final = re.compile(r"[0-9]")
 _TAG: Final = b"quorate/v1/shingle\0"
 
 
+Sketch = tuple[int, tuple[str, ...]]
+"""A text's hash and its words with digits."""
+
+
 def distance(one: str, other: str) -> int | None:
     """Bits in which the hashes of two canonical texts differ; None if they are never near."""
-    first, second = _sketch(one), _sketch(other)
-    if first is None or second is None or first[1] != second[1]:
+    return apart(sketch(one), sketch(other))
+
+
+def apart(one: Sketch | None, other: Sketch | None) -> int | None:
+    """The `distance` of the texts behind two sketches."""
+    if one is None or other is None or one[1] != other[1]:
         return None
-    return (first[0] ^ second[0]).bit_count()
+    return (one[0] ^ other[0]).bit_count()
 
 
 def near(spec: AnswerSpec, texts: Classes) -> frozenset[tuple[int, int]]:
@@ -52,13 +60,13 @@ def near(spec: AnswerSpec, texts: Classes) -> frozenset[tuple[int, int]]:
     return frozenset(
         (one, other)
         for one, other in combinations(range(len(words)), 2)
-        if (apart := distance(words[one], words[other])) is not None and apart <= NEAR
+        if (bits := distance(words[one], words[other])) is not None and bits <= NEAR
     )
 
 
 @lru_cache(maxsize=256)  # a search for how robust a round is asks hundreds of times over (O5)
-def _sketch(text: str) -> tuple[int, tuple[str, ...]] | None:
-    """A text's hash and its words with digits; None of a short text."""
+def sketch(text: str) -> Sketch | None:
+    """The sketch of a canonical text; None of a short one."""
     words = fold(text).split(" ")
     if len(words) < MIN_WORDS:
         return None

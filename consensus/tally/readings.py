@@ -171,7 +171,8 @@ def _votes(
     """O3: e averaged within each class, then g = e / sum|e|, and sign(g) sqrt|g|.
 
     With a `budget` of credits (O3a) e are votes already, in parts of what all credits buy of one
-    class.
+    class, and no more than that. More is only met where the search for how robust a round is (O5)
+    takes candidates away: votes for and against two of one class cost nothing while both are there.
     """
     given: list[list[int]] = [[] for _ in range(count)]
     for mark in ballot.marks:
@@ -185,5 +186,5 @@ def _votes(
         return ()
     if budget is not None:
         most = common * sqrt(budget)
-        return tuple(mean / most for mean in means)
+        return tuple(max(-1.0, min(1.0, mean / most)) for mean in means)
     return tuple(sqrt(mean / whole) if mean >= 0 else -sqrt(-mean / whole) for mean in means)

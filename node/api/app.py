@@ -1,19 +1,20 @@
 """The front's routes, and the gate before them: who may ask, from where, and how often."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..clock import Clock, monotonic_ms
 from ..config_api import ApiConfig
+from ..hosting import LOOPBACK, connections_max, named_host
 from ..log import get_logger
 from . import assets
 from .asking import BODY_MAX
@@ -24,7 +25,7 @@ from .errors import ApiError, invalid, over_quota, unauthorised
 from .keys import Client, KeyFileError, Keyring
 from .openapi import document
 from .opening import Openings
-from .quotas import Quotas
+from .quotas import Quotas, Shares
 from .rest import Rest, part
 from .routes import ENDPOINTS, Endpoint
 
@@ -33,15 +34,20 @@ log = get_logger("api")
 LOCAL: Final = "local"
 """The client without a key, on a node that needs none."""
 
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-
 WORDS: Final = {404: "not_found", 405: "method_not_allowed"}
+
+BODY_S: Final = 60.0
+"""Seconds in which a request's body has to be here."""
+
+BODIES_MAX: Final = 268_435_456
+"""Bytes of bodies that all requests under way may hold."""
 
 _CONVERTORS: Final = {"model": "model:path"}
 """Parts of a path that may hold a slash."""
 
-Handler = Callable[[Request, Client], Awaitable[Response]]
-Page = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request, Client], Awaitable[ASGIApp]]
+Page = Callable[[Request], Awaitable[ASGIApp]]
+"""What answers a request; its reply is sent by being called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +83,10 @@ class Front:
         self._open = open_
         self._clock = clock
         self._keys = keys
+        self._fault = ""
         self._quotas = Quotas()
+        self._requests = Shares(connections_max())
+        self._bodies = Shares(BODIES_MAX)
         self._catalogue = Catalogue.of(config.policies)
         self._openings = Openings(door, quotas=self._quotas, clock=clock)
         self._chats = Chats(
@@ -109,7 +118,7 @@ class Front:
                 *(self._route(path) for path in dict.fromkeys(one.path for one in ENDPOINTS)),
                 Route("/openapi.json", _described),
                 *assets.routes(),
-                *(Route(path, page) for path, page in beside.open.items()),
+                *(Route(path, self._ungated(page)) for path, page in beside.open.items()),
                 *(Route(path, self._gated(_any(page))) for path, page in beside.gated.items()),
             ],
             exception_handlers={HTTPException: _http_error, Exception: _bug},
@@ -124,7 +133,7 @@ class Front:
         for name, convertor in _CONVERTORS.items():
             written = written.replace(f"{{{name}}}", f"{{{convertor}}}")
 
-        async def endpoint(request: Request) -> Response:
+        async def endpoint(request: Request) -> ASGIApp:
             method = "GET" if request.method == "HEAD" else request.method
             return await by_method[method](request)
 
@@ -133,7 +142,7 @@ class Front:
     # -- the gate -----------------------------------------------------------------------
 
     def _gated(self, handler: Handler) -> Page:
-        async def endpoint(request: Request) -> Response:
+        async def endpoint(request: Request) -> ASGIApp:
             try:
                 _own_site(request)
                 client = self._client(request)
@@ -145,10 +154,47 @@ class Front:
                         f"{client.name} may make {client.requests_per_minute} requests a minute",
                         -(-wait // 1_000),
                     )
-                return await handler(request, client)
+                return await self._held(handler, request, client)
             except ApiError as error:
                 if error.status >= 500:
                     log.warning("no answer for a client", code=error.code, reason=str(error))
+                return JSONResponse(error.plain(), error.status, error.headers)
+
+        return endpoint
+
+    async def _held(self, handler: Handler, request: Request, client: Client) -> ASGIApp:
+        """The handler's reply, on the client's account until it is sent. Raises `ApiError`."""
+        if not self._requests.take(client.name):
+            raise over_quota(f"{client.name} has too many requests under way", 1)
+        request.state.held = 0
+
+        def done() -> None:
+            self._requests.give_back(client.name)
+            self._bodies.give_back(client.name, request.state.held)
+
+        try:
+            reply = await handler(request, client)
+        except BaseException:
+            done()
+            raise
+
+        async def send_it(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await reply(scope, receive, send)
+            finally:
+                done()
+
+        return send_it
+
+    def _ungated(self, page: Page) -> Page:
+        """`page` for everybody, pages in browsers on this machine left out as by the gate."""
+
+        async def endpoint(request: Request) -> ASGIApp:
+            try:
+                if self._open and not self._keys.any:
+                    self._own_host(request)
+                return await page(request)
+            except ApiError as error:
                 return JSONResponse(error.plain(), error.status, error.headers)
 
         return endpoint
@@ -157,16 +203,16 @@ class Front:
         """Who asks. Raises `ApiError`."""
         try:
             self._keys.refresh()
+            self._fault = ""
         except KeyFileError as error:
-            log.error("the API keys cannot be read; those of before count", reason=str(error))
+            if str(error) != self._fault:  # once: strangers ask, too
+                log.error("the API keys cannot be read; those of before count", reason=str(error))
+            self._fault = str(error)
         scheme, _, text = request.headers.get("authorization", "").partition(" ")
         if self._open and not self._keys.any:
             # A page in a browser on this machine is no client: it may name any host that it had
             # resolved to loopback, and then its requests are of that host.
-            if _named_host(request) not in self._hosts:
-                raise ApiError(
-                    403, "wrong_host", f"this node answers as {', '.join(sorted(self._hosts))}"
-                )
+            self._own_host(request)
             return self._limited(LOCAL, None, None)
         if scheme.casefold() != "bearer":
             raise unauthorised(
@@ -177,6 +223,12 @@ class Front:
         if key is None:
             raise unauthorised("this API key is not known here, or was revoked")
         return self._limited(key.name, key.requests_per_minute, key.tasks_per_day)
+
+    def _own_host(self, request: Request) -> None:
+        if named_host(request) not in self._hosts:
+            raise ApiError(
+                403, "wrong_host", f"this node answers as {', '.join(sorted(self._hosts))}"
+            )
 
     def _limited(self, name: str, requests: int | None, tasks: int | None) -> Client:
         config = self._config
@@ -201,9 +253,39 @@ class Front:
             parts = {one.name: part(request, one) for one in of.parts}
             if of.body is None:
                 return await answer(request, **parts)
-            return await answer(request, client, await _json_body(request), **parts)
+            body = await self._body(request, client)
+            return await answer(request, client, body, **parts)
 
         return handle
+
+    async def _body(self, request: Request, client: Client) -> bytes:
+        """The body, which has to be JSON and here in time. Raises `ApiError`."""
+        # Also what keeps a web page out: it may send this type only after asking, and is not let.
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
+        if kind != "application/json":
+            raise ApiError(415, "wrong_content_type", "send JSON, as content-type application/json")
+        data = bytearray()
+        try:
+            async with asyncio.timeout(BODY_S):
+                async for piece in request.stream():
+                    if len(data) + len(piece) > BODY_MAX:
+                        raise ApiError(
+                            413,
+                            "context_length_exceeded",
+                            f"the request is over {BODY_MAX} bytes",
+                            param="messages",
+                        )
+                    if not self._bodies.take(client.name, len(piece)):
+                        raise over_quota(f"{client.name} has too much under way", 1)
+                    request.state.held += len(piece)
+                    data += piece
+        except TimeoutError:
+            raise ApiError(
+                408, "request_timeout", f"the body was not here within {BODY_S:.0f} s", again_s=1
+            ) from None
+        if not data:
+            raise invalid("the body is empty; it is a JSON object", code="invalid_json")
+        return bytes(data)
 
     async def _models(self, _: Request) -> Response:
         made = [self._plain(name) for name in self._catalogue.policies]
@@ -231,53 +313,24 @@ def _any(page: Page) -> Handler:
     return lambda request, _: page(request)
 
 
-def _named_host(request: Request) -> str:
-    """The host that a request says it is for, without its port."""
-    try:
-        return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    except ValueError:
-        return ""
-
-
 def _own_site(request: Request) -> None:
     """Keep other sites' pages from making this node work. Raises `ApiError`.
 
     Browsers say whose page asks, and no page can say otherwise (Fetch Metadata). Reading is kept
     from them by the browser itself, as no reply here allows another origin.
     """
-    if request.method not in ("GET", "HEAD"):
-        if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-            raise ApiError(403, "wrong_origin", "a page of another site may not ask this node")
+    if request.method in ("GET", "HEAD"):
+        return
+    origin = request.headers.get("origin", "")
+    # Browsers of before 2023 do not say whose page it is, but the origin of every POST they do.
+    same = not origin or origin.partition("://")[2] == request.headers.get("host", "")
+    site = request.headers.get("sec-fetch-site", "none" if same else "cross-site")
+    if site not in ("none", "same-origin"):
+        raise ApiError(403, "wrong_origin", "a page of another site may not ask this node")
 
 
 async def _described(_: Request) -> Response:
     return JSONResponse(document())
-
-
-async def _json_body(request: Request) -> bytes:
-    """The body, which has to be JSON. Raises `ApiError`."""
-    # Also what keeps a web page out: it may send this type only after asking, and is not let.
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
-    if kind != "application/json":
-        raise ApiError(415, "wrong_content_type", "send JSON, as content-type application/json")
-    return await _body(request)
-
-
-async def _body(request: Request) -> bytes:
-    """The body. Raises `ApiError` if it is larger than any task."""
-    data = bytearray()
-    async for piece in request.stream():
-        data += piece
-        if len(data) > BODY_MAX:
-            raise ApiError(
-                413,
-                "context_length_exceeded",
-                f"the request is over {BODY_MAX} bytes",
-                param="messages",
-            )
-    if not data:
-        raise invalid("the body is empty; it is a JSON object", code="invalid_json")
-    return bytes(data)
 
 
 async def _http_error(_: Request, error: Exception) -> Response:

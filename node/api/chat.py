@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,6 +27,9 @@ log = get_logger("api")
 
 GONE: Final = 499
 """What is logged for a client that hung up; nobody reads it."""
+
+Heard = Callable[[Step], Awaitable[None]]
+"""Takes each step of a task that has no answer yet."""
 
 _BUDGETS: Final = frozenset({"task_budget", "day_budget"})
 
@@ -75,7 +78,7 @@ class Chats:
                 keep_alive_s=self._keep_alive_s,
                 left=lambda: left(True),
             )
-        work = asyncio.create_task(self._decide(task, asked, lambda _: None))
+        work = asyncio.create_task(self._decide(task, asked, _unheard))
         gone = asyncio.create_task(hung_up(request.receive))
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -127,7 +130,7 @@ class Chats:
 
     # -- deciding ---------------------------------------------------------------------
 
-    async def _decide(self, task: bytes, asked: Asked, tell: Callable[[Step], None]) -> Ended:
+    async def _decide(self, task: bytes, asked: Asked, tell: Heard) -> Ended:
         """Follow a task to its answer. Raises `ApiError` if it has none in time."""
         refusals: dict[str, str] = {}
         waits = False
@@ -143,7 +146,7 @@ class Chats:
                         raise self._without(task, step, refusals)
                     if step.kind == "refused":
                         refusals[self._door.naming(step.detail["member"])] = step.detail["reason"]
-                    tell(step)
+                    await tell(step)
         except TimeoutError:
             pass
         if waits:
@@ -218,28 +221,33 @@ class Chats:
     ) -> None:
         """Tell a task as chunks: its steps as reasoning, then the answer, or an error."""
 
-        def say(delta: dict[str, Any] | None, **more: Any) -> None:
-            tell(replies.chunk(task, asked, created, delta, **more))
+        async def say(delta: dict[str, Any] | None, **more: Any) -> None:
+            await tell(replies.chunk(task, asked, created, delta, **more))
 
-        def step(of: Step) -> None:
+        async def step(of: Step) -> None:
             more = {"quorate": replies.awaiting(task, of)} if of.kind == "awaiting" else {}
             if words := line(of, self._door.naming):
-                say({"reasoning_content": words}, **more)
+                await say({"reasoning_content": words}, **more)
 
-        say({"role": "assistant", "content": ""}, quorate={"task": task.hex()})
+        await say({"role": "assistant", "content": ""}, quorate={"task": task.hex()})
         try:
             ended = await self._decide(task, asked, step)
         except ApiError as error:  # the status was sent long ago: the error is an event
-            tell(error.plain())
+            await tell(error.plain())
         except Exception:
             log.exception("internal error in a stream", task=task.hex()[:8])
-            tell(ApiError(500, "internal_error", "internal error", kind="api_error").plain())
+            fault = ApiError(500, "internal_error", "internal error", kind="api_error")
+            await tell(fault.plain())
         else:
-            say({"content": ended.content})
-            say({}, finish=True, quorate=ended.more)
+            await say({"content": ended.content})
+            await say({}, finish=True, quorate=ended.more)
             if asked.usage:
-                say(None, usage=replies.usage(ended.account))
+                await say(None, usage=replies.usage(ended.account))
         left(False)
+
+
+async def _unheard(_: Step) -> None:
+    """A step that its client does not wait for."""
 
 
 # -- why there is no answer ---------------------------------------------------------------

@@ -133,6 +133,10 @@ class Keyring:
             stamp: tuple[int, ...] = (found.st_mtime_ns, found.st_size, found.st_ino)
         except FileNotFoundError:
             stamp = ()
+        except OSError as error:
+            raise KeyFileError(
+                f"cannot read the API keys in {self._path}: {error.strerror}"
+            ) from None
         if stamp != self._stamp:
             self._keys = {key.id: key for key in read(self._path)}
             self._stamp = stamp

@@ -4,7 +4,7 @@ Pure: time comes in. A client's windows hold no more entries than it may make, s
 bounded by its own quota, and clients are those who have a key, and one that has none.
 """
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -54,3 +54,26 @@ class Quotas:
     def give_back(self, client: str) -> None:
         """The task that was counted last was not opened."""
         self._tasks.setdefault(client, Window(DAY_MS)).give_back()
+
+
+class Shares:
+    """Something that there is `most` of at a time. A client holds at most half of what the others
+    leave, so that no number of its requests keeps another out."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: Counter[str] = Counter()
+
+    def take(self, client: str, amount: int = 1) -> bool:
+        """Hold `amount` more, if it may."""
+        own = self._held[client]
+        if 2 * own + amount > self._most - (self._held.total() - own):
+            return False
+        self._held[client] += amount
+        return True
+
+    def give_back(self, client: str, amount: int = 1) -> None:
+        """Hold `amount` less."""
+        self._held[client] -= amount
+        if not self._held[client]:
+            del self._held[client]

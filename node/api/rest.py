@@ -4,7 +4,7 @@ What is shown is what the daemon's `Window` shows; here is only how it is asked 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -15,7 +15,7 @@ from consensus.bodies import AnswerKind, AnswerSpec, BodyError, Budget, Content
 
 from . import seen
 from .catalogue import Catalogue, policy_problem
-from .contract import Absent, Door, Question, Window
+from .contract import Absent, Door, Question, Step, Window
 from .errors import ApiError, invalid, too_long
 from .keys import Client
 from .opening import Openings
@@ -63,7 +63,10 @@ class Rest:
         question = self._question(body)
         key = request.headers.get("idempotency-key", "")
         task, _ = self._openings.task(question, client, key, body)
-        made = reply(await self._window.deliberation(task), 201)
+        try:
+            made = reply(await self._window.deliberation(task), 201)
+        except Absent as error:  # opened by the same key before, and gone since
+            raise _absent(error, "idempotency-key") from None
         made.headers["location"] = f"/v1/deliberations/{task.hex()}"
         return made
 
@@ -84,18 +87,22 @@ class Rest:
         last, id_ = request.headers.get("last-event-id", ""), bytes.fromhex(task)
         if last == END:
             return Response(status_code=204)
-        if not self._door.history(id_):
-            try:
-                await self._window.deliberation(id_)
-            except Absent as error:
-                raise _absent(error, "task") from None
+        history = self._door.history(id_) or "verdict"
+        steps = self._door.follow(id_)
+        first = await anext(steps)
+        if first.kind == "unknown":
+            raise _absent(Absent(first.detail["reason"]), "task")
+
+        async def all_() -> AsyncIterator[Step]:
+            yield first
+            async for step in steps:
+                yield step
 
         async def produce(tell: Tell) -> None:
-            history = self._door.history(id_) or "verdict"
             before, _, number = last.rpartition(".")
             known = int(number) if before == history and re.fullmatch("[0-9]{1,9}", number) else 0
             at = 0
-            async for step in self._door.follow(id_):
+            async for step in all_():
                 # What an outcome waits for is told to whoever comes, and counts for no place (E4).
                 waits = step.kind == "awaiting"
                 at += not waits
@@ -103,7 +110,8 @@ class Rest:
                     told = seen.Told(
                         task=task, round=step.round, kind=step.kind, detail=self._named(step.detail)
                     )
-                    tell(told, END if step.kind in ("verdict", "withheld") else f"{history}.{at}")
+                    over = step.kind in ("verdict", "withheld")
+                    await tell(told, END if over else f"{history}.{at}")
 
         return EventStream(produce, keep_alive_s=self._keep_alive_s, done=b"")
 

@@ -144,6 +144,7 @@ ERRORS: Final[Mapping[int, str]] = {
     403: "The request is of another host, or of another site's page.",
     404: "There is no such thing here.",
     406: "None of the content types that are asked for.",
+    408: "The body was not here in time.",
     409: "The idempotency key was used with another request.",
     413: "The request is larger than any task.",
     415: "The body is not JSON.",
@@ -155,7 +156,7 @@ ERRORS: Final[Mapping[int, str]] = {
     504: "No answer in time.",
 }
 
-_OPENS: Final = (409, 413, 415, 503)
+_OPENS: Final = (408, 409, 413, 415, 503)
 _IDEMPOTENT: Final = {
     "Idempotency-Key": "The same request under the same key opens no second task."
 }

@@ -16,15 +16,16 @@ from starlette.types import Receive, Scope, Send
 KEEP_ALIVE: Final = b": keep-alive\n\n"
 DONE: Final = b"data: [DONE]\n\n"
 
-SEND_S: Final = 60.0
-"""Seconds for which a client may take nothing before it is let go. Nobody waits for it meanwhile:
-the events of a task are kept once, for all that follow it, and their number is bounded."""
-
 
 class Tell(Protocol):
-    """Tells one event: its JSON, and an id from which its reader may go on."""
+    """Tells one event: its JSON, and an id from which its reader may go on.
 
-    def __call__(self, data: Any, id_: str = "") -> None:
+    It returns once the client has room for the next. Nobody else waits for a slow one meanwhile:
+    a task's events are kept once, for all that follow it, and their number is bounded. How long
+    a client may take nothing is the server's affair (`node.hosting`).
+    """
+
+    async def __call__(self, data: Any, id_: str = "") -> None:
         """Tell it."""
         ...
 
@@ -57,7 +58,6 @@ class EventStream(Response):
         *,
         keep_alive_s: float,
         left: Callable[[], None] = lambda: None,
-        send_s: float = SEND_S,
         done: bytes = DONE,
     ) -> None:
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
@@ -66,29 +66,34 @@ class EventStream(Response):
         self._produce = produce
         self._keep_alive_s = keep_alive_s
         self._left = left
-        self._send_s = send_s
         self._done = done
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Send it."""
-        queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; of HEAD the head alone, at once."""
+        head = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        if scope["method"] == "HEAD":
+            await send(head)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue(1)
+
+        async def tell(data: Any, id_: str = "") -> None:
+            await queue.put(event(data, id_))
 
         async def produce() -> None:
-            def tell(data: Any, id_: str = "") -> None:
-                queue.put_nowait(event(data, id_))
-
             try:
                 await self._produce(tell)
                 if self._done:
-                    queue.put_nowait(self._done)
-            finally:
-                queue.put_nowait(None)
+                    await queue.put(self._done)
+            except Exception:
+                await queue.put(None)
+                raise
+            await queue.put(None)
 
         producing = asyncio.create_task(produce())
         gone = asyncio.create_task(hung_up(receive))
         try:
-            head = {"status": 200, "headers": self.raw_headers}
-            await send({"type": "http.response.start", **head})
+            await send(head)
             if await self._carry(queue, gone, send):
                 await producing
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -120,9 +125,8 @@ class EventStream(Response):
                     data, getting = getting.result(), None
                 if data is None:
                     return True
-                async with asyncio.timeout(self._send_s):
-                    await send({"type": "http.response.body", "body": data, "more_body": True})
-        except (TimeoutError, OSError):
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+        except OSError:
             return False
         finally:
             if getting is not None:

@@ -62,5 +62,11 @@ class Exposition:
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """The page and its content type, in the form that `accept` asks for."""
-        encode, kind = choose_encoder(accept)
+        try:
+            encode, kind = choose_encoder(accept)
+        except (
+            ValueError,
+            TypeError,
+        ):  # a version that is none: whoever sends it reads the plain form
+            encode, kind = choose_encoder("")
         return encode(self.registry), kind

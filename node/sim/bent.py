@@ -6,6 +6,9 @@ from dataclasses import replace
 
 from consensus.agreement.validity import Invalid, Valid, Validity
 from consensus.bodies import (
+    ARM_FIGURES,
+    COUNT_CAP,
+    VIEW_CAP,
     Ballot,
     Mark,
     Pair,
@@ -21,7 +24,7 @@ from consensus.deliberation.requests import Judgment
 from consensus.deliberation.round import RoundState
 from consensus.deliberation.task import Task
 from consensus.envelope import Kind, MessageId, Stage
-from consensus.policy import EXPERTS
+from consensus.policy import EXPERTS, ONE
 
 
 class Credulous(Deciding):
@@ -73,8 +76,10 @@ class BentDesk(Desk):
             tuple(rng.choice((0, 10_000, 5_000)) for _ in range(rng.choice(sizes)))
             for _ in range(2)
         )
-        rules = (authors * len(EXPERTS))[: len(EXPERTS)]
-        return Views(authors=authors, judges=judges, rules=rules)
+        rules = (authors * len(EXPERTS))[: len(EXPERTS) - rng.choice((0, 0, 1))]
+        most = (VIEW_CAP, ONE, COUNT_CAP)
+        arms = tuple(rng.choice((0, most[at % 3])) for at in range(ARM_FIGURES))
+        return Views(authors=authors, judges=judges, rules=rules, arms=rng.choice(((), arms)))
 
     def _ballot(self, judgment: Judgment) -> Ballot:
         ballot = super()._ballot(judgment)

@@ -292,7 +292,8 @@ class Mallory(SimNode):
             case _:
                 kept, extra = (), tuple(MessageId(rng.randbytes(32)) for _ in range(128))
         ids = tuple(sorted({*kept, *extra}))[:128]
-        claims = {"deadline": rng.random() < 0.5, "ms": rng.randrange(2**53)}
+        tokens = rng.choice((0, 500, 2**53))
+        claims = {"deadline": rng.random() < 0.5, "ms": rng.randrange(2**53), "tokens": tokens}
         return self.sign(message, Report(ids=ids, **claims))  # type: ignore[arg-type]
 
     def odd_opening(self, message: Message) -> Message:

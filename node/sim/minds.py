@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from consensus.bodies import AnswerSpec, Preference, Proposal
+from consensus.bodies import AnswerSpec, Preference, Proposal, Usage
 from consensus.deliberation.requests import (
     DraftRequest,
     JudgeRequest,
@@ -134,3 +134,20 @@ def _blurred(mind: Mind, how: str) -> Mind:
 def hanging(mind: Mind) -> Mind:
     """`mind` that never answers."""
     return Mind(draft=mind.draft, judge=mind.judge, delay=None)
+
+
+def spending(mind: Mind, tokens: int) -> Mind:
+    """`mind`, at so many tokens for a draft, and as many for a ballot."""
+    if not tokens:
+        return mind
+    usage = Usage(tokens_out=tokens)
+
+    def draft(request: DraftRequest) -> Proposal | None:
+        said = mind.draft(request)
+        return None if said is None else replace(said, usage=usage)
+
+    def judge(request: JudgeRequest) -> Judgment | None:
+        said = mind.judge(request)
+        return None if said is None else replace(said, usage=usage)
+
+    return Mind(draft=draft, judge=judge, delay=mind.delay)

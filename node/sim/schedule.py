@@ -4,11 +4,12 @@ A schedule is a function of its seed and of how many members there are; `trial` 
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from consensus.bodies import ARM_FIGURES, COUNT_CAP, Budget
 from consensus.committee import FaultMode
 from consensus.envelope import VOTES, Kind
-from consensus.policy import Policy
+from consensus.policy import ONE, RULES, STOPS, Policy
 
 from .mallory import HABITS
 from .network import Barrier, Weather
@@ -16,6 +17,8 @@ from .network import Barrier, Weather
 TWINS = "twins"
 """The habit of a position that two live instances of one identity hold; it has no other."""
 HOUR_MS = 3_600_000
+VARIED = 0.35
+"""Share of schedules with another rule, other stops and other dials than the default's."""
 PROPOSAL_BYTES = 1_024
 """Most bytes of a proposal, and so the size of all that passes the mix."""
 
@@ -56,8 +59,9 @@ class Flap:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """What a seed stands for, in a committee of that many `members`. `mallories` maps positions to
-    habits; `views` is what each member's ledger says of all, by skill; `free` says that the task
-    asks for free text, one in five, and not for one of the options."""
+    habits; `views` is what each member's ledger says of all, by skill, and `arms` what it says of
+    the bandit's moves; `tokens` is what each member's model takes for an answer; `free` says that
+    the task asks for free text, one in five, and not for one of the options."""
 
     seed: int
     members: int
@@ -70,6 +74,9 @@ class Schedule:
     flaps: tuple[Flap, ...]
     jumps: tuple[Jump, ...] = ()
     views: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = ()
+    arms: tuple[tuple[int, ...], ...] = ()
+    tokens: tuple[int, ...] = ()
+    budget: Budget = Budget()
     policy: Policy = Policy()
     free: bool = False
 
@@ -120,6 +127,8 @@ class Schedule:
             )
             for _ in range(rng.choice((0, 0, 1, 3)))
         )
+        more = random.Random(f"policy {members} {seed}")  # by itself: the rest stays what it was
+        policy = _policy(rng)
         return cls(
             seed=seed,
             members=members,
@@ -132,7 +141,10 @@ class Schedule:
             flaps=flaps,
             jumps=jumps,
             views=tuple((_views(rng, members), _views(rng, members)) for _ in range(members)),
-            policy=_policy(rng),
+            arms=tuple(_arms(more) for _ in range(members)),
+            tokens=tuple(more.choice((0, 40, 900)) for _ in range(members)),
+            budget=Budget(tokens=more.choice((0, 0, 2_000 * members, 10_000 * members))),
+            policy=_varied(more, policy) if more.random() < VARIED else policy,
             free=rng.random() < 0.2,
         )
 
@@ -147,6 +159,8 @@ class Schedule:
         bad = "; ".join(f"{at}: {', '.join(sorted(habits))}" for at, habits in self.mallories)
         return (
             f"seed {self.seed}: {self.members} members, {self.policy.rounds} rounds, {self.mode}, "
+            f"rule {self.policy.rule}, stops {self.policy.stops or 'none'}, "
+            f"dials {self.policy.dials}, {self.budget.tokens} tokens, "
             f"{'free text' if self.free else 'options'}, "
             f"{self.weather}, Byzantine {{{bad}}}, crashes {list(self.crashes)}, "
             f"hanging models {list(self.hangs)}, flaps {list(self.flaps)}, "
@@ -202,3 +216,39 @@ def _policy(rng: random.Random) -> Policy:
         mask=rng.choice(("proposal", "proposal", "class")),
         ballots=rng.choice(("all", "all", "trimmed")),
     )
+
+
+def _varied(rng: random.Random, policy: Policy) -> Policy:
+    """Any rule, any stops in any order, any dials, and rounds enough for them to matter."""
+    return replace(
+        policy,
+        rounds=rng.choices((1, 2, 3, 4), weights=(30, 35, 25, 10))[0],
+        rule=rng.choice((*RULES, "adaptive", "adaptive_capped")),
+        weights=rng.choice(("reputation", "reputation", "equal")),
+        stops=" ".join(rng.sample(STOPS, k=rng.randint(0, len(STOPS)))),
+        dials=rng.choice(("follow", "maci", "ucb", "ucb")),
+        ties=rng.choice(("half", "half", "davidson")),
+        position=rng.choice(("none", "none", "fitted")),
+        judges=rng.choice(("alike", "alike", "discerning")),
+        strengths_over=rng.choice(("classes", "classes", "candidates")),
+        pairs=rng.choice(("all", "all", "ring", "swiss", "information")),
+        credits=rng.choice((1, 100, ONE)),
+        ballots=rng.choice(("all", "trimmed", "median_of_means")),
+        effort=rng.choice((1, 6_000, ONE)),
+        curve_fatigue=rng.choice((0, 6_000, 1_000_000)),
+        near_consensus=rng.choice((0, 1_000, ONE)),
+        quality_gate=rng.choice((0, 50, 100)),
+        ucb_cost=rng.choice((0, 1_000, ONE)),
+        context_tokens=rng.choice((512, 8_192)),
+        forget=rng.choice((0, 5_000, ONE)),
+        plan_below=rng.choice((0, 9_000, ONE)),
+        sway_slope=rng.choice((1, 2_000)),
+    )
+
+
+def _arms(rng: random.Random) -> tuple[int, ...]:
+    """What a ledger says of the bandit's moves: nothing, or anything."""
+    if rng.random() < 0.4:
+        return ()
+    most = (200, ONE, rng.choice((4_000, COUNT_CAP)))
+    return tuple(rng.choice((0, rng.randint(0, most[at % 3]))) for at in range(ARM_FIGURES))

@@ -40,6 +40,7 @@ class Swarm:
         policy: Policy | None = None,
         weather: Weather | None = None,
         families: tuple[str, ...] = (),
+        budget: Budget | None = None,
         choices: Choices | None = None,
         gated: bool = False,
     ) -> None:
@@ -61,7 +62,7 @@ class Swarm:
             policy=policy,
         )
         self.decided: dict[tuple[int, Stage], bytes] = {}
-        self.opened = self._open(answer, seed)
+        self.opened = self._open(answer, seed, budget or Budget())
         self.gate = self._gate() if gated else None
         self._admitted: dict[tuple[Envelope, bool], Message | None] = {}
         self.nodes = [self.make_node(index, mind) for index, mind in enumerate(minds)]
@@ -167,7 +168,7 @@ class Swarm:
         """Who may put notes into the task (R1c); a scenario may name some."""
         return ()
 
-    def _open(self, answer: AnswerSpec, seed: int) -> Message:
+    def _open(self, answer: AnswerSpec, seed: int, budget: Budget) -> Message:
         body = TaskOpen(
             committee=self.committee,
             messages=(Content(text="which one?"),),
@@ -175,7 +176,7 @@ class Swarm:
             domain="simulation",
             opened_at_ms=0,
             not_after_ms=86_400_000,
-            budget=Budget(),
+            budget=budget,
             nonce=tagged_hash("sim-nonce", seed.to_bytes(8, "big"))[:16],
             speakers=self.speakers(),
         )

@@ -23,7 +23,7 @@ from . import transcript
 from .choices import Choices
 from .mallory import Mallory, shared
 from .member import LivenessError, Mind, SafetyError, SimNode
-from .minds import drawn, hanging, phrased
+from .minds import drawn, hanging, phrased, spending
 from .promises import Promises
 from .schedule import TWINS, Crash, Flap, Jump, Schedule
 from .swarm import Swarm
@@ -50,6 +50,8 @@ class Trial(Swarm):
         self._pending = list(schedule.crashes)
         rng = random.Random(f"minds {schedule.seed}")
         spec, minds = _minds(schedule, rng)
+        taken = schedule.tokens or (0,) * len(minds)
+        minds = [spending(mind, tokens) for mind, tokens in zip(minds, taken, strict=True)]
         choices = Choices(only)
         for at in schedule.hangs:
             if choices.take(f"hanging model of {at},"):
@@ -64,13 +66,16 @@ class Trial(Swarm):
             seed=schedule.seed,
             mode=schedule.mode,
             policy=schedule.policy,
+            budget=schedule.budget,
             weather=replace(weather, barriers=barriers, split=split),
             choices=choices,
             gated=True,
         )
-        for node, (authors, judges) in zip(self.nodes, schedule.views, strict=False):
+        for at, (authors, judges) in enumerate(schedule.views):
             rules = (authors * len(EXPERTS))[: len(EXPERTS)]
-            node.views = Views(authors=authors, judges=judges, rules=rules)
+            arms = schedule.arms[at] if schedule.arms else ()
+            views = Views(authors=authors, judges=judges, rules=rules, arms=arms)
+            self.nodes[at].views = views
         self._settled = 0
         self._honest = len(self.honest())
         bad = [node for node in self.nodes if isinstance(node, Mallory)]

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from node import config, config_text
-from node.api import keys
+from node.api import app, keys
 from node.api.contract import Cause, Question, Refused
 from node.api.server import FrontError, FrontServer
 from node.clock import SystemClock
@@ -174,6 +174,47 @@ async def test_a_key_file_that_is_damaged_locks_nobody_in_or_out(alone: Alone) -
             assert (await without.get("models")).status_code == 401
     finally:
         path.unlink(missing_ok=True)
+
+
+async def test_a_body_that_does_not_come_is_waited_for_no_longer(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "BODY_S", 0.0)
+    host, port = alone.base.removeprefix("http://").removesuffix("/v1").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"POST /v1/deliberations HTTP/1.1\r\nhost: {host}\r\ncontent-length: 9\r\n"
+    writer.write(f"{head}content-type: application/json\r\n\r\n{{".encode())
+    assert await reader.readline() == b"HTTP/1.1 408 Request Timeout\r\n"
+    assert b'"request_timeout"' in await reader.readuntil(b"}}")
+    writer.close()
+
+
+async def test_one_client_has_its_share_of_requests_and_bytes_and_gives_them_back(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "connections_max", lambda: 2)
+    monkeypatch.setattr(app, "BODIES_MAX", 2_000)
+    address = free_address()
+    door = Doorway(alone.node, since_ms=0, stopping=lambda: False)
+    api = ApiConfig(listen=address, keys=alone.node.config.api.keys)
+    server = FrontServer.open(door, alone.node.window(door), api, SystemClock())
+    running = asyncio.create_task(server.run())
+    base = f"http://{address}/v1"
+    asked = {**ASK, "stream": True, "quorate": ALONE}
+    try:
+        async with plain(base) as asking:
+            async with asking.stream("POST", "chat/completions", json=asked) as stream:
+                assert stream.status_code == 200
+                assert code(await asking.get("models")) == (429, "rate_limit_exceeded")
+            await settled(alone)
+            large = {"content-type": "application/json"}
+            for _ in range(2):
+                over = await asking.post("deliberations", content=b" " * 1_001, headers=large)
+                assert code(over) == (429, "rate_limit_exceeded")
+                under = await asking.post("deliberations", content=b" " * 1_000, headers=large)
+                assert code(under) == (400, "invalid_json")
+    finally:
+        await server.stop(running, 0)
 
 
 async def test_a_stopping_node_opens_no_task(alone: Alone) -> None:

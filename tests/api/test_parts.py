@@ -11,7 +11,7 @@ from consensus.bodies import AnswerKind, AnswerSpec
 from node.api import keys
 from node.api.catalogue import BUILT_IN, Catalogue, CatalogueError, policy_problem
 from node.api.errors import ApiError
-from node.api.quotas import DAY_MS, MINUTE_MS, Quotas
+from node.api.quotas import DAY_MS, MINUTE_MS, Quotas, Shares
 from node.api.replays import KEPT, KEPT_MS, Replay, Replays
 from node.api.schemas import NODES_MAX, SchemaError, closed, misfit
 from node.api.server import is_loopback
@@ -63,6 +63,12 @@ def test_what_cannot_be_done_with_keys_is_said(tmp_path: Path) -> None:
         keys.read(path)
 
 
+def test_keys_that_cannot_be_looked_at_are_no_bug(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(keys.KeyFileError, match=r"cannot read the API keys in .*Not a directory"):
+        keys.Keyring(tmp_path / "file" / "keys.json").refresh()
+
+
 # -- quotas and replays -----------------------------------------------------------------
 
 
@@ -77,6 +83,16 @@ def test_a_window_slides_and_what_came_to_nothing_is_not_counted() -> None:
     assert quotas.task("ann", 1, 5) == 0
     assert quotas.task("ann", 1, 6) == DAY_MS - 1
     assert [quotas.task("cy", 0, 0) for _ in range(3)] == [0, 0, 0]
+
+
+def test_no_client_holds_more_than_half_of_what_others_leave() -> None:
+    shares = Shares(8)
+    assert [shares.take("ann") for _ in range(5)] == [True] * 4 + [False]
+    assert [shares.take("bo") for _ in range(3)] == [True] * 2 + [False]
+    assert (shares.take("cy"), shares.take("cy")) == (True, False)
+    shares.give_back("ann", 3)
+    assert shares.take("cy", 1)
+    assert not shares.take("bo", 2)
 
 
 def test_replays_are_a_clients_own_and_bounded_in_number_and_time() -> None:
@@ -210,6 +226,9 @@ def test_a_reference_with_neighbours_keeps_both() -> None:
 # -- streams ----------------------------------------------------------------------------
 
 
+GET = {"method": "GET"}
+
+
 class Wire:
     """What a server sees of a reply; `stuck` is a client that takes nothing."""
 
@@ -226,8 +245,8 @@ class Wire:
     async def send(self, message: Any) -> None:
         if message["type"] == "http.response.body":
             self.sent.append(message["body"])
-            if self.stuck:
-                await asyncio.Event().wait()
+            if self.stuck:  # until the server lets go of it
+                await self.gone.wait()
             if message["body"] == KEEP_ALIVE:
                 self.lives.set()
 
@@ -237,10 +256,10 @@ async def test_a_silent_stream_says_that_it_lives() -> None:
 
     async def produce(tell: Tell) -> None:
         await wire.lives.wait()
-        tell({"n": 1})
+        await tell({"n": 1})
 
     stream = EventStream(produce, keep_alive_s=0.001, left=lambda: left.append(1))
-    await stream({}, wire.receive, wire.send)
+    await stream(GET, wire.receive, wire.send)
     assert wire.sent[0] == KEEP_ALIVE
     assert [one for one in wire.sent if one != KEEP_ALIVE] == [
         b'data: {"n":1}\n\n',
@@ -251,23 +270,61 @@ async def test_a_silent_stream_says_that_it_lives() -> None:
 
 
 @pytest.mark.parametrize("stuck", [False, True])
-async def test_a_client_that_leaves_or_takes_nothing_is_let_go(stuck: bool) -> None:
+async def test_a_client_that_leaves_or_is_let_go_ends_what_it_followed(stuck: bool) -> None:
     wire, left = Wire(stuck=stuck), []
     ended = asyncio.Event()
 
     async def produce(tell: Tell) -> None:
         try:
-            tell({"n": 1})
-            if not stuck:
-                wire.gone.set()
+            await tell({"n": 1})
+            wire.gone.set()
             await asyncio.Event().wait()
         finally:
             ended.set()
 
-    stream = EventStream(produce, keep_alive_s=60, left=lambda: left.append(1), send_s=0.001)
-    await stream({}, wire.receive, wire.send)
+    stream = EventStream(produce, keep_alive_s=60, left=lambda: left.append(1))
+    await stream(GET, wire.receive, wire.send)
     assert left == [1]
     assert ended.is_set()
+
+
+async def test_of_what_a_client_does_not_take_no_more_is_written_out() -> None:
+    wire, told = Wire(stuck=True), 0
+
+    async def produce(tell: Tell) -> None:
+        nonlocal told
+        for told in range(1_000):
+            await tell({"n": told})
+
+    stream = EventStream(produce, keep_alive_s=60)
+    running = asyncio.create_task(stream(GET, wire.receive, wire.send))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert wire.sent and told < 4
+    wire.gone.set()
+    await running
+
+
+async def test_of_a_stream_head_gets_the_head_and_waits_for_nothing() -> None:
+    wire = Wire()
+
+    async def produce(_: Tell) -> None:
+        raise AssertionError("nobody reads it")
+
+    await EventStream(produce, keep_alive_s=60)({"method": "HEAD"}, wire.receive, wire.send)
+    assert wire.sent == [b""]
+
+
+async def test_a_fault_while_a_stream_is_told_ends_it() -> None:
+    wire = Wire()
+
+    async def produce(tell: Tell) -> None:
+        await tell({"n": 1})
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await EventStream(produce, keep_alive_s=60)(GET, wire.receive, wire.send)
+    assert wire.sent == [b'data: {"n":1}\n\n']
 
 
 def test_only_this_machines_own_addresses_are_loopback() -> None:

@@ -1,5 +1,6 @@
 """REST over a real committee: three honest daemons, and one whose judge hangs."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,6 +14,7 @@ from jsonschema import Draft202012Validator
 from consensus.verdict import Bundle
 from node.api.openapi import document
 from node.api.routes import ENDPOINTS, VIEW
+from node.doorway import Doorway
 from tests.harness.daemons import QUICK, Grove
 from tests.harness.fronts import front, plain
 
@@ -178,13 +180,84 @@ async def test_lists_are_given_a_page_at_a_time(orchard: Orchard) -> None:
     while True:
         reply = await orchard.asking.get("deliberations", params={"limit": 1, "after": after})
         page = fits("deliberations", reply.json())
-        seen += [one["decided_at_ms"] for one in page["deliberations"]]
+        told = [one["decided_at_ms"] for one in page["deliberations"]]
+        seen += [at_ms for at_ms in told if at_ms is not None]
         if not page["next"]:
             break
         after = page["next"]
     assert len(seen) >= 3 and seen == sorted(seen, reverse=True)
     lost = await orchard.asking.get("deliberations", params={"after": "0" * 64})
     assert (lost.status_code, lost.json()["error"]["param"]) == (404, "after")
+
+
+async def test_what_runs_or_came_to_nothing_hides_no_verdict_from_a_small_page(
+    orchard: Orchard,
+) -> None:
+    running = [
+        (await orchard.open(members=[*HONEST, "dave"], policy=PATIENT))["task"] for _ in range(2)
+    ]
+    alice = orchard.grove.nodes["alice"]
+    lost = (await orchard.open(members=[*HONEST, "dave"], policy=PATIENT))["task"]
+    alice.runner.entrance.expire(alice.runner.live[bytes.fromhex(lost)])
+    await alice.settled()
+    reply = (await orchard.asking.get("deliberations", params={"limit": 100})).json()
+    whole = [one["task"] for one in reply["deliberations"]]
+    assert {*running, lost, orchard.task} <= {*whole} and reply["next"] is None
+    paged, after = [], ""
+    while after is not None:
+        asked = {"limit": 2, "after": after}
+        page = (await orchard.asking.get("deliberations", params=asked)).json()
+        paged += [one["task"] for one in page["deliberations"]]
+        after = page["next"]
+    assert paged == whole
+    for task in running:
+        await orchard.grove.nodes["dave"].until(lambda task=task: _judging(orchard, task))
+        _release(orchard, task)
+        await orchard.told(task)
+
+
+async def test_a_key_whose_task_is_gone_is_told_so(orchard: Orchard) -> None:
+    everybody = [*HONEST, "dave"]
+    asked = {"question": "Which?", "options": ["a", "b"], "members": everybody, "policy": PATIENT}
+    sent = {"idempotency-key": "gone"}
+    first = await orchard.asking.post("deliberations", json=asked, headers=sent)
+    task, nodes = first.json()["task"], orchard.grove.nodes
+    await nodes["dave"].until(lambda: _judging(orchard, task))
+    nodes["alice"].runner.entrance.drop(nodes["alice"].runner.live[bytes.fromhex(task)])
+    again = await orchard.asking.post("deliberations", json=asked, headers=sent)
+    assert (again.status_code, again.json()["error"]["param"]) == (404, "idempotency-key")
+    _release(orchard, task)
+
+
+async def test_a_check_that_waits_its_turn_holds_no_file(
+    orchard: Orchard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = orchard.grove.nodes["alice"]
+    window = alice.window(Doorway(alice, since_ms=0, stopping=lambda: False))
+    read = []
+
+    async def verdict(prefix: str) -> bytes:
+        read.append(prefix)
+        return await type(alice).verdict(alice, prefix)
+
+    monkeypatch.setattr(alice, "verdict", verdict)
+    async with window._checks:
+        waiting = asyncio.create_task(window.check(orchard.task))
+        await asyncio.sleep(0)
+        assert read == []
+    assert (await waiting).valid
+
+
+async def test_facts_are_listed_without_reading_verdicts_that_wait_for_nobody(
+    orchard: Orchard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def load(_: bytes) -> None:
+        raise AssertionError("a verdict was read")
+
+    monkeypatch.setattr(orchard.grove.nodes["alice"].runner.archive, "load", load)
+    for _ in range(2):
+        shown = await orchard.asking.get("members/bob")
+        assert shown.status_code == 200 and shown.json()["facts"]
 
 
 async def test_a_verdict_is_its_file_or_what_it_says(orchard: Orchard) -> None:
@@ -286,6 +359,12 @@ async def test_another_sites_page_makes_this_node_do_nothing(orchard: Orchard) -
             f"verdicts/{orchard.task}/check", headers={"sec-fetch-site": site}
         )
         assert (reply.status_code, reply.json()["error"]["code"]) == (403, "wrong_origin")
+    host = orchard.asking.base_url.netloc.decode()
+    for origin, status in (("http://evil.example", 403), ("null", 403), (f"http://{host}", 200)):
+        reply = await orchard.asking.post(
+            f"verdicts/{orchard.task}/check", headers={"origin": origin}
+        )
+        assert reply.status_code == status
     own = await orchard.asking.post(
         f"verdicts/{orchard.task}/check", headers={"sec-fetch-site": "same-origin"}
     )

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consensus.bodies import MAX_ANSWER, AnswerKind, AnswerSpec, Proposal
+from consensus.deliberation import context
 from consensus.deliberation.context import FRAME, PIECE, TOKEN, charge, contest, cut, fold
 from consensus.deliberation.requests import (
     Claim,
@@ -20,6 +21,7 @@ from consensus.deliberation.requests import (
 )
 from consensus.envelope import Stage
 from consensus.policy import ONE, Policy
+from consensus.tally import near
 from node.sim.member import Mind
 from node.sim.minds import first_word, opinionated
 from tests.harness.swarms import ORDERS, QUICK, SmallSwarm, decided
@@ -27,6 +29,7 @@ from tests.harness.swarms import ORDERS, QUICK, SmallSwarm, decided
 LONG = replace(QUICK, rounds=16, near_consensus=0, quality_gate=100, deadline_ms=86_400_000)
 """A policy that goes on to the last of sixteen rounds: its gate is out of reach."""
 ONE_FAMILY = ("one family",) * 4
+LETTERS = [f"{one}{other}" for one in "abcdefgh" for other in "abcdefg"]
 
 
 def claim(
@@ -306,3 +309,44 @@ def test_sixteen_rounds_of_the_largest_proposals_stay_under_the_limit() -> None:
     assert contexts[-1].tokens > limit * 3 // 4
     assert max(item.round for item in contexts[-1].claims) == 15
     assert contexts[-1].left_out > 0
+
+
+def test_each_text_of_a_record_is_hashed_a_few_times_at_most_however_many_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """More long texts than any cache holds: a fold is one step of a member's loop (T3)."""
+    asked = 0
+
+    def counting(text: str) -> near.Sketch | None:
+        nonlocal asked
+        asked += 1
+        return near.sketch(text)
+
+    monkeypatch.setattr(context, "sketch", counting)
+    words = [" ".join(f"{letter}{number}" for letter in LETTERS) for number in range(300)]
+    claims = [claim("red", words=words), claim("green", round=2, words=words[:150])]
+    told = fold(claims, tokens=1_000_000, forget=0)
+    assert sum(len(item.reasons) for item in told.claims) == len(words)
+    assert asked <= 2 * (len(words) + 150)
+
+
+def test_no_answer_however_long_and_disputed_leaves_others_no_room() -> None:
+    """One author's page of the widest letters, which judges disagree about, and three of a page."""
+    wide = "\u4e00\u4e01\u4e02\u3002" * 1_000
+    others = [f"{letter} is so. " * 200 for letter in "abc"]
+    claims = [claim(wide, given=(100, -100)), *map(claim, others)]
+    for tokens in (2_400, 4_000, 8_192):
+        told = fold(claims, tokens=tokens, forget=0)
+        assert [one.answer[:4] for one in told.claims] == [wide[:4], *(one[:4] for one in others)]
+        assert told.tokens <= tokens
+
+
+def test_where_not_even_short_answers_fit_the_most_disputed_are_told() -> None:
+    claims = [
+        claim(name, given=(points, -points))
+        for name, points in zip("abc", (10, 90, 50), strict=True)
+    ]
+    claims = [replace(one, views=()) for one in claims]
+    told = fold(claims, tokens=512, forget=0)
+    assert [one.answer for one in told.claims] == ["b", "c"]
+    assert told.left_out == 1

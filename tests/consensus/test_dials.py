@@ -226,6 +226,19 @@ def test_a_round_that_no_move_affords_is_not_held() -> None:
     assert (spent.reason, spent.bandit.chosen) == (Reason.BUDGET, None)
 
 
+def test_one_dear_task_stops_no_later_one_with_a_smaller_budget() -> None:
+    """One round of a million tokens would else leave no move for a cheaper task, for good."""
+    dear = (1, 3_000, 1_000_000) * 9
+    policy = replace(UCB, context_tokens=1_000)
+    before = {"arms": [dear] * 5, "budget": Budget(tokens=10_000)}
+    fits, spent = (
+        judge(replace(APART, policy=policy), claims=Claims(tokens=tokens), **before)
+        for tokens in (1_666, 1_667)  # 5 x 1,000 of record and twice this round's
+    )
+    assert (fits.reason, fits.bandit.chosen) == (None, 0)
+    assert (spent.reason, spent.bandit.chosen) == (Reason.BUDGET, None)
+
+
 def test_what_a_move_earned_is_learnt_in_the_round_after_it() -> None:
     first = judge(replace(APART, policy=UCB), claims=Claims(tokens=300))
     assert (first.bandit.chosen, first.bandit.played) == (0, None)

@@ -143,3 +143,22 @@ def test_two_equal_opinions_spend_all_that_whole_votes_can(budget: int) -> None:
     spent = sum(vote * vote for vote in votes.values())
     least = min(abs(vote) for vote in votes.values())
     assert spent <= budget < spent + 2 * least + 1
+
+
+@pytest.mark.parametrize("rule", ["blend", "quadratic", "adaptive"])
+def test_votes_that_cancel_out_leave_a_tally_when_one_of_their_candidates_withdraws(
+    rule: str,
+) -> None:
+    """For and against two of one answer cost nothing; without one of them they are over the
+    budget, and the search for robustness (O5) asks what would be then. They are worth no more
+    than all credits buy."""
+    bent = voting(CAROL, alice=100, bob=-100)
+    of = replace(FOUR, policy=replace(CREDITS, rule=rule))
+    found = of.tally(ballots=(*FOUR.ballots[:2], bent, FOUR.ballots[3]))
+    assert found.refused == ()
+    assert found.status is Status.DECIDED
+    without = tuple(item for item in TABLE if item.author != ALICE)
+    left = of.count(candidates=without, ballots=(bent,))
+    assert left.support == tuple(
+        -ONE if item.authors == (BOB,) else 0 for item in left.classes.items
+    )

@@ -64,6 +64,12 @@ def test_of_equal_words_the_heaviest_are_trimmed_at_either_end() -> None:
     assert of.kept([(voter, 1 - value) for voter, value in said]) == {0, 3}
 
 
+def test_of_equal_words_of_equal_weight_those_trimmed_are_the_same_in_any_order() -> None:
+    said = [(voter, Fraction(1, 2)) for voter in range(4)]
+    of = hearing("trimmed", 1, *[ONE] * 4)
+    assert of.kept(said) == of.kept(said[::-1])
+
+
 def test_voters_are_drawn_into_blocks_and_the_median_one_is_heard() -> None:
     of = hearing("median_of_means", 1, *[ONE] * 6)
     said = [(voter, Fraction(voter)) for voter in range(6)]

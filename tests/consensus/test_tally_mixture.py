@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consensus.elementary import TINIEST
 from consensus.policy import EXPERTS, ONE
 from consensus.tally.mixture import Lesson, Mixture, learn
 from consensus.tally.rules.adaptive import PRIOR
@@ -170,3 +171,17 @@ def test_lessons_of_other_experts_and_priors_of_nothing_are_refused() -> None:
     for prior in ([], [1, 0]):
         with pytest.raises(ValueError, match="above zero"):
             Mixture.fresh(prior)
+
+
+def test_an_expert_of_next_to_no_weight_that_alone_is_right_leaves_weights() -> None:
+    """At a rate at which all others' part is nothing: clients' words in a row bring it about."""
+    mixture = Mixture.fresh(PRIOR)
+    for loss in (ONE, ONE, ONE, ONE, 2_300):
+        losses = [0] * len(PRIOR)
+        losses[3] = loss
+        mixture = mixture.after(Lesson(kept=1.0, losses=tuple(losses)))
+    assert 0.0 < mixture.shares[3] < TINIEST
+    losses = [ONE] * len(PRIOR)
+    losses[3] = 0
+    after = mixture.after(Lesson(kept=0.1, losses=tuple(losses)))
+    assert sum(after.weights) == ONE

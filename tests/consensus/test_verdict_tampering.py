@@ -68,6 +68,18 @@ MADE: dict[str, Callable[[int], SmallSwarm]] = {
     "JSON": objects,
     "credits": lambda seed: swarm(seed, policy=replace(QUICK, endorsements="credits", credits=9)),
     "class mask": lambda seed: swarm(seed, policy=replace(QUICK, mask="class")),
+    "a bandit and a mixture": lambda seed: swarm(
+        seed,
+        policy=replace(
+            QUICK, rounds=3, rule="adaptive", dials="ucb", stops="seat", plan_below=10_000
+        ),
+    ),
+    "released by hand": lambda seed: swarm(
+        seed,
+        policy=replace(
+            QUICK, rounds=2, rule="adaptive_capped", dials="maci", stops="maci", approvals=1
+        ),
+    ),
     "degraded": silent,
     "a self-vote struck": lambda seed: swarm(seed, habits=frozenset({"self_vote"})),
     "seven members": lambda seed: swarm(seed, 7),

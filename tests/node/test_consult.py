@@ -49,8 +49,9 @@ class Room:
     def __init__(self, calls: int) -> None:
         self.model = Slow()
         self.answers: list[Drafted | Judged] = []
+        self.observers = Observers(SystemClock())
         self.consultant = Consultant(
-            self.model, calls, self._answered, SystemClock(), Observers(SystemClock())
+            self.model, calls, self._answered, SystemClock(), self.observers
         )
         self._task = Table().make().task
         self._request = DraftRequest(
@@ -71,8 +72,8 @@ class Room:
             self.model.news.clear()
             await self.model.news.wait()
 
-    def ask(self, account: str) -> Live:
-        """One more draft on that account."""
+    def ask(self, account: str, *, ended: bool = False) -> Live:
+        """One more draft on that account, of a task that runs or has just ended."""
         live = Live(
             task=self._task,
             row=cast(Any, None),
@@ -81,6 +82,8 @@ class Room:
             began_ms=0,
             news_ms=0,
         )
+        if ended:
+            live.cancel()
         self.consultant.ask(live, Draft(request=replace(self._request, task=account)))
         return live
 
@@ -151,3 +154,13 @@ async def test_a_seat_that_comes_as_its_waiter_goes_is_passed_on() -> None:
     room.consultant.withdraw(late)
     await room.begun(2)
     assert room.model.asked == ["mallory", "bob"]
+
+
+async def test_of_a_task_that_ended_meanwhile_the_model_is_asked_nothing() -> None:
+    room = Room(1)
+    room.ask("gone", ended=True)
+    room.ask("here")
+    await room.begun(1)
+    assert room.model.asked == ["here"]
+    await room.end(0)
+    assert room.observers.figures.calls == {("draft", "ok"): 1}

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from consensus.verdict import Approval, State, Statement
+from consensus.verdict import Approval, State, Statement, until
 from node.cli import exits, mcp_tools
 from node.cli.exits import CliError
+from node.facts import prove
 from node.ledger import STATEMENTS
 from node.wire.control import ControlError
+from reputation import ApprovalFact, FactKind
 from tests.harness.command import Command, command
 from tests.harness.daemons import QUICK, Grove, Turned
 from tests.harness.offices import OFFICERS, Listener, Office, checked
@@ -69,7 +71,7 @@ async def test_a_refusal_withholds_the_outcome_with_its_reason_and_stands(office
         assert "figures" not in last.detail
         assert "outcome" not in one.kinds
     after = await node.feedback(office.word("ben", alices.task, verdict, True))
-    assert (after["new"], after["state"]) == (False, "rejected")
+    assert after["state"] == "rejected"
 
 
 async def test_past_its_time_an_outcome_is_unapproved_and_no_word_is_taken_in(
@@ -140,6 +142,24 @@ async def test_one_approvers_words_on_one_task_are_bounded(office: Office) -> No
     with pytest.raises(ControlError, match=f"{STATEMENTS} statements of this approver"):
         await node.feedback(office.word("ann", alices.task, verdict, at_ms=now - STATEMENTS))
     assert len(node.runner.ledger.book.approvals(alices.task)) == 1
+    no = office.word("ann", alices.task, verdict, False, at_ms=now - STATEMENTS)
+    assert (await node.feedback(no))["state"] == "rejected"
+
+
+async def test_a_no_that_comes_too_late_takes_back_no_approval(office: Office) -> None:
+    """Members fetch it from each other whatever its date (L1): it counts for nothing (E4)."""
+    alices, _ = await office.decide()
+    node, verdict = office.grove.nodes["alice"], alices.heard[-1].detail["verdict"]
+    await node.feedback(office.word("ann", alices.task, verdict))
+    await alices.until("verdict")
+    past = await node.runner.archive.load(alices.task)
+    assert past is not None
+    late = office.word("ann", alices.task, verdict, False, at_ms=until(past.spec) + 1)
+    fact = prove(FactKind.APPROVAL, late, node.federation.network)
+    assert isinstance(fact, ApprovalFact)
+    assert node.runner.ledger.enter(fact, late)
+    assert node.runner.releases.stands(alices.task, past.spec).state is State.APPROVED
+    assert checked(office, await node.verdict(verdict)) is State.APPROVED
 
 
 async def test_a_restart_waits_on_and_knows_what_was_said(office: Office) -> None:

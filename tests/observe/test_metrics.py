@@ -242,6 +242,18 @@ async def test_what_else_is_asked_of_the_monitors_port_is_told_what_is_there(fou
     assert "/metrics, /health/liveness and /health/readiness" in told.json()["error"]
 
 
+async def test_a_page_that_names_its_own_host_sees_nothing_of_a_node(four: Four) -> None:
+    for url in (four.monitor, four.api):
+        for path in ("/metrics", "/health/readiness"):
+            told = await got(f"{url}{path}", host="rebound.example")
+            assert told.status_code == 403 and "quorate_" not in told.text
+
+
+async def test_a_form_that_there_is_not_gets_the_plain_page(four: Four) -> None:
+    told = await got(f"{four.monitor}/metrics", accept="application/openmetrics-text;version=x")
+    assert told.status_code == 200 and told.headers["content-type"].startswith("text/plain")
+
+
 @pytest.mark.parametrize(
     "address", ["0.0.0.0:7490", "[::]:7490", "203.0.113.9:7490", "node.test:7490"]
 )

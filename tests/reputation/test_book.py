@@ -91,7 +91,7 @@ APPROVALS = st.lists(
 
 
 @given(APPROVALS, st.randoms(use_true_random=False))
-def test_of_an_approvers_words_a_refusal_stands_and_else_the_earliest_in_any_order(
+def test_of_an_approvers_words_its_earliest_no_and_its_earliest_yes_are_held_in_any_order(
     words: list[ApprovalFact], rng: object
 ) -> None:
     decided, other = verdict(0, "ab"), list(words)
@@ -105,11 +105,13 @@ def test_of_an_approvers_words_a_refusal_stands_and_else_the_earliest_in_any_ord
     assert scores(one) == scores(Book([decided]))
     held = one.approvals(decided.task)
     said = [word_ for word_ in words if word_.verdict == decided.verdict]
-    assert [word_.approver for word_ in held] == sorted({word_.approver for word_ in said})
+    kinds = {(word_.approver, word_.approve) for word_ in said}
+    assert [(word_.approver, word_.approve) for word_ in held] == sorted(kinds)
     for standing in held:
-        own = [word_ for word_ in said if word_.approver == standing.approver]
-        assert standing.approve is all(word_.approve for word_ in own)
-        assert standing.at_ms == min(w.at_ms for w in own if w.approve is standing.approve)
+        of_kind = [
+            w for w in said if (w.approver, w.approve) == (standing.approver, standing.approve)
+        ]
+        assert standing.at_ms == min(word_.at_ms for word_ in of_kind)
 
 
 @given(fact_sets(), st.data())

@@ -45,9 +45,10 @@ def test_what_nobody_gave_and_what_nobody_said_teaches_nothing() -> None:
     assert lessons(mixed()) == []
 
 
-def test_the_openers_word_weighs_half_and_clients_are_averaged() -> None:
+def test_an_openers_word_teaches_nothing_of_rules_and_clients_are_averaged() -> None:
     own = word(right=True, client=MEMBERS[0])
-    assert losses(mixed(), [own]) == (0, ONE // 2, ONE // 4)
+    assert losses(mixed(), [own]) is None
+    assert losses(mixed(), [own, word(right=True)]) == (0, ONE, ONE // 2)
     both = [word(right=True), word(right=False, answer="b", client=CLIENTS[1])]
     assert losses(mixed(), both) == (ONE // 2,) * 3
 

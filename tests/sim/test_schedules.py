@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 
 from consensus.agreement.validity import Valid
+from consensus.policy import RULES, STOPS
 from node.sim.choices import fewest
 from node.sim.mallory import HABITS
 from node.sim.member import LivenessError, SafetyError
@@ -69,6 +70,10 @@ def test_every_habit_and_every_kind_of_fault_is_drawn() -> None:
     assert any(one.kinds for one in barriers)
     assert any(one.views for one in barriers)
     assert {one.policy.endorsements for one in drawn} == {"scaled", "credits"}
+    assert {one.policy.rule for one in drawn} == {*RULES}
+    assert {stop for one in drawn for stop in one.policy.stop_names} == {*STOPS}
+    assert {one.policy.dials for one in drawn} == {"follow", "maci", "ucb"}
+    assert any(one.budget.tokens for one in drawn if one.policy.dials == "ucb")
 
 
 @pytest.mark.parametrize(("game", "flag"), [(agree, " --agreement"), (play, "")])

@@ -204,7 +204,7 @@ class Spoken(SmallSwarm):
 HANDED = st.lists(st.tuples(st.sampled_from((ANN, BEN)), st.sampled_from("xyz")), max_size=3)
 
 
-@settings(max_examples=8)
+@settings(max_examples=6)
 @given(st.dictionaries(st.integers(0, 3), HANDED))
 def test_all_models_are_told_the_same_whatever_each_member_holds(
     held: Mapping[int, Sequence[tuple[Speaker, str]]],

@@ -10,7 +10,7 @@ import logging
 import os
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
@@ -156,12 +156,21 @@ def _trusting() -> ssl.SSLContext:
     return context
 
 
+def open_() -> Iterator[str]:
+    """What this process has open: sockets, files and pipes. Not what wakes threads, of which grpc
+    makes one or two more when it is busy, and keeps them."""
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the listing's own is gone by now
+            if not (found := str(descriptor.readlink())).startswith("anon_inode:"):
+                yield found
+
+
 class Held:
     """What this process holds; the daemon runs in it."""
 
     def __init__(self) -> None:
         gc.collect()
-        self.descriptors = sum(1 for _ in Path("/proc/self/fd").iterdir())
+        self.descriptors = sum(1 for _ in open_())
         self.tasks = len(asyncio.all_tasks())
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         self.memory = pages * os.sysconf("SC_PAGE_SIZE")
@@ -178,7 +187,7 @@ async def door(home: Path, kind: str, caplog: pytest.LogCaptureFixture) -> Async
         caplog.clear()
         yield found
         await found.serves()
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(2 * PATIENCE_S):
             while True:
                 after = Held()
                 live = grove.nodes["alice"].runner.live
@@ -230,7 +239,7 @@ async def test_malformed_requests_get_a_typed_refusal(
                     odd.append((number, name, data, error))
             found[await call.code()] += 1
 
-        amount = scaled(quick=100, commit=600, night=20_000)
+        amount = scaled(quick=100, commit=300, night=20_000)
         await together([lambda at=at: one(at) for at in range(amount)])  # type: ignore[misc]
         assert not odd
         assert found.total() == amount
@@ -263,7 +272,7 @@ async def test_connections_that_break_off_or_talk_nonsense_leave_nothing_behind(
             with suppress(OSError):
                 await writer.wait_closed()
 
-        amount = scaled(quick=60, commit=300, night=1_000)
+        amount = scaled(quick=60, commit=150, night=1_000)
         await together([lambda at=at: one(at) for at in range(amount)])  # type: ignore[misc]
 
 

@@ -71,8 +71,10 @@ def test_the_order_of_candidates_and_ballots_changes_nothing(
 
 @given(rounds(), WAYS, st.randoms(use_true_random=False))
 def test_who_sits_where_changes_no_figure(of: Round, way: Policy, random: Any) -> None:
-    """But for the blocks of the median of means, which are drawn by seat."""
-    assume(way.ballots != "median_of_means")
+    """But for the blocks of the median of means, which are drawn by seat, and for equal shares of
+    trimmed ballots that differ in how they came to them, of which the first seat's stays."""
+    plain = (way.ties, way.position, way.judges) == ("half", "none", "alike")
+    assume(way.ballots == "all" or (way.ballots == "trimmed" and plain))
     of = replace(of, policy=way)
     seats = list(range(of.n))
     random.shuffle(seats)

@@ -186,8 +186,7 @@ class Archive:
         if row is None:
             return None
         bundle = Bundle.decode(row.bundle)
-        spec = codec.decode(Kind.TASK_OPEN, bundle.opened.payload)
-        assert isinstance(spec, TaskOpen)
+        spec = codec.task_open(bundle.opened)
         return self._hold(bundle, spec)
 
     async def events(self, task: bytes) -> list[Event]:
@@ -199,8 +198,7 @@ class Archive:
         if row is None:
             return []
         bundle = Bundle.decode(row.bundle)
-        spec = codec.decode(Kind.TASK_OPEN, bundle.opened.payload)
-        assert isinstance(spec, TaskOpen)
+        spec = codec.task_open(bundle.opened)
         told = [opening(bundle.opened, spec)]
         figures = None
         for number, part in enumerate(bundle.rounds, 1):

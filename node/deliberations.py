@@ -18,7 +18,7 @@ from .entrance import pruned_text
 from .live import Live
 from .rounds import Committee, Opened, cut, round_seen, slate_notes_of
 from .store.contract import BadReference, Store
-from .store.records import TaskRow, TaskState, VerdictEntry
+from .store.records import TaskState, VerdictEntry
 from .wire import codec
 
 if TYPE_CHECKING:
@@ -127,7 +127,10 @@ class Deliberations:
                 if row is not None:
                     found.append(
                         self._brief(
-                            brief.task, _spec(row), bytes(row.opening.signer), state=row.state.value
+                            brief.task,
+                            codec.task_open(row.opening),
+                            bytes(row.opening.signer),
+                            state=row.state.value,
                         )
                     )
         return found
@@ -136,11 +139,11 @@ class Deliberations:
         row = await self._store.task(entry.task)
         summary = entry.summary
         if row is not None:
-            stands = self._runner.releases.stands(entry.task, _spec(row))
+            stands = self._runner.releases.stands(entry.task, codec.task_open(row.opening))
             if not stands.open:  # E4
                 return self._brief(
                     entry.task,
-                    _spec(row),
+                    codec.task_open(row.opening),
                     bytes(row.opening.signer),
                     state="decided",
                     verdict=entry.verdict.hex(),
@@ -170,7 +173,9 @@ class Deliberations:
                 opened_at_ms=0,
                 **told,
             )
-        return self._brief(entry.task, _spec(row), bytes(row.opening.signer), **told)
+        return self._brief(
+            entry.task, codec.task_open(row.opening), bytes(row.opening.signer), **told
+        )
 
     def _brief(self, task: bytes, spec: TaskOpen, opener: bytes, **more: Any) -> seen.Brief:
         return seen.Brief(
@@ -202,37 +207,28 @@ class Deliberations:
         state = _WITHOUT.get(row.state)
         if state is None:  # decided this moment, or about to be dropped
             raise Absent(f"task {task.hex()[:16]} is between two states here: ask again")
-        return self._whole(task, _spec(row), bytes(row.opening.signer), state=state)
+        return self._whole(
+            task, codec.task_open(row.opening), bytes(row.opening.signer), state=state
+        )
 
     def past(self, bundle: Bundle) -> seen.Deliberation:
         """A decided task, from its verdict."""
-        spec = codec.decode(Kind.TASK_OPEN, bundle.opened.payload)
-        assert isinstance(spec, TaskOpen)
+        spec = codec.task_open(bundle.opened)
+        told: dict[str, Any] = {
+            "state": "decided",
+            "round": len(bundle.rounds),
+            "notes": _notes([*map(slate_notes_of, bundle.rounds)], spec, bundle.task),
+            "steps": self._signed(bundle),
+        }
         stands = self._runner.releases.stands(bundle.task, spec)
         if not stands.open:  # E4
-            return self._whole(
-                bundle.task,
-                spec,
-                bundle.opened.signer,
-                state="decided",
-                phase=self._runner.releases.reason(stands),
-                round=len(bundle.rounds),
-                notes=_notes([*map(slate_notes_of, bundle.rounds)], spec, bundle.task),
-                steps=self._signed(bundle),
-            )
-        committee = self._committee(spec)
-        opened = [Opened.of(number, part) for number, part in enumerate(bundle.rounds, 1)]
-        return self._whole(
-            bundle.task,
-            spec,
-            bundle.opened.signer,
-            state="decided",
-            round=len(opened),
-            notes=_notes([*map(slate_notes_of, bundle.rounds)], spec, bundle.task),
-            steps=self._signed(bundle),
-            rounds=[round_seen(one, committee) for one in opened],
-            outcome=self._outcome(bundle, opened[-1].figures, len(opened)),
-        )
+            told["phase"] = self._runner.releases.reason(stands)
+        else:
+            committee = self._committee(spec)
+            opened = [Opened.of(number, part) for number, part in enumerate(bundle.rounds, 1)]
+            told["rounds"] = [round_seen(one, committee) for one in opened]
+            told["outcome"] = self._outcome(bundle, opened[-1], committee.names)
+        return self._whole(bundle.task, spec, bundle.opened.signer, **told)
 
     def _live(self, live: Live) -> seen.Deliberation:
         committee = self._committee(live.task.spec)
@@ -341,11 +337,8 @@ class Deliberations:
             found.append(marks.plain(number))
         return found
 
-    def _outcome(self, bundle: Bundle, figures: Mapping[str, Any], rounds: int) -> seen.Outcome:
-        decision, tally = figures["decision"], figures["tally"]
-        spec = codec.decode(Kind.TASK_OPEN, bundle.opened.payload)
-        assert isinstance(spec, TaskOpen)
-        names = [self._federation.label(key) for key in spec.committee.members]
+    def _outcome(self, bundle: Bundle, last: Opened, names: Sequence[str]) -> seen.Outcome:
+        decision, tally = last.figures["decision"], last.figures["tally"]
         shown = {item["answer"]: item["excerpt"] or item["answer"] for item in tally["classes"]}
         majority, said = tally["baselines"]["majority"], decision["dissent"]
         books: Account = account(bundle, self._federation.label)
@@ -357,7 +350,7 @@ class Deliberations:
             majority=None if majority is None else shown.get(majority, majority),
             reason=decision["reason"],
             why=REASONS.get(decision["reason"], decision["reason"]),
-            rounds=rounds,
+            rounds=last.number,
             warnings=self._warned(decision["warnings"]),
             dissent=None
             if said is None
@@ -434,12 +427,6 @@ def _notes(slates: Sequence[Sequence[Note]], spec: TaskOpen, task: bytes) -> lis
         seen.Said(round=item.round, by=item.by, at_ms=item.note.at_ms, text=cut(item.note.text))
         for item in heard(slates, spec.speakers, task)
     ]
-
-
-def _spec(row: TaskRow) -> TaskOpen:
-    spec = codec.decode(Kind.TASK_OPEN, row.opening.payload)
-    assert isinstance(spec, TaskOpen)
-    return spec
 
 
 def _question(messages: Sequence[Content]) -> str:

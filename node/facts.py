@@ -90,8 +90,7 @@ class Decided:
     @classmethod
     def of(cls, bundle: Bundle) -> "Decided":
         """What a verdict says. It was verified before, or decided here; nothing is checked."""
-        spec = codec.decode(Kind.TASK_OPEN, bundle.opened.payload)
-        assert isinstance(spec, TaskOpen)
+        spec = codec.task_open(bundle.opened)
         figures, openings, content = [], [], set()
         texts: dict[bytes, str] = {}
         for number, part in enumerate(bundle.rounds, 1):

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from consensus.bodies import TaskOpen
-from consensus.envelope import Envelope, Kind, TaskId
+from consensus.envelope import TaskId
 from consensus.verdict import Approval, Bundle, Release, State, Statement, release, until
 from reputation import ApprovalFact
 
@@ -75,7 +75,7 @@ class Releases:
         if task in self._free:
             return ""
         row = await self._store.task(TaskId(task))  # verdicts are larger than their questions
-        if row is not None and not _opened(row.opening).committee.policy.approvals:
+        if row is not None and not codec.task_open(row.opening).committee.policy.approvals:
             if len(self._free) >= FREE:
                 self._free.clear()
             self._free.add(task)
@@ -103,7 +103,7 @@ class Releases:
         outcomes: list[Event] = []
         async for event in events:
             if event.open is not None:
-                spec = _opened(event.open)
+                spec = codec.task_open(event.open)
             if spec is None or not spec.committee.policy.approvals:
                 yield event
             elif event.kind == "outcome":
@@ -157,7 +157,7 @@ class Releases:
 def attach(bundle: Bundle, proofs: Iterable[bytes], federation: Federation) -> Bundle:
     """`bundle` with those of the stored words on its release that verify as a part of it (E4):
     of approvers, on this verdict, in time, and of each the one that stands."""
-    spec = _opened(bundle.opened)
+    spec = codec.task_open(bundle.opened)
     if not spec.committee.policy.approvals:
         return bundle
     last, found = until(spec), dict[bytes, Statement]()
@@ -204,12 +204,6 @@ def _named(key: str, federation: Federation | None) -> str:
         if client.key.hex() == key:
             return client.name
     return key[:16]
-
-
-def _opened(envelope: Envelope) -> TaskOpen:
-    body = codec.decode(Kind.TASK_OPEN, envelope.payload)
-    assert isinstance(body, TaskOpen)
-    return body
 
 
 def _approval(fact: ApprovalFact) -> Approval:

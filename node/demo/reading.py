@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from consensus.bodies import BodyError, Proposal, TaskOpen
+from consensus.bodies import BodyError, Proposal
 from consensus.deliberation.points import PointValue
 from consensus.envelope import Kind, Stage
 from consensus.verdict.bundle import Bundle, BundleError, RoundBundle
@@ -45,8 +45,7 @@ def read(data: bytes) -> Reading:
     """
     bundle = Bundle.decode(data)
     try:
-        opened = codec.decode(Kind.TASK_OPEN, bundle.opened.payload)
-        assert isinstance(opened, TaskOpen)
+        opened = codec.task_open(bundle.opened)
         first, last = _figures(bundle.rounds[0], 1), _figures(bundle.rounds[-1], len(bundle.rounds))
         keys = opened.committee.members
         authors = dict(zip(first["proposals"], first["authors"], strict=True))

@@ -26,7 +26,7 @@ from consensus.bodies import (
     Vote,
 )
 from consensus.committee import MAX_MEMBERS
-from consensus.envelope import Kind
+from consensus.envelope import Envelope, Kind
 from consensus.ports import Reader, Writer
 
 from .. import keys
@@ -108,6 +108,13 @@ def decode(kind: Kind, payload: bytes) -> Body:
         case Kind.REPORT:
             return pairs.report_from_proto(pairs.parse(pb.Report, payload))
     assert_never(kind)
+
+
+def task_open(envelope: Envelope) -> TaskOpen:
+    """What a TASK_OPEN's envelope asks for. Raises `BodyError`."""
+    body = decode(Kind.TASK_OPEN, envelope.payload)
+    assert isinstance(body, TaskOpen)
+    return body
 
 
 def encode_note(note: Note) -> bytes:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from .. import config as node_config
-from ..config import control_socket
 from .exits import CliError
 from .output import emit, note, say
+from .reach import reached
 from .tables import tame
 
 if TYPE_CHECKING:
@@ -66,10 +66,9 @@ async def _hand_in(
     from consensus.verdict import Approval, Bundle, ReleaseError, Statement
 
     from ..clock import SystemClock
-    from ..wire.control import ControlClient, ControlError, ControlUnreachable
 
     try:
-        async with ControlClient(control_socket(config)) as control:
+        async with reached(config) as control:
             bundle = Bundle.decode(await control.verdict(reference))
             word = Approval(
                 task=bundle.task,
@@ -83,7 +82,3 @@ async def _hand_in(
             return await control.feedback(statement.encode())
     except ReleaseError as error:
         raise CliError(f"--note: {error}") from None
-    except ControlUnreachable as error:
-        raise CliError(f"{error}; start it with `quorate serve {config.directory}`") from None
-    except ControlError as error:
-        raise CliError(tame(str(error))) from None

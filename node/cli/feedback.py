@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from .. import config as node_config
-from ..config import control_socket
 from .exits import CliError
 from .output import emit, note, say
+from .reach import reached
 from .tables import tame
 
 if TYPE_CHECKING:
@@ -71,10 +71,9 @@ async def _hand_in(
 
     from .. import facts
     from ..clock import SystemClock
-    from ..wire.control import ControlClient, ControlError, ControlUnreachable
 
     try:
-        async with ControlClient(control_socket(config)) as control:
+        async with reached(config) as control:
             bundle = Bundle.decode(await control.verdict(reference))
             fact = FeedbackFact(
                 task=bundle.task,
@@ -86,7 +85,3 @@ async def _hand_in(
             return await control.feedback(facts.sign_feedback(fact, key.signing))
     except facts.BadProof as error:
         raise CliError(f"--answer: {tame(str(error))}") from None
-    except ControlUnreachable as error:
-        raise CliError(f"{error}; start it with `quorate serve {config.directory}`") from None
-    except ControlError as error:
-        raise CliError(tame(str(error))) from None

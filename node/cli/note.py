@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import config as node_config
-from ..config import control_socket
 from .exits import CliError
 from .output import emit, note, say
+from .reach import reached
 from .tables import tame
 
 if TYPE_CHECKING:
@@ -55,10 +55,8 @@ def command(
 async def _hand_in(config: "Config", key: "Identity", prefix: str, text: str) -> dict[str, Any]:
     from consensus.bodies import NOTES_EACH, BodyError
 
-    from ..wire.control import ControlClient, ControlError, ControlUnreachable
-
     try:
-        async with ControlClient(control_socket(config)) as control:
+        async with reached(config) as control:
             running = [item["task"] for item in (await control.status())["undecided"]]
             task = _one(config, prefix, running)
             number = 1
@@ -69,10 +67,6 @@ async def _hand_in(config: "Config", key: "Identity", prefix: str, text: str) ->
                 number = told["free"] if told["free"] > number else 0
     except BodyError as error:
         raise CliError(str(error)) from None
-    except ControlUnreachable as error:
-        raise CliError(f"{error}; start it with `quorate serve {config.directory}`") from None
-    except ControlError as error:
-        raise CliError(tame(str(error))) from None
     raise CliError(f"you have {NOTES_EACH} notes in this task already, which is all that one may")
 
 

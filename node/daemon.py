@@ -464,24 +464,28 @@ class Daemon:
                 for live in self.runner.live.values()
             ],
             "refused_messages": {str(code): n for code, n in self.runner.gate.refusals.items()},
-            "peers": [
-                {
-                    "name": peer.member.name,
-                    "key": peer.member.key.hex(),
-                    "address": peer.member.address,
-                    "family": peer.member.family,
-                    "up": peer.up,
-                    "rtt_ms": peer.rtt_ms,
-                    "skew_ms": self._skew_ms.get(peer.member.key),
-                    "federation_differs": peer.federation_differs,
-                    "last_end": None if peer.last_end is None else str(peer.last_end),
-                    "second_calls": peer.traffic.second_calls,
-                    "refused": self.runner.refused(peer.member.key),
-                    "traffic": asdict(peer.traffic),
-                }
-                for peer in self.mesh.status()
-            ],
+            "peers": self.peers(),
         }
+
+    def peers(self) -> list[dict[str, Any]]:
+        """How the links with the other members stand."""
+        return [
+            {
+                "name": peer.member.name,
+                "key": peer.member.key.hex(),
+                "address": peer.member.address,
+                "family": peer.member.family,
+                "up": peer.up,
+                "rtt_ms": peer.rtt_ms,
+                "skew_ms": self._skew_ms.get(peer.member.key),
+                "federation_differs": peer.federation_differs,
+                "last_end": None if peer.last_end is None else str(peer.last_end),
+                "second_calls": peer.traffic.second_calls,
+                "refused": self.runner.refused(peer.member.key),
+                "traffic": asdict(peer.traffic),
+            }
+            for peer in self.mesh.status()
+        ]
 
     async def feedback(self, statement: bytes) -> dict[str, Any]:
         """Take a client's signed statement: a word on a verdict (L1) or on its release (E4), into

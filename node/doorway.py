@@ -26,6 +26,11 @@ class Doorway:
         self._daemon = daemon
         self._since_ms = since_ms
         self._stopping = stopping
+        self._names = {
+            digits: member.name
+            for member in daemon.federation.members
+            for digits in (member.key.hex(), member.key.hex()[:8])
+        }
 
     @property
     def name(self) -> str:
@@ -105,12 +110,7 @@ class Doorway:
 
     def naming(self, text: str) -> str:
         """`text` with members' names for the first digits of their keys, or for whole keys."""
-        names = {
-            digits: member.name
-            for member in self._daemon.federation.members
-            for digits in (member.key.hex(), member.key.hex()[:8])
-        }
-        return _KEYS.sub(lambda found: names.get(found[0], found[0]), text)
+        return _KEYS.sub(lambda found: self._names.get(found[0], found[0]), text)
 
     async def account(self, task: bytes) -> Account:
         """What the verdict of a finished task says of costs and faults. Raises `Absent`."""

@@ -179,6 +179,10 @@ class Federation:
         known = ", ".join(sorted(one.name for one in self.clients)) or "none"
         raise FederationError(f"the federation has no client {name!r}; there are: {known}")
 
+    def client_name(self, key: bytes) -> str | None:
+        """What the client with this key is called, if it is one."""
+        return next((client.name for client in self.clients if client.key == key), None)
+
     def is_client(self, key: bytes) -> bool:
         """Whether the word of this key on any verdict counts."""
         return any(client.key == key for client in self.clients)

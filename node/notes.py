@@ -106,8 +106,8 @@ class Notes:
         """A member is there (again): it is told what it may have missed."""
         for live in self._runner.live.values():
             if live.notes and live.task.committee.position(member) is not None:
-                notes = tuple(live.notes.values())  # some may be stored by this turn's commit alone
-                self._runner.tick.acts.append(partial(self._send, member, live, notes))
+                frame = _frame(live, live.notes.values())  # some this turn's commit alone may store
+                self._runner.tick.acts.append(partial(self._send, member, frame))
                 self._runner.wake()
 
     def free(self, task: bytes, author: bytes) -> int:
@@ -142,8 +142,9 @@ class Notes:
 
     def _keep(self, live: Live, note: Note, *, tell: bool) -> None:
         runner, task = self._runner, live.task
-        live.notes[note.id(task.id)] = note
-        row = NoteRow(task=TaskId(task.id), id=note.id(task.id), body=codec.encode_note(note))
+        id_ = note.id(task.id)
+        live.notes[id_] = note
+        row = NoteRow(task=TaskId(task.id), id=id_, body=codec.encode_note(note))
         runner.tick.notes.append(row)
         runner.tick.acts.append(partial(runner.step, task.id, Noted(note=note)))
         if tell:
@@ -151,11 +152,16 @@ class Notes:
         runner.wake()
 
     def _tell(self, live: Live, note: Note) -> None:
+        frame = _frame(live, (note,))
         for member in live.task.committee.members:
             if member in self._runner.up:
-                self._send(member, live, (note,))
+                self._send(member, frame)
 
-    def _send(self, member: bytes, live: Live, notes: Iterable[Note]) -> None:
-        said = tuple(TaskNote(task=live.task.id, note=codec.encode_note(note)) for note in notes)
+    def _send(self, member: bytes, frame: Frame) -> None:
         if self._runner.peers is not None:
-            self._runner.peers.send(member, Frame(notes=said))
+            self._runner.peers.send(member, frame)
+
+
+def _frame(live: Live, notes: Iterable[Note]) -> Frame:
+    told = (TaskNote(task=live.task.id, note=codec.encode_note(note)) for note in notes)
+    return Frame(notes=tuple(told))

@@ -200,10 +200,8 @@ def reason(plain: Mapping[str, Any], federation: Federation | None) -> str:
 
 
 def _named(key: str, federation: Federation | None) -> str:
-    for client in federation.clients if federation is not None else ():
-        if client.key.hex() == key:
-            return client.name
-    return key[:16]
+    name = None if federation is None else federation.client_name(bytes.fromhex(key))
+    return name or key[:16]
 
 
 def _approval(fact: ApprovalFact) -> Approval:

@@ -23,8 +23,8 @@ ANSWER_MAX: Final = 160
 Links = Callable[[], Mapping[bytes, seen.Link]]
 """How the links stand, by member."""
 
-Counts = Mapping[tuple[str, bytes], tuple[int, Counter[str]]]
-"""By (domain, member): tasks, and strikes by name."""
+Skills = dict[bytes, list[tuple[str, int, Counter[str]]]]
+"""By member, in the order of domains: the domain, its tasks, and strikes by name."""
 
 
 class Roster:
@@ -49,14 +49,14 @@ class Roster:
 
     def all(self) -> seen.Members:
         """Every member, in the order of the federation file."""
-        at_ms, links, counts = self._at_ms(), self._links(), self._book.counts()
+        at_ms, links, skills = self._at_ms(), self._links(), self._skills()
         return seen.Members(
             federation=self._federation.name,
             epoch=self._federation.epoch,
             as_of_ms=at_ms,
             facts=len(self._book),
             digest=self._book.digest.hex(),
-            members=[self._member(one, at_ms, links, counts) for one in self._federation.members],
+            members=[self._member(one, at_ms, links, skills) for one in self._federation.members],
         )
 
     def one(self, name: str, limit: int) -> seen.MemberFacts:
@@ -71,7 +71,7 @@ class Roster:
         at_ms = self._at_ms()
         entries, all_ = self._book.latest(bytes(member.key), at_ms, limit)
         return seen.MemberFacts(
-            member=self._member(member, at_ms, self._links(), self._book.counts()),
+            member=self._member(member, at_ms, self._links(), self._skills()),
             facts=[self._fact(bytes(member.key), entry) for entry in entries],
             more=all_ - len(entries),
         )
@@ -80,12 +80,18 @@ class Roster:
         """When scores are taken: at the last task, which may be dated ahead of this clock."""
         return min(self._book.latest_ms(), self._wall_ms())
 
+    def _skills(self) -> Skills:
+        found: Skills = {}
+        for (domain, member), (tasks, strikes) in sorted(self._book.counts().items()):
+            found.setdefault(member, []).append((domain, tasks, strikes))
+        return found
+
     def _member(
         self,
         member: FederationMember,
         at_ms: int,
         links: Mapping[bytes, seen.Link],
-        counts: Counts,
+        skills: Skills,
     ) -> seen.MemberSeen:
         key = bytes(member.key)
         against = self._book.evidence(key)
@@ -100,8 +106,7 @@ class Roster:
             evidence=None if against is None else against.id.hex(),
             scores=[
                 self._skill(key, domain, at_ms, tasks, strikes)
-                for (domain, of), (tasks, strikes) in sorted(counts.items())
-                if of == key
+                for domain, tasks, strikes in skills.get(key, ())
             ],
         )
 
@@ -169,5 +174,4 @@ class Roster:
             yield f"{STRIKES.get(strike, strike)}{mark}"
 
     def _client(self, key: bytes) -> str:
-        named = [client.name for client in self._federation.clients if client.key == key]
-        return named[0] if named else self._federation.label(key)
+        return self._federation.client_name(key) or self._federation.label(key)

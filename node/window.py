@@ -113,7 +113,7 @@ class Window:
         )
 
     def _links(self) -> Mapping[bytes, seen.Link]:
-        return {bytes.fromhex(peer["key"]): _link(peer) for peer in self._daemon.status()["peers"]}
+        return {bytes.fromhex(peer["key"]): _link(peer) for peer in self._daemon.peers()}
 
     async def _file(self, reference: str) -> bytes:
         try:

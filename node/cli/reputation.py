@@ -292,8 +292,7 @@ class _Line:
             yield f"{STRIKES.get(strike, strike)}{mark}"
 
     def _client(self, key: bytes) -> str:
-        named = [client.name for client in self._label.clients if client.key == key]
-        return named[0] if named else self._label.label(key)
+        return self._label.client_name(key) or self._label.label(key)
 
 
 def _table(lines: list[_Line]) -> None:

@@ -200,8 +200,7 @@ def _show(
 
 
 def _approver(key: bytes, federation: "Federation") -> str:
-    names = (client.name for client in federation.clients if client.key == key)
-    return next(names, key.hex()[:16])
+    return federation.client_name(key) or key.hex()[:16]
 
 
 def _about(checked: "Checked", roll: Roll, federation: "Federation") -> Iterator[str]:

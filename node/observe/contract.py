@@ -79,9 +79,6 @@ class Observer(Protocol):
 STAGES = ("opening", "draft", "slate", "exchange", "judge", "freeze", "reveal", "outcome")
 """Where an undecided task stands, in order: the phases of the core by name."""
 
-FAILED_OTHERWISE = "failed"
-"""The failure of a call that ended in none of the ways that have a name."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkVitals:

@@ -6,7 +6,7 @@ nothing, and of the node's status sees what a stranger would. Who calls is settl
 request is read: a pass in the call's metadata names a client of the federation file.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from functools import partial
@@ -23,6 +23,7 @@ from ..clock import Clock, monotonic_ms
 from ..federation import Federation, FederationMember
 from ..identity import Identity
 from ..pb import control_pb2, watch_pb2
+from ..sliding import MINUTE_MS, Window
 from . import passes, tls
 from .bounds import MIB, TASK_OPEN_MAX
 from .control import (
@@ -45,7 +46,6 @@ SERVICE: Final = "quorate.v1.Control"
 CALLS: Final = 64
 """Calls that one client may have under way here: as many tasks as it may follow at once."""
 
-MINUTE_MS: Final = 60_000
 
 _ID_DIGITS: Final = 64
 
@@ -122,7 +122,7 @@ class _Guests:
         self._clock = clock
         self._skew_ms = skew_ms
         self._busy: Counter[bytes] = Counter()
-        self._asked: dict[bytes, deque[int]] = {}
+        self._asked: dict[bytes, Window] = {}
         self._methods: dict[str, Callable[[bytes, bytes], AsyncIterator[Any]]] = {
             "Ask": self._ask,
             "Watch": self._watch,
@@ -194,15 +194,13 @@ class _Guests:
 
     def _count(self, client: bytes) -> None:
         """Count a task on a client's account. Raises `OverQuotaError`."""
-        now, asked = monotonic_ms(self._clock), self._asked.setdefault(client, deque())
-        while asked and asked[0] <= now - MINUTE_MS:
-            asked.popleft()
-        if len(asked) >= self._asks_per_minute:
-            wait_s = -(-(asked[0] + MINUTE_MS - now) // 1_000)
+        most = self._asks_per_minute
+        window = self._asked.setdefault(client, Window(MINUTE_MS))
+        if wait_ms := window.wait_ms(most, monotonic_ms(self._clock)):
+            wait_s = -(-wait_ms // 1_000)
             raise OverQuotaError(
-                f"{len(asked)} tasks of yours in the last minute; ask again in {wait_s} s"
+                f"{most} tasks of yours in the last minute; ask again in {wait_s} s"
             )
-        asked.append(now)
 
     async def _watch(self, _: bytes, data: bytes) -> AsyncIterator[Any]:
         # Without its TaskOpen: a client makes no node take up a task but by asking.

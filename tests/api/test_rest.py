@@ -21,7 +21,11 @@ from tests.harness.fronts import front, plain
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HONEST = ["alice", "bob", "carol"]
-PATIENT = {**QUICK, "judge_ms": 3_600_000, "deadline_ms": 3_600_000}
+PATIENT = {
+    **QUICK,
+    **dict.fromkeys(("accept_ms", "draft_ms", "exchange_ms", "judge_ms"), 3_600_000),
+    "deadline_ms": 3_600_000,
+}
 
 
 class Orchard:

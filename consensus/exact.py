@@ -7,7 +7,7 @@ is signed is an integer, rounded half to even by the functions below. `math.log`
 doubles and `sum` of doubles are never used: libraries and Python versions differ on them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import (
     ROUND_HALF_EVEN,
     Context,
@@ -124,3 +124,18 @@ def entropy(shares: Sequence[int]) -> tuple[int, int]:
         return 0, 1
     mixed = sum(share * ln(share) for share in shares if share)
     return max(0, whole * ln(whole) - mixed), whole
+
+
+def lower_median(values: Iterable[int]) -> int:
+    """The middle value, of two the lower. Raises `ValueError` if there are none."""
+    ascending = sorted(values)
+    if not ascending:
+        raise ValueError("no values have no median")
+    return ascending[(len(ascending) - 1) // 2]
+
+
+def lower_medians(views: Sequence[Sequence[int]], otherwise: Sequence[int]) -> tuple[int, ...]:
+    """The lower median of all views, figure by figure (R2b); one of another length than
+    `otherwise` counts as that. Raises `ValueError` if there are none."""
+    read = [view if len(view) == len(otherwise) else otherwise for view in views]
+    return tuple(lower_median(view[at] for view in read) for at in range(len(otherwise)))

@@ -279,9 +279,13 @@ class Book:
 
     def outcomes(self, domain: str) -> Iterator[tuple[VerdictFact, tuple[FeedbackFact, ...]]]:
         """The tasks of a domain with each client's last word, by (opened-at, id)."""
-        for task in sorted(self._tasks.values(), key=lambda item: item.place):
-            if task.fact.domain == domain:
-                yield task.fact, task.words
+        for task in self._in_order(domain):
+            yield task.fact, task.words
+
+    def _in_order(self, domain: str | None = None) -> list[_Task]:
+        """The tasks, of one domain if one is named, by (opened-at, id)."""
+        found = (task for task in self._tasks.values() if domain in (None, task.fact.domain))
+        return sorted(found, key=lambda task: task.place)
 
     # -- rules --------------------------------------------------------------------------
 
@@ -292,9 +296,9 @@ class Book:
         ahead of `at_ms`, or whose rules were others in number.
         """
         found, now, before = [], step(at_ms), 0
-        for task in sorted(self._tasks.values(), key=lambda item: item.place):
+        for task in self._in_order(domain):
             fact, when = task.fact, step(task.fact.opened_at_ms)
-            if fact.domain != domain or len(fact.picks) != experts or when > now + 1:
+            if len(fact.picks) != experts or when > now + 1:
                 continue
             if task.applied and task.lost is not None:
                 found.append(Lesson(kept=factor(when - before) / UNIT, losses=task.lost))
@@ -314,16 +318,16 @@ class Book:
     def explain(self, member: bytes, domain: str, at_ms: int) -> list[Entry]:
         """The tasks behind a score, by (opened-at, id), those included that weigh nothing."""
         found = []
-        for task in sorted(self._tasks.values(), key=lambda item: item.place):
+        for task in self._in_order(domain):
             showing = task.fact.of(member)
-            if showing is not None and task.fact.domain == domain:
+            if showing is not None:
                 found.append(self._entry(task, showing, at_ms))
         return found
 
     def counted(self) -> Iterator[tuple[VerdictFact, tuple[FeedbackFact, ...]]]:
         """The tasks that count (within their opener's cap), by (opened-at, id), each with every
         client's last word on it."""
-        for task in sorted(self._tasks.values(), key=lambda item: item.place):
+        for task in self._in_order():
             if task.applied:
                 yield task.fact, task.words
 

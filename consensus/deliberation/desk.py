@@ -33,7 +33,7 @@ from .effects import Draft, Drafted, Judge, Judged
 from .eligible import proposal_problem, same_answer
 from .notes import choose, heard, remarks, slate_notes
 from .opened import Facts
-from .record import agreed_record, context, dials_of
+from .record import agreed_record, context, dials_of, entries_of
 from .requests import (
     Case,
     DraftRequest,
@@ -74,7 +74,8 @@ class Desk:
             return
         task.set_timer(Stage.SLATE, "abstain", deadline_ms)
         earlier = task.rounds[:-1]
-        record = agreed_record(earlier, task.spec, self._own_ids())
+        entries = entries_of(earlier, task.spec)
+        record = agreed_record(entries, self._own_ids())
         told = self._remarks(earlier)
         request = DraftRequest(
             case=self._case(),
@@ -83,7 +84,7 @@ class Desk:
             dials=dials_of(earlier),
             deadline_ms=deadline_ms,
             task=task_token(task.id),
-            context=context(earlier, task.spec, told.bytes),
+            context=context(entries, earlier, task.spec, told.bytes),
             own=frozenset(entry.letter for entry in record if entry.own),
             remarks=told,
         )

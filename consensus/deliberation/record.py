@@ -7,6 +7,7 @@ from typing import Any
 from ..agreement.instance import value_id
 from ..bodies import Opening, Proposal, TaskOpen
 from ..envelope import MessageId, Stage
+from ..exact import lower_median
 from ..masking import record_order, strike
 from ..plateau import Dials
 from ..tally.credits import full
@@ -24,7 +25,7 @@ CITED = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
+class Entry:
     """A proposal of the record: where it stands and what was said of it."""
 
     letter: str
@@ -34,15 +35,9 @@ class _Entry:
     critiques: tuple[Critique, ...]
 
 
-def agreed_record(
-    rounds: Sequence[RoundState], spec: TaskOpen, own: frozenset[MessageId]
-) -> tuple[RecordEntry, ...]:
-    """Counted proposals and unstruck critiques of finished rounds, under fresh letters (R1),
-    as far as they passed the quality gate that the outcome set (P3).
-
-    They stand in the order of a hash that nobody could foresee when writing them. `own` are
-    ids of this member's proposals; the entry says so to its own model and to nobody else.
-    """
+def agreed_record(entries: Sequence[Entry], own: frozenset[MessageId]) -> tuple[RecordEntry, ...]:
+    """What finished rounds left (`entries`), as a model is told it (R1). `own` are ids of this
+    member's proposals; the entry says so to its own model and to nobody else."""
     return tuple(
         RecordEntry(
             round=entry.round,
@@ -53,15 +48,16 @@ def agreed_record(
             ),
             own=entry.id in own,
         )
-        for entry in _entries(rounds, spec)
+        for entry in entries
     )
 
 
-def context(rounds: Sequence[RoundState], spec: TaskOpen, taken: int = 0) -> Context:
+def context(
+    entries: Sequence[Entry], rounds: Sequence[RoundState], spec: TaskOpen, taken: int = 0
+) -> Context:
     """The same record in words, by answers and folded to the policy's limit (R1b), of which
     people's notes have `taken` so many bytes (R1c)."""
     policy = spec.committee.policy
-    entries = _entries(rounds, spec)
     claims: list[Claim] = []
     for state in rounds:
         figures = state.values[Stage.OUTCOME].figures
@@ -76,7 +72,7 @@ def context(rounds: Sequence[RoundState], spec: TaskOpen, taken: int = 0) -> Con
     return fold(claims, tokens=policy.context_tokens, forget=policy.forget, taken=taken)
 
 
-def _claim(figures: dict[str, Any], entries: Sequence[_Entry], of: int) -> Claim:
+def _claim(figures: dict[str, Any], entries: Sequence[Entry], of: int) -> Claim:
     answer = entries[0].proposal.answer
     given = sorted(said.endorsement for entry in entries for said in entry.critiques)
     return Claim(
@@ -87,7 +83,7 @@ def _claim(figures: dict[str, Any], entries: Sequence[_Entry], of: int) -> Claim
         confidence=figures["proposals"],
         belief=figures["belief"],
         judged=len(given),
-        endorsement=given[(len(given) - 1) // 2] if given else 0,
+        endorsement=lower_median(given) if given else 0,
         contest=contest(given),
         reasons=tuple(
             Reason(
@@ -107,7 +103,12 @@ def _claim(figures: dict[str, Any], entries: Sequence[_Entry], of: int) -> Claim
     )
 
 
-def _entries(rounds: Sequence[RoundState], spec: TaskOpen) -> list[_Entry]:
+def entries_of(rounds: Sequence[RoundState], spec: TaskOpen) -> list[Entry]:
+    """Counted proposals and unstruck critiques of finished rounds, under fresh letters (R1),
+    as far as they passed the quality gate that the outcome set (P3).
+
+    They stand in the order of a hash that nobody could foresee when writing them.
+    """
     found: dict[MessageId, tuple[int, Proposal, tuple[Critique, ...]]] = {}
     seed = spec.nonce
     for state in rounds:
@@ -121,7 +122,7 @@ def _entries(rounds: Sequence[RoundState], spec: TaskOpen) -> list[_Entry]:
             assert message is not None and isinstance(message.body, Proposal)
             found[item] = (state.number, message.body, tuple(critiques.get(item, ())))
     return [
-        _Entry(
+        Entry(
             letter=letter,
             id=item,
             round=found[item][0],

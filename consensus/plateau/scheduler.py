@@ -12,7 +12,7 @@ from math import isqrt
 from typing import Any
 
 from ..bodies import ARM_FIGURES
-from ..exact import LN_UNIT, ONE_BP, ln, round_ratio
+from ..exact import LN_UNIT, ONE_BP, ln, lower_medians, round_ratio
 
 STEP = 2_000
 """One move of a dial, in bp (delta of L.6)."""
@@ -85,10 +85,7 @@ def combine(views: Sequence[Sequence[int]]) -> tuple[Arm, ...]:
     knows nothing, and counts as zeros. With at most f liars every figure lies between two that
     honest members gave, or is at most what one gave and at least zero.
     """
-    nothing = (0,) * ARM_FIGURES
-    read = [tuple(view) if len(view) == ARM_FIGURES else nothing for view in views]
-    middle = (len(read) - 1) // 2
-    flat = [sorted(view[at] for view in read)[middle] for at in range(ARM_FIGURES)]
+    flat = lower_medians(views, (0,) * ARM_FIGURES)
     return tuple(
         Arm(count=flat[at], reward=flat[at + 1], cost=flat[at + 2])
         for at in range(0, ARM_FIGURES, 3)

@@ -11,7 +11,7 @@ from itertools import combinations
 
 from ..bodies import AnswerSpec
 from ..envelope import MessageId
-from ..exact import ONE_BP, entropy, ln, round_ratio
+from ..exact import ONE_BP, entropy, ln, lower_median, round_ratio
 from ..tally import AnswerClass, Candidate, CountedBallot, Opinion
 
 
@@ -133,4 +133,4 @@ def quality(
 
 
 def _lower_median(values: Sequence[int]) -> int:
-    return sorted(values)[(len(values) - 1) // 2] if values else 0
+    return lower_median(values) if values else 0

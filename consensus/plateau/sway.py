@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ..exact import ONE_BP, round_ratio
+from ..exact import ONE_BP, lower_median, round_ratio
 from ..tally import AnswerClass, Tally
 
 
@@ -89,7 +89,7 @@ class Sway:
 def doubted(tally: Tally, f: int) -> tuple[int, ...]:
     """The at most `f` members to watch, ascending."""
     scores = tally.weights.scores
-    middle = sorted(scores)[(len(scores) - 1) // 2]
+    middle = lower_median(scores)
     low = [member for member in range(len(scores)) if scores[member] < middle]
     if low:
         return tuple(sorted(sorted(low, key=lambda member: (scores[member], member))[:f]))

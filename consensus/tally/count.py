@@ -26,7 +26,7 @@ from .models import fit_contests, is_plain
 from .near import near
 from .readings import Reading, read
 from .rules import RULES
-from .rules.adaptive import PRIOR, Picks, leading, picks
+from .rules.adaptive import PRIOR, Picks, leading, pick, picks
 from .rules.margins import Margins, margins
 from .same import components, join, links
 from .weights import NEUTRAL
@@ -211,6 +211,16 @@ class Count:
         if self.policy.rule in MIXED and (found := leading(self)) is not None:
             return found
         return self.ranking[0] if self.ranking else None
+
+    @cached_property
+    def _picked(self) -> dict[int, Picks]:
+        return {}
+
+    def pick(self, expert: int) -> Picks:
+        """What that one of `policy.EXPERTS` answers, heard once."""
+        if expert not in self._picked:
+            self._picked[expert] = pick(self, expert)
+        return self._picked[expert]
 
     @cached_property
     def picks(self) -> tuple[Picks, ...]:

@@ -83,12 +83,17 @@ def _sums(
     for item in every:
         first = values[item.first] if item.first < count else 1.0
         second = values[item.second] if item.second < count else 1.0
-        makes = [(at, sign) for at, sign in ((item.first, 1.0), (item.second, -1.0)) if at < count]
         # a class against the ghost: in no order, and with no tie
         ghostly = item.first < count <= item.second
         if position and not ghostly:
             first *= gamma
-            makes.append((len(values) - 1, 1.0))
         tie = 0.0 if ghostly else nu * sqrt(first * second)
-        sums.add(makes, count if ties and not ghostly else None, bends(first, second, tie, item))
+        sums.meet(
+            item.first if item.first < count else None,
+            item.second if item.second < count else None,
+            1.0,
+            len(values) - 1 if position and not ghostly else None,
+            count if ties and not ghostly else None,
+            bends(first, second, tie, item),
+        )
     return sums

@@ -36,7 +36,7 @@ class Levers:
     def ways(self, *, each: bool) -> list[Way]:
         """Withdrawal, turned ballots and other answers: `each` that is tried, or of each kind
         the one that is likely the strongest."""
-        return [self._withdrawn, *self.turns(each=each), *self.answers(each=each)]
+        return [self.withdrawn, *self.turns(each=each), *self.answers(each=each)]
 
     def turns(self, *, each: bool) -> Iterator[Way]:
         """The ways in which all proposals stand; none where no ballot moves the rule."""
@@ -76,7 +76,8 @@ class Levers:
         most = (None if cheap else 1 + MOST_RIVALS) if each else 2
         return [self.first.classes.items[at] for at in self.first.ranking[1:most]]
 
-    def _withdrawn(self, members: Iterable[int]) -> Count:
+    def withdrawn(self, members: Iterable[int]) -> Count:
+        """What is counted without these members."""
         gone = set(members)
         return self.recount(
             [item for item in self.candidates if item.author not in gone],
@@ -105,7 +106,11 @@ class Levers:
         first = self.first
         candidates = answer_otherwise(self.candidates, chosen, rival, len(first.spec.options))
         if self._free:
-            return self._cast(candidates, self._texts(Turn.RUNNER_UP), chosen)
+            told = {
+                member: turn_texts(member, self.candidates, first, Turn.RUNNER_UP)
+                for member in chosen
+            }
+            return self._cast(candidates, told, chosen)
         if first.policy.rule in BY_ANSWERS:
             return self.recount(candidates, ())
         grouped = classes(first.spec, candidates, first.seed)

@@ -6,7 +6,6 @@ z is the log-odds of the class shown first over the second, eta the logarithm of
 nu. Without the tie's term it is Bradley and Terry's. The models differ in what z is made of.
 """
 
-from collections.abc import Sequence
 from math import fsum
 from typing import Final, NamedTuple
 
@@ -59,21 +58,6 @@ class Sums:
         self._slopes: list[list[float]] = [[] for _ in range(size)]
         self._bends: list[list[list[float]]] = [[[] for _ in range(size)] for _ in range(size)]
 
-    def add(self, makes: Sequence[tuple[int, float]], tie: int | None, of: Bends) -> None:
-        """One contest. `makes` are the parameters that z is a linear function of, with their
-        factors; `tie` is eta's place, None where ties are no outcome."""
-        bends = self._bends
-        for at, factor in makes:
-            self._slopes[at].append(factor * of.slope)
-            for other, its in makes:
-                if at <= other:
-                    bends[at][other].append(factor * its * of.bend)
-            if tie is not None:
-                bends[min(at, tie)][max(at, tie)].append(factor * of.mixed)
-        if tie is not None:
-            self._slopes[tie].append(of.tie_slope)
-            bends[tie][tie].append(of.tie_bend)
-
     def meet(
         self,
         first: int | None,
@@ -83,9 +67,9 @@ class Sums:
         tie: int | None,
         of: Bends,
     ) -> None:
-        """One contest whose z is `sharp` times the difference of two logs, plus that at `place`:
-        what `add` does, without its loops. None where there is no such parameter; `tie` stands
-        before `place`."""
+        """One contest whose z is `sharp` times the difference of two logs, plus that at `place`;
+        `tie` is eta's place. None where there is no such parameter; `tie` stands before
+        `place`."""
         slopes, bends = self._slopes, self._bends
         slope, bend, tie_slope, tie_bend, mixed = of
         lean, cross = sharp * slope, sharp * bend

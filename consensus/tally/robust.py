@@ -82,8 +82,9 @@ def robustness(
             if any(_changes(way(members), winner) for way in ways):
                 return Robustness(least=size, tried=size - 1, fragile=size <= f)
         tried = size
-    ways = levers.ways(each=False)
-    alone = list(levers.turns(each=False)) or ways
+    turns = list(levers.turns(each=False))
+    ways = [levers.withdrawn, *turns, *levers.answers(each=False)]
+    alone = turns or ways
     order = sorted(voters, key=lambda voter: min(_margin(way([voter]), winner) for way in alone))
     found = [_prefix(way, order, tried, winner) for way in ways]
     least = min((size for size in found if size is not None), default=None)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..committee import Quorum
-from ..exact import ONE_BP
+from ..exact import ONE_BP, lower_median
 
 NEUTRAL = 5_000
 """The view of a member nobody has a view of, in bp."""
@@ -58,9 +58,7 @@ def weigh(views: Sequence[Sequence[int] | None], quorum: Quorum) -> Weights:
 
 
 def _lower_median(values: list[int]) -> int:
-    if not values:
-        return NEUTRAL
-    return sorted(values)[(len(values) - 1) // 2]
+    return lower_median(values) if values else NEUTRAL
 
 
 def capped(scores: Sequence[int], f: int, least: int = LEAST) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ wrong every time). On recorded streams it is within the sum (`reputation/README.
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from ...exact import ONE_BP
+from ...exact import ONE_BP, lower_medians
 from ...policy import EXPERTS
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def leading(of: "Count") -> int | None:
     scores = [0] * len(of.classes.items)
     left = ONE_BP * sum(weights)
     for expert in sorted(range(len(weights)), key=lambda at: -weights[at]):
-        for at, share in pick(of, expert):
+        for at, share in of.pick(expert):
             scores[at] += weights[expert] * share
         left -= ONE_BP * weights[expert]
         best, *second = sorted(scores, reverse=True)[:2] or [0]
@@ -94,15 +94,12 @@ def combined(views: Sequence[Sequence[int]]) -> tuple[int, ...]:
     Figure by figure the unweighted lower median of all views, one of a wrong length counting as
     `PRIOR`: no f members move a figure beyond what honest ones say.
     """
-    read = [view if len(view) == len(EXPERTS) else PRIOR for view in views]
-    return tuple(
-        sorted(view[at] for view in read)[(len(read) - 1) // 2] for at in range(len(EXPERTS))
-    )
+    return lower_medians(views, PRIOR)
 
 
 def picks(of: "Count") -> tuple[Picks, ...]:
     """What every expert answers, in their order."""
-    return tuple(pick(of, expert) for expert in range(len(EXPERTS)))
+    return tuple(of.pick(expert) for expert in range(len(EXPERTS)))
 
 
 def pick(of: "Count", expert: int) -> Picks:
@@ -115,7 +112,8 @@ def pick(of: "Count", expert: int) -> Picks:
     from . import RULES  # each of them but this one, which is in the same table
 
     scores = RULES[name](of)
-    first = [at for at, score in enumerate(scores) if score == max(scores)]
+    best = max(scores)
+    first = [at for at, score in enumerate(scores) if score == best]
     return tuple((at, ONE_BP // len(first)) for at in first)
 
 

@@ -74,7 +74,6 @@ bench: $(INSTALLED)
 	$(BIN)/python -m tests.bench
 
 bench-stream: $(INSTALLED)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m tests.bench.stream
 
 bench-tally: $(INSTALLED)

@@ -1,10 +1,11 @@
 """What a verdict becomes in a reply: OpenAI's object, or its chunks, with `quorate` beside them."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 from .asking import Asked
-from .contract import Account, Fault, Step
+from .contract import Account, Step
 
 ONE_BP: Final = 10_000
 MICROS: Final = 1_000_000
@@ -33,7 +34,7 @@ def extension(
         "rounds": step.round,
         "stop_reason": decision["reason"],
         "warnings": [{"code": code, "text": text} for code, text in warnings],
-        "faults": [fault(item) for item in account.faults],
+        "faults": [asdict(item) for item in account.faults],
         "cost": _cost(account, detail),
         "ignored": list(asked.ignored),
         **({"release": detail["release"]} if "release" in detail else {}),
@@ -47,18 +48,6 @@ def awaiting(task: bytes, step: Step) -> dict[str, Any]:
         "verdict": step.detail["verdict"],
         "status": "awaiting approval",
         "release": step.detail["release"],
-    }
-
-
-def fault(of: Fault) -> dict[str, str]:
-    """A model's failure: who, with what, and why."""
-    return {
-        "member": of.member,
-        "doing": of.doing,
-        "provider": of.provider,
-        "model": of.model,
-        "reason": of.reason,
-        "code": of.code,
     }
 
 

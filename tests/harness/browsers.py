@@ -8,15 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-import msgspec
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request
-
-from node import config, config_text
-from node.config import CONFIG_FILE
-from node.config_api import ApiConfig
-
-from .federations import free_address
-from .real_nodes import RealNode
 
 CHROMIUM: Final = "/usr/bin/chromium"
 
@@ -33,15 +25,6 @@ def launched(playwright: Playwright) -> Browser:
     """A browser without a window."""
     # Chromium's own sandbox needs what a container's root has not; the pages are ours.
     return playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-
-
-def front(node: RealNode) -> str:
-    """Give a node that is not started yet a front; where it is."""
-    address = free_address()
-    changed = msgspec.structs.replace(node.config, api=ApiConfig(listen=address))
-    (node.home / CONFIG_FILE).write_text(config_text.render(changed))
-    assert config.load(node.home).api.listen == address
-    return f"http://{address}"
 
 
 class Looking:

@@ -7,7 +7,7 @@ from struct import pack
 from typing import Final
 
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST, SETTINGS, PING, WINDOW, CONTINUATION = 0, 1, 3, 4, 6, 8, 9
+DATA, HEADERS, RST, SETTINGS, WINDOW, CONTINUATION = 0, 1, 3, 4, 8, 9
 END_STREAM, END_HEADERS = 1, 4
 WINDOW_OF_A_STREAM: Final = 65_535
 FRAME: Final = 16_384

@@ -8,6 +8,8 @@ from tests.harness.mutants import Change
 HERE = Path(__file__).parent
 AGREEMENT = HERE / "agreement.pml"
 ROUND = HERE / "round.pml"
+INSTANCE = "consensus.agreement.instance:Instance"
+VOTES = "consensus.agreement.votes:VoteBook"
 DESK = "consensus.deliberation.desk:Desk"
 OPENED = "consensus.deliberation.opened"
 POINTS = "consensus.deliberation.points"
@@ -27,29 +29,23 @@ class Search:
 class Fault:
     """One fault: the search that finds it, and the same change of the core.
 
-    For agreement: in `module`'s source `old`, which stands there once, becomes `new`. For a round:
-    `changes`. `breaks` is what a schedule made from the counterexample then does. Agreement forks,
+    `breaks` is what a schedule made from the counterexample then does. Agreement forks,
     decides junk, or never decides; a round counts what was written when its author had read others'
     proposals, or had seen others' ballots, or leaves out what was there in time.
     """
 
     search: Search
     breaks: str = ""
-    module: str = "consensus.agreement.instance"
-    old: str = ""
-    new: str = ""
     changes: tuple[Change, ...] = ()
 
 
 def _agreement(
-    name: str, *defines: str, breaks: str, old: str, new: str, votes: bool = False, depth: int = 60
+    name: str, *defines: str, where: str, breaks: str, old: str, new: str, depth: int = 60
 ) -> Fault:
     return Fault(
         search=Search(name=name, model=AGREEMENT, defines=(name, *defines), depth=depth),
         breaks=breaks,
-        module=f"consensus.agreement.{'votes' if votes else 'instance'}",
-        old=old,
-        new=new,
+        changes=(Change(where=where, old=old, new=new),),
     )
 
 
@@ -61,60 +57,62 @@ def _round(name: str, *changes: Change, breaks: str) -> Fault:
 FAULTS = (
     _agreement(
         "NO_LOCK", "VIEWS=2", "FORK", "BAD=1",
-        breaks="fork", old="agrees = free or (", new="agrees = True or (",
+        where=f"{INSTANCE}._prevote", breaks="fork",
+        old="agrees = free or (", new="agrees = True or (",
     ),
     _agreement(
         "LOCK_UNCOMPARED", "VIEWS=3", "FORK", "BAD=2",
-        breaks="fork", depth=32,
+        where=f"{INSTANCE}._prevote", breaks="fork", depth=32,
         old="free = self.locked is None or self.locked[0] <= body.valid_view", new="free = True",
     ),
     _agreement(
         "VALID_VIEW_UNCHECKED", "VIEWS=2", "FORK", "BAD=1",
-        breaks="fork", old="if len(earlier) < self._size.q:", new="if False:",
+        where=f"{INSTANCE}._prevote", breaks="fork",
+        old="if len(earlier) < self._size.q:", new="if False:",
     ),
     _agreement(
         "QUORUM_MINUS_ONE", "VIEWS=2", "FORK", "BAD=0",
-        breaks="fork",
+        where=f"{INSTANCE}.__init__", breaks="fork",
         old="self._size = committee.quorum",
         new="self._size = __import__('dataclasses').replace("
         "committee.quorum, q=committee.quorum.q - 1)",
     ),
     _agreement(
         "ACROSS_VIEWS", "VIEWS=4", "FORK", "BAD=3",
-        breaks="fork",
+        where=f"{INSTANCE}._decide", breaks="fork",
         old="supporters = self._votes.supporters(view, Kind.PRECOMMIT, value)",
         new="supporters = {signer: vote for one in self._votes.precommit_views() "
         "for signer, vote in self._votes.supporters(one, Kind.PRECOMMIT, value).items()}",
     ),
     _agreement(
         "AMNESIA", "VIEWS=2", "FORK", "BAD=1", "WIDE",
-        breaks="fork",
+        where=f"{INSTANCE}._restore", breaks="fork",
         old="self.locked = self.valid = (body.view, body.value)", new="pass",
     ),
     _agreement(
         "VALIDITY_UNCHECKED", "VIEWS=2", "FORK", "BAD=0",
-        breaks="junk",
-        old="            return None\n        return answer",
-        new="            return None\n        return Valid()",
+        where=f"{INSTANCE}._validity_of", breaks="junk",
+        old="return answer", new="return Valid()",
     ),
     _agreement(
         "NO_RELAY", "VIEWS=2", "CALM", "BAD=2",
-        breaks="stuck",
+        where=f"{INSTANCE}.messages", breaks="stuck",
         old="return proposals + self._votes.messages()",
         new="return [m for m in proposals + self._votes.messages() if m.signer == self._me]",
     ),
     _agreement(
         "FIRST_VOTE_WINS", "VIEWS=2", "CALM", "BAD=2",
-        breaks="stuck", votes=True,
+        where=f"{VOTES}.add", breaks="stuck",
         old="if message.id in self._ids:", new="if earlier or message.id in self._ids:",
     ),
     _agreement(
         "NO_VALID_VALUE", "VIEWS=2", "CALM", "BAD=2",
-        breaks="stuck", old="self.valid = (self.view, value)", new="pass",
+        where=f"{INSTANCE}._precommit", breaks="stuck",
+        old="self.valid = (self.view, value)", new="pass",
     ),
     _agreement(
         "PROOFS_FORGOTTEN", "VIEWS=2", "CALM", "WIDE", "BAD=2",
-        breaks="stuck", depth=40,
+        where=f"{INSTANCE}._precommit", breaks="stuck", depth=40,
         old="self._cast(Kind.PRECOMMIT, value, proof)", new="self._cast(Kind.PRECOMMIT, value)",
     ),
     _round(

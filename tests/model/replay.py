@@ -1,9 +1,6 @@
 """Plays a schedule against real instances of agreement, as they are or with a fault in them."""
 
-import importlib
-import inspect
 from collections.abc import Iterable, Iterator
-from types import ModuleType
 from typing import Any
 
 from consensus.agreement import instance as core
@@ -14,7 +11,6 @@ from consensus.bodies import Propose, Vote
 from consensus.envelope import ZERO, Envelope, Kind, Stage, unpack_all
 from consensus.ports import Message
 from tests.harness.tables import Table
-from tests.model.mutants import Fault
 
 SEED = b"seed"
 KINDS = {"propose": Kind.PROPOSE, "prevote": Kind.PREVOTE, "precommit": Kind.PRECOMMIT}
@@ -23,39 +19,14 @@ CALM_PASSES = 60
 """Passes of relay and expiry in which a committee that is left alone has to decide."""
 
 
-def faulty(fault: Fault) -> type[core.Instance]:
-    """The core's `Instance` with one fault in its source or in that of its votes.
-
-    Raises `LookupError` if what the fault changes does not stand there exactly once.
-    """
-    changed = _changed(importlib.import_module(fault.module), fault.old, fault.new)
-    if changed.__name__ == core.__name__:
-        return changed.Instance  # type: ignore[no-any-return]
-    made = _changed(core, "", "")
-    made.VoteBook = changed.VoteBook  # type: ignore[attr-defined]
-    return made.Instance  # type: ignore[no-any-return]
-
-
-def _changed(module: ModuleType, old: str, new: str) -> ModuleType:
-    source = inspect.getsource(module)
-    if old and source.count(old) != 1:
-        raise LookupError(f"{old!r} stands {source.count(old)} times in {module.__name__}")
-    made = ModuleType(module.__name__)
-    made.__package__ = module.__package__
-    text = source.replace(old, new) if old else source
-    exec(compile(text, f"<{module.__name__} with a fault>", "exec"), made.__dict__)
-    return made
-
-
 class Replay:
     """Three honest members and a Byzantine one that says what the schedule has it say."""
 
-    def __init__(self, bad: int, kind: type[core.Instance] = core.Instance) -> None:
+    def __init__(self, bad: int) -> None:
         self.table = Table(4)
         self._known: dict[Envelope, Message] = {}
         self.missed = 0
         self.decided: set[bytes] = set()
-        self._kind = kind
         committee = self.table.committee
         order = core.proposer_order(committee, SEED)
         places = [committee.members.index(member) for member in order]
@@ -127,7 +98,7 @@ class Replay:
 
     def _made(self, who: int) -> core.Instance:
         committee = self.table.committee
-        return self._kind(
+        return core.Instance(
             committee=committee,
             round_=1,
             stage=Stage.SLATE,

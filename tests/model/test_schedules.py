@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from consensus.agreement.instance import Instance
 from tests.harness.mutants import apply
 from tests.model.mutants import AGREEMENT, FAULTS, HERE, ROUND, Fault
-from tests.model.replay import Replay, faulty
+from tests.model.replay import Replay
 from tests.model.round_replay import RoundReplay
 from tests.model.round_trails import schedule
 
@@ -20,16 +19,19 @@ def _told(fault: Fault) -> Any:
     return json.loads((HERE / "schedules" / f"{fault.search.name.lower()}.json").read_text())
 
 
-def _played(fault: Fault, kind: type[Instance]) -> Replay:
+def _played(fault: Fault) -> Replay:
     told = _told(fault)
-    replay = Replay(told["byzantine_leads"], kind)
+    replay = Replay(told["byzantine_leads"])
     replay.play(told["steps"])
     return replay
 
 
 @pytest.mark.parametrize("fault", CORE, ids=lambda fault: fault.search.name.lower())
-def test_a_counterexample_breaks_the_core_with_the_fault_in_it(fault: Fault) -> None:
-    replay = _played(fault, faulty(fault))
+def test_a_counterexample_breaks_the_core_with_the_fault_in_it(
+    fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply(fault.changes, monkeypatch)
+    replay = _played(fault)
     assert replay.missed == 0  # all that the model did, the core did
     match fault.breaks:
         case "fork":
@@ -42,7 +44,7 @@ def test_a_counterexample_breaks_the_core_with_the_fault_in_it(fault: Fault) -> 
 
 @pytest.mark.parametrize("fault", CORE, ids=lambda fault: fault.search.name.lower())
 def test_a_counterexample_leaves_the_core_as_it_is_agreed_and_deciding(fault: Fault) -> None:
-    replay = _played(fault, Instance)
+    replay = _played(fault)
     assert len(replay.decided) <= 1
     assert b"junk" not in replay.decided
     replay.calm()

@@ -26,7 +26,7 @@ from node.cli import exits
 from node.twin import EVENT
 from node.wire import codec
 from tests.harness.cast import key, signed
-from tests.harness.command import Command, command
+from tests.harness.command import Command
 from tests.harness.daemons import Grove
 
 NAMES = ("alice", "bob", "carol", "mallory")
@@ -50,11 +50,6 @@ SLOW = 1_500
 MOST_DRAWS = 20
 """Further tasks until mallory has been drawn as an exit, which each makes of every second member
 (nobody else says a BATCH), or until both its words came in time."""
-
-
-@pytest.fixture
-def quorate(capsys: pytest.CaptureFixture[str]) -> Command:
-    return command(capsys)
 
 
 def other(envelope: Envelope) -> Envelope:

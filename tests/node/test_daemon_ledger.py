@@ -24,7 +24,7 @@ from node.store.records import Pruned
 from node.wire.control import ControlError
 from reputation import Book, EvidenceFact, FactKind, FeedbackFact, VerdictFact, link
 from tests.harness.cast import ctx, signed
-from tests.harness.command import Command, Ran, command
+from tests.harness.command import Command, Ran
 from tests.harness.daemons import Grove, Node, Turned
 from tests.harness.meshes import PATIENCE_S
 
@@ -33,11 +33,6 @@ MODELS = {
     name: {"line": {"answer": answer, "confidence": 9_000}}
     for name, answer in zip(NAMES, "aaaab", strict=True)
 }
-
-
-@pytest.fixture
-def quorate(capsys: pytest.CaptureFixture[str]) -> Command:
-    return command(capsys)
 
 
 def book(node: Node) -> Book:

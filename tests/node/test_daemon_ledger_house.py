@@ -5,8 +5,6 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
 from node import backup, facts
 from node.cli import exits
 from node.clock import SystemClock
@@ -14,7 +12,7 @@ from node.config import LimitsConfig
 from node.entropy import SystemEntropy
 from node.quota import MIB
 from reputation import Book, FeedbackFact, VerdictFact
-from tests.harness.command import Command, command
+from tests.harness.command import Command
 from tests.harness.daemons import Grove, Node, Turned
 from tests.harness.meshes import PATIENCE_S
 
@@ -24,11 +22,6 @@ MODELS = {
     for name, answer in zip(NAMES, "aaab", strict=True)
 }
 DAY_MS = 86_400_000
-
-
-@pytest.fixture
-def quorate(capsys: pytest.CaptureFixture[str]) -> Command:
-    return command(capsys)
 
 
 def book(node: Node) -> Book:

@@ -19,7 +19,7 @@ from node.deliberations import Deliberations
 from node.wire import codec
 from node.wire.control import Ask, ControlError
 from node.wire.frames import Frame, TaskNote
-from tests.harness.command import Command, command
+from tests.harness.command import Command
 from tests.harness.daemons import Grove
 from tests.harness.llm_server import LlmServer
 from tests.harness.offices import Listener, Office
@@ -28,11 +28,6 @@ PAIR = ("alice", "bob")
 MODELS = {name: {"line": {"answer": "a"}} for name in PAIR}
 SLOW = {"draft_ms": 60_000, "judge_ms": 60_000, "deadline_ms": 600_000}
 """Deadlines that no test waits for."""
-
-
-@pytest.fixture
-def quorate(capsys: pytest.CaptureFixture[str]) -> Command:
-    return command(capsys)
 
 
 @pytest.fixture

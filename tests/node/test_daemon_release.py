@@ -14,17 +14,12 @@ from node.facts import prove
 from node.ledger import STATEMENTS
 from node.wire.control import ControlError
 from reputation import ApprovalFact, FactKind
-from tests.harness.command import Command, command
+from tests.harness.command import Command
 from tests.harness.daemons import QUICK, Grove, Turned
 from tests.harness.offices import OFFICERS, Listener, Office, checked
 
 NAMES = OFFICERS
 MODELS = {name: {"line": {"answer": "a"}} for name in NAMES}
-
-
-@pytest.fixture
-def quorate(capsys: pytest.CaptureFixture[str]) -> Command:
-    return command(capsys)
 
 
 @pytest.fixture

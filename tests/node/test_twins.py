@@ -18,7 +18,7 @@ from node.config import CONFIG_FILE
 from node.twin import EVENT
 from node.wire.limits import Limits
 from node.wire.link import Traffic
-from tests.harness.command import Command, command
+from tests.harness.command import Command
 from tests.harness.daemons import Grove
 from tests.harness.federations import free_address
 
@@ -33,11 +33,6 @@ MODELS = {
     name: {"line": {"answer": answer}, "delay_ms": SLOW_MS if name in HONEST else 0}
     for name, answer in zip(NAMES, "abca", strict=True)
 }
-
-
-@pytest.fixture
-def quorate(capsys: pytest.CaptureFixture[str]) -> Command:
-    return command(capsys)
 
 
 def copy(grove: Grove) -> None:

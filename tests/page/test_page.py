@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Error, Route, expect, sync_playwright
 
 from node.api import keys
 from node.entropy import SystemEntropy
-from tests.harness.browsers import Looking, asked, front, launched, looking, there
+from tests.harness.browsers import Looking, asked, launched, looking, there
+from tests.harness.fronts import front
 from tests.harness.real_nodes import RealSwarm
 
 pytestmark = [
@@ -61,7 +62,7 @@ class Committee:
     """A swarm of five, and the fronts of two of them: alice's, and bob's, who wants a key."""
 
     def __init__(self, swarm: RealSwarm) -> None:
-        self.alice, self.bob = front(swarm["alice"]), front(swarm["bob"])
+        self.alice, self.bob = (front(swarm, name).removesuffix("/v1") for name in ("alice", "bob"))
         self.key = keys.add(swarm["bob"].config.api.keys, "ann", now_ms=1, entropy=SystemEntropy())
         self.swarm = swarm
         swarm.all_up()

@@ -11,7 +11,6 @@ export async function health(place, signal) {
     h("b", null, found.name), h("span", { class: "muted" }, ` ${found.federation} \u00b7 ${found.up}/${found.members} up \u00b7 ${found.running} running`),
     well ? null : h("span", { class: "unseen" }, " needs attention"),
   ]);
-  return found;
 }
 
 export async function node(place, signal) {

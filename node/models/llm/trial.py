@@ -32,7 +32,7 @@ TLS: Final = "no TLS"
 NO_JSON: Final = "no JSON"
 FORM: Final = "form not kept"
 
-_TODO: Final = {
+_ADVICE: Final = {
     DNS: "is the host of api_base spelled right, and does this machine resolve names?",
     REFUSED: "is the server running, and are host and port of api_base right?",
     TLS: "does the server speak https at this port, with a certificate that this machine trusts?",
@@ -94,7 +94,7 @@ async def _tried(
         micros=micros,
         trouble=trouble,
         cause=cause,
-        todo=_TODO.get(trouble, ""),
+        todo=_ADVICE.get(trouble, ""),
     )
 
 

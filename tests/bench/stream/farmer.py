@@ -18,7 +18,6 @@ from .recorded import Spread
 
 HONEST: Final = 0.6
 MEMBERS: Final = tuple(bytes([at + 1]) * 32 for at in range(7))
-FARMER: Final = MEMBERS[0]
 HISTORIES: Final = (20, 100, 400)
 """Tasks before it turns."""
 TOLD: Final = (1.0, 0.25, 0.1, 0.0)

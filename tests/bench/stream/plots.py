@@ -1,4 +1,4 @@
-"""Pictures of the figures, for people to look at (extra `bench`)."""
+"""Pictures of the figures, for people to look at."""
 
 from collections.abc import Iterator
 from pathlib import Path

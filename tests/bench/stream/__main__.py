@@ -14,7 +14,7 @@ from typing import Final
 
 from tests.bench.rules.sets import recorded_sets
 
-from . import attacked, farmer, recorded
+from . import attacked, farmer, recorded, standing
 from .report import Report
 
 BUILD: Final = Path(__file__).parents[3] / "build"
@@ -28,7 +28,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.stream", description=__doc__)
     parser.add_argument("--shuffles", type=int, default=recorded.SHUFFLES)
     parser.add_argument("--no-plots", action="store_true", help="needs no matplotlib")
+    parser.add_argument(
+        "--standing", action="store_true", help="only what a weaker test of outcomes would teach"
+    )
     asked = parser.parse_args()
+    if asked.standing:
+        with ProcessPoolExecutor() as executor:
+            for line in standing.lines(executor, min(asked.shuffles, standing.SHUFFLES)):
+                sys.stdout.write(f"{line}\n")
+        return
     began = time.perf_counter()
     sets = recorded_sets()
     fewer = min(asked.shuffles, ATTACKED), min(asked.shuffles, FARMED)

@@ -64,7 +64,7 @@ def _stream(of: Committee, rng: Random) -> list[Case]:
     ]
 
 
-def _views(n: int, bad: frozenset[int]) -> Callable[[Sequence[int]], Sequence[Sequence[int]]]:
+def lies(n: int, bad: frozenset[int]) -> Callable[[Sequence[int]], Sequence[Sequence[int]]]:
     """The views of all members, given that of an honest ledger."""
     lie = [10_000 if at in bad else 0 for at in range(n)]
     return lambda view: [lie if at in bad else view for at in range(n)]
@@ -86,7 +86,7 @@ def _run(of: Committee, kind: str, told: float, shuffle: int) -> Attacked:
     right = {f"{way}, equal": 0.0 for way in WAYS[:3]} | dict.fromkeys(WAYS, 0.0)
     for case, step in zip(
         plain,
-        play(plain, told=told, rng=rng, views=_views(n, bad) if attack else None),
+        play(plain, told=told, rng=rng, views=lies(n, bad) if attack else None),
         strict=True,
     ):
         for way in WAYS:

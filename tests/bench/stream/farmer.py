@@ -4,7 +4,7 @@ Played on facts alone, since what its score depends on is in them: a committee o
 each honest member is right in 60 % of the tasks, and the farmer always until it turns, never after.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from random import Random
@@ -22,6 +22,9 @@ HISTORIES: Final = (20, 100, 400)
 """Tasks before it turns."""
 TOLD: Final = (1.0, 0.25, 0.1, 0.0)
 MOST: Final = 600
+F: Final = 2
+FRAGILE: Final = 2 * F
+"""The widest lead, in votes, that F of seven close by answering with the runner-up (O5)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +40,9 @@ class Caught:
     never: int
 
 
-def _fact(number: int, rng: Random, turned: bool) -> tuple[VerdictFact, bool]:
+def _fact(number: int, rng: Random, turned: bool, fragile: int) -> tuple[VerdictFact, bool]:
     """A task with the right answer `r`; who errs gives one of three wrong ones. The majority
-    wins, and what a committee of honest ones agrees on is not fragile."""
+    wins, and a lead of up to `fragile` votes is fragile."""
     drafts = ["w0" if turned else "r"] + [
         "r" if rng.random() < HONEST else f"w{rng.randrange(3)}" for _ in MEMBERS[1:]
     ]
@@ -56,7 +59,7 @@ def _fact(number: int, rng: Random, turned: bool) -> tuple[VerdictFact, bool]:
         answers=answers,
         winner=winner,
         belief=votes[winner] * ONE // len(drafts),
-        fragile=sorted(votes)[-1] - (sorted(votes)[-2] if len(votes) > 1 else 0) <= 2,
+        fragile=sorted(votes)[-1] - (sorted(votes)[-2] if len(votes) > 1 else 0) <= fragile,
         showings=tuple(
             Showing(member=member, answer=answers.index(draft), accepted=True)
             for member, draft in zip(MEMBERS, drafts, strict=True)
@@ -65,11 +68,13 @@ def _fact(number: int, rng: Random, turned: bool) -> tuple[VerdictFact, bool]:
     return fact, answers[winner] == "r"
 
 
-def trace(scoring: Scoring, history: int, told: float, shuffle: int) -> Iterator[tuple[int, ...]]:
+def trace(
+    scoring: Scoring, history: int, told: float, shuffle: int, fragile: int = FRAGILE
+) -> Iterator[tuple[int, ...]]:
     """The members' scores as authors after each task, the farmer's first."""
     rng, book = Random(f"{history} {told} {shuffle}"), Book()
     for number in range(history + MOST):
-        fact, right = _fact(number, rng, number >= history)
+        fact, right = _fact(number, rng, number >= history, fragile)
         book.add(fact)
         if rng.random() < told:
             book.add(
@@ -86,10 +91,12 @@ def trace(scoring: Scoring, history: int, told: float, shuffle: int) -> Iterator
         )
 
 
-def _caught(scoring: Scoring, history: int, told: float, shuffle: int) -> tuple[int, int]:
+def _caught(
+    scoring: Scoring, history: int, told: float, shuffle: int, fragile: int
+) -> tuple[int, int]:
     """After how many tasks it is at neutral, and under the honest mean; 0 for never."""
     neutral = below = 0
-    for number, (mine, *honest) in enumerate(trace(scoring, history, told, shuffle)):
+    for number, (mine, *honest) in enumerate(trace(scoring, history, told, shuffle, fragile)):
         if number >= history:
             if not neutral and mine <= NEUTRAL:
                 neutral = number - history + 1
@@ -100,8 +107,8 @@ def _caught(scoring: Scoring, history: int, told: float, shuffle: int) -> tuple[
     return neutral, below
 
 
-def _cell(method: Method, history: int, told: float, shuffles: int) -> Caught:
-    played = [_caught(Scoring(method=method), history, told, at) for at in range(shuffles)]
+def _cell(method: Method, history: int, told: float, shuffles: int, fragile: int) -> Caught:
+    played = [_caught(Scoring(method=method), history, told, at, fragile) for at in range(shuffles)]
     return Caught(
         method=str(method),
         history=history,
@@ -112,12 +119,14 @@ def _cell(method: Method, history: int, told: float, shuffles: int) -> Caught:
     )
 
 
-def measure(executor: Executor, shuffles: int) -> list[Caught]:
+def measure(
+    executor: Executor, shuffles: int, *, told: Sequence[float] = TOLD, fragile: int = FRAGILE
+) -> list[Caught]:
     """Every method, history and share of tasks with a word."""
     jobs = [
-        executor.submit(_cell, method, history, told, shuffles)
+        executor.submit(_cell, method, history, share, shuffles, fragile)
         for method in Method
         for history in HISTORIES
-        for told in TOLD
+        for share in told
     ]
     return [job.result() for job in jobs]

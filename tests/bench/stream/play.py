@@ -6,9 +6,10 @@ recorded is what members answered and how they judged; each question is one roun
 verdict comes before the next question, with the right answer named, as an honest client gives it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from random import Random
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ from consensus.committee import Committee, FaultMode, Member
 from consensus.exact import ONE_BP
 from consensus.policy import EXPERTS, Policy
 from consensus.tally import Tally, tally, weigh
+from consensus.tally.count import Count
+from consensus.tally.result import first_count
 from consensus.tally.rules.adaptive import combined, say
 from node import federation
 from node.facts import Decided, verdict_fact
@@ -55,6 +58,12 @@ class Step:
 
 Attack = Callable[[Case, Random], Round]
 
+Without = Callable[[Iterable[int]], Count]
+"""The count of a round without those members, with all else as it was."""
+
+Lesson = Callable[[Tally, Without], bool]
+"""Whether an outcome teaches without a client's word; O5's `fragile` decides if none is given."""
+
 
 def play(
     cases: Sequence[Case],
@@ -64,11 +73,13 @@ def play(
     scoring: Scoring = DEFAULT,
     views: Callable[[Sequence[int]], Sequence[Sequence[int]]] | None = None,
     attack: Attack | None = None,
+    lesson: Lesson | None = None,
 ) -> Iterator[Step]:
     """Play `cases` in their order, a client speaking on that share of them.
 
     All honest members hold the same facts. `views` makes of a ledger's view those of all members,
-    where some lie; `attack` changes a round before it is counted.
+    where some lie; `attack` changes a round before it is counted; `lesson` says of which outcomes
+    a ledger learns.
     """
     n = cases[0].round.n
     members = tuple(Member(bytes([at + 1]) * 32) for at in range(n))
@@ -94,18 +105,22 @@ def play(
             for view in (own.authors, own.judges)
         )
         round_ = attack(case, rng) if attack else case.round
+        given: dict[str, Any] = {
+            "spec": round_.spec,
+            "policy": POLICY,
+            "quorum": committee.quorum,
+            "weights": authors,
+            "judging": judges,
+            "seed": round_.seed,
+            "experts": combined([own.rules] * n),
+        }
         found = tally(
-            spec=round_.spec,
-            policy=POLICY,
-            quorum=committee.quorum,
-            candidates=round_.candidates,
-            ballots=round_.ballots,
-            weights=authors,
-            judging=judges,
-            seed=round_.seed,
-            first_vote=None,
-            experts=combined([own.rules] * n),
+            candidates=round_.candidates, ballots=round_.ballots, first_vote=None, **given
         )
+        if lesson is not None:
+            teaches = lesson(found, partial(_without, round_, given))
+            robust = replace(found.robustness, fragile=not teaches)
+            found = replace(found, robustness=robust)
         yield Step(
             right={name: float(part) for name, part in _right(found, case.gold)},
             scores=authors.scores,
@@ -124,6 +139,15 @@ def play(
                     at_ms=spec.opened_at_ms,
                 )
             )
+
+
+def _without(of: Round, given: dict[str, Any], members: Iterable[int]) -> Count:
+    gone = set(members)
+    return first_count(
+        candidates=[item for item in of.candidates if item.author not in gone],
+        ballots=[item for item in of.ballots if item.voter not in gone],
+        **given,
+    )
 
 
 def _task(committee: Committee, answer: AnswerSpec, number: int) -> TaskOpen:

@@ -48,9 +48,11 @@ class Spread:
         return cls(mean=fmean(found), spread=stdev(found) if len(found) > 1 else 0.0)
 
 
-def cases(of: RecordedSet) -> tuple[Case, ...]:
-    """The questions with ballots, as rounds."""
-    return tuple(Case(id=item.id, round=item.round(), gold=item.gold) for item in of.judged)
+def cases(of: RecordedSet, *, marks: bool = False) -> tuple[Case, ...]:
+    """The questions with ballots, as rounds, with made-up endorsements where `marks`."""
+    return tuple(
+        Case(id=item.id, round=item.round(marks=marks), gold=item.gold) for item in of.judged
+    )
 
 
 @cache

@@ -10,7 +10,7 @@ conclusion.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -224,14 +224,12 @@ def runs(executor: Executor, shuffles: int) -> list[Stood]:
 
 
 def lines(executor: Executor, shuffles: int) -> Iterator[str]:
-    """Markdown: streams of both criteria, and how long a farmer lasts under each without words."""
+    """Markdown: streams of both criteria, and how long a farmer lasts by each without words."""
     found = runs(executor, shuffles)
-    yield (
-        "| committee | attack | words on | learns if it | passed | of them right | bad | others | rival | "
-        + " | ".join(WAYS)
-        + " |"
-    )
-    yield "|---" * (9 + len(WAYS)) + "|"
+    heads = ("committee", "attack", "words on", "learns if it", "passed", "of them right")
+    heads += ("bad", "others", "rival", *WAYS)
+    yield f"| {' | '.join(heads)} |"
+    yield "|---" * len(heads) + "|"
     for name in COMMITTEES:
         for kind, told in CELLS:
             for criterion in Criterion:
@@ -241,26 +239,26 @@ def lines(executor: Executor, shuffles: int) -> Iterator[str]:
                     if (one.committee, one.attack, one.told, one.criterion)
                     == (name, kind, told, criterion)
                 ]
-                passed, true = (sum(one.passed for one in cell), sum(one.true for one in cell))
-                figures = [
-                    *([one.bad for one in cell], [one.others for one in cell]),
-                    [one.rival for one in cell],
-                ]
-                ways = [Spread.of([one.right[way] for one in cell]) for way in WAYS]
-                yield (
-                    f"| {name} | {kind} | {told:.0%} | {criterion} | {passed / len(cell):.0f} "
-                    f"| {100 * true / passed if passed else 0:.0f} % | "
-                    + " | ".join(
-                        f"{one.mean:.0f} ({one.spread:.0f})" for one in map(Spread.of, figures)
-                    )
-                    + " | "
-                    + " | ".join(f"{one.mean:.1f} ({one.spread:.1f})" for one in ways)
-                    + " |"
-                )
+                yield f"| {name} | {kind} | {told:.0%} | {criterion} | {_figures(cell)} |"
     yield ""
     for criterion, lead in ((Criterion.O5, farmer.FRAGILE), (Criterion.STANDING, farmer.F)):
         for one in farmer.measure(executor, shuffles, told=(0.0,), fragile=lead):
             yield (
-                f"{criterion}: a farmer of {one.history} tasks, by {one.method}, is at neutral after "
-                f"{one.neutral.mean:.0f} ({one.neutral.spread:.0f}); never in {one.never}"
+                f"{criterion}: a farmer of {one.history} tasks, by {one.method}, is at neutral "
+                f"after {one.neutral.mean:.0f} ({one.neutral.spread:.0f}); never in {one.never}"
             )
+
+
+def _figures(cell: Sequence[Stood]) -> str:
+    """How many outcomes taught a stream and were right; then means and spreads over streams."""
+    passed, true = sum(one.passed for one in cell), sum(one.true for one in cell)
+    scores = [[getattr(one, name) for one in cell] for name in ("bad", "others", "rival")]
+    ways = [[one.right[way] for one in cell] for way in WAYS]
+    return " | ".join(
+        [
+            f"{passed / len(cell):.0f}",
+            f"{100 * true / passed:.0f} %" if passed else "",
+            *(f"{one.mean:.0f} ({one.spread:.0f})" for one in map(Spread.of, scores)),
+            *(f"{one.mean:.1f} ({one.spread:.1f})" for one in map(Spread.of, ways)),
+        ]
+    )

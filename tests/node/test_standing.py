@@ -78,8 +78,9 @@ def alone(count: Count) -> str | None:
         ("red red red red red green green", True),
         ("red red red red green green blue", False),
         ("red red red red red red", True),
+        ("red green blue", False),
     ],
-    ids=["3:1", "a tie without one", "5:2", "a tie without two", "all"],
+    ids=["3:1", "a tie without one", "5:2", "a tie without two", "all", "drawn by lot"],
 )
 def test_a_winner_stands_if_it_leads_by_more_than_f(answers: str, said: bool) -> None:
     assert standing(drafted(*answers.split())) is said
@@ -106,7 +107,7 @@ def test_the_f_choose_which_of_the_others_narrow_choices_stand(narrow: str, wide
 
 
 def test_what_is_not_fragile_by_majority_leads_by_f_among_any_others() -> None:
-    """Where 2f could turn no lead of more than 2f, f of them that joined leave one over f."""
+    """By answering otherwise f close a lead of 2f. Of a lead over that, f who leave take f."""
     of = drafted(*["red"] * 6, "green")
     assert not of.tally().robustness.fragile
     for gone in ([0, 1], [5, 6]):

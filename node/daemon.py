@@ -14,13 +14,14 @@ from consensus.deliberation.scribe import Kept
 from consensus.envelope import Ctx, Envelope, Kind
 from consensus.policy import Policy
 from consensus.ports import Message
-from consensus.verdict import Bundle
 from reputation import ApprovalFact, FactKind, FeedbackFact
 from reputation.digests import Summary
 
 from . import facts, federation_file, identity, memory, outside
+from .archive import past_of
 from .clock import Clock, SystemClock
 from .config import Config, control_socket
+from .damage import UNREADABLE, Damaged
 from .doorway import Doorway
 from .entrance import RefusedTask, pruned_text
 from .entropy import Entropy, SystemEntropy
@@ -556,7 +557,12 @@ class Daemon:
             raise NotFound(f"no verdict or task here begins with {prefix}")
         if not self.runner.ledger.book.approvals(row.task):
             return row.bundle
-        return (await self.runner.releases.attached(Bundle.decode(row.bundle))).encode()
+        try:
+            bundle = past_of(row).bundle
+        except Damaged as error:
+            log.error(UNREADABLE, reason=str(error))
+            return row.bundle  # as it is stored: whoever checks it is told what is wrong with it
+        return (await self.runner.releases.attached(bundle)).encode()
 
     async def withheld(self, prefix: str) -> str:
         """Why clients may not have a verdict, `""` if they may (E4)."""

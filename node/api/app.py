@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..clock import Clock, monotonic_ms
 from ..config_api import ApiConfig
+from ..damage import UNREADABLE, Damaged
 from ..hosting import LOOPBACK, connections_max, named_host
 from ..log import get_logger
 from . import assets
@@ -21,7 +22,7 @@ from .asking import BODY_MAX
 from .catalogue import Catalogue
 from .chat import Chats
 from .contract import Door, Window
-from .errors import ApiError, invalid, over_quota, unauthorised
+from .errors import ApiError, invalid, over_quota, refusal, unauthorised
 from .keys import Client, KeyFileError, Keyring
 from .openapi import document
 from .opening import Openings
@@ -155,10 +156,13 @@ class Front:
                         -(-wait // 1_000),
                     )
                 return await self._held(handler, request, client)
+            except Damaged as error:
+                log.error(UNREADABLE, reason=str(error))
+                return refusal(ApiError(500, "store_damaged", str(error), kind="api_error"))
             except ApiError as error:
                 if error.status >= 500:
                     log.warning("no answer for a client", code=error.code, reason=str(error))
-                return JSONResponse(error.plain(), error.status, error.headers)
+                return refusal(error)
 
         return endpoint
 
@@ -195,7 +199,7 @@ class Front:
                     self._own_host(request)
                 return await page(request)
             except ApiError as error:
-                return JSONResponse(error.plain(), error.status, error.headers)
+                return refusal(error)
 
         return endpoint
 
@@ -337,9 +341,10 @@ async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = WORDS.get(error.status_code, "http_error")
     made = ApiError(error.status_code, code, f"{error.detail}: see /v1/models for what is here")
-    return JSONResponse(made.plain(), made.status, {**(error.headers or {}), **made.headers})
+    return refusal(made, error.headers)
 
 
 async def _bug(_: Request, error: Exception) -> Response:  # noqa: ARG001  logged by the server
-    made = ApiError(500, "internal_error", "internal error; see this node's log", kind="api_error")
-    return JSONResponse(made.plain(), made.status, made.headers)
+    return refusal(
+        ApiError(500, "internal_error", "internal error; see this node's log", kind="api_error")
+    )

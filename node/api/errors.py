@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
+from starlette.responses import JSONResponse
 
 RETRY: Final = "x-should-retry"
 """The header by which OpenAI's own clients are told whether to try again: what was decided once is
@@ -73,6 +74,23 @@ class ApiError(Exception):
         if self.again_s is None:
             return {RETRY: "false"}
         return {RETRY: "true", "retry-after": str(self.again_s)}
+
+
+def refusal(error: ApiError, more: Mapping[str, str] | None = None) -> JSONResponse:
+    """An error as a reply, with `more` headers."""
+    return JSONResponse(error.plain(), error.status, {**(more or {}), **error.headers})
+
+
+def no_json(error: Exception) -> ApiError:
+    """A body that cannot be read."""
+    return invalid(f"the body is not a JSON object: {error}", code="invalid_json")
+
+
+def misfit(error: msgspec.ValidationError) -> ApiError:
+    """A body or a query that is none of what was asked for, by the place that is at fault."""
+    problem, _, place = str(error).partition(" - at `$")
+    param = place.rstrip("`").lstrip(".") or None
+    return invalid(f"{param}: {problem}" if param else problem, param)
 
 
 def invalid(message: str, param: str | None = None, code: str = "invalid_value") -> ApiError:

@@ -16,7 +16,7 @@ from consensus.bodies import AnswerKind, AnswerSpec, BodyError, Budget, Content
 from . import seen
 from .catalogue import Catalogue, policy_problem
 from .contract import Absent, Door, Question, Step, Window
-from .errors import ApiError, invalid, too_long
+from .errors import ApiError, invalid, misfit, no_json, too_long
 from .keys import Client
 from .opening import Openings
 from .routes import JSON, VIEW, Facts, NewDeliberation, Paging, PathParam
@@ -129,9 +129,9 @@ class Rest:
         try:
             asked = msgspec.json.decode(body, type=NewDeliberation)
         except msgspec.ValidationError as error:
-            raise _misfit(error) from None
+            raise misfit(error) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise invalid(f"the body is not a JSON object: {error}", code="invalid_json") from None
+            raise no_json(error) from None
         kinds = {
             AnswerKind.CHOICE: bool(asked.options),
             AnswerKind.NUMBER: asked.number,
@@ -227,7 +227,7 @@ def query(request: Request, shape: type[_T]) -> _T:
     try:
         return msgspec.convert(dict(given), shape, strict=False)
     except msgspec.ValidationError as error:
-        raise _misfit(error) from None
+        raise misfit(error) from None
 
 
 def part(request: Request, of: PathParam) -> str:
@@ -263,12 +263,6 @@ def _fit(wanted: str, kind: str) -> list[tuple[int, float]]:
     said = [one[2:] for one in parameters if one.startswith("q=")]
     weight = float(said[0]) if said and re.fullmatch(r"[01](\.[0-9]{0,3})?", said[0]) else 1.0
     return [(ranks[range_], min(1.0, weight))]
-
-
-def _misfit(error: msgspec.ValidationError) -> ApiError:
-    problem, _, place = str(error).partition(" - at `$")
-    param = place.rstrip("`").lstrip(".") or None
-    return invalid(f"{param}: {problem}" if param else problem, param)
 
 
 def _absent(error: Absent, param: str) -> ApiError:

@@ -29,7 +29,8 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     """A deliberation as it stands in a list.
 
     `question` is how the last part of the case begins. `phase` and `round` say where a running
-    one stands. `answer` is how the decided one begins, None without a winner.
+    one stands. `answer` is how the decided one begins, None without a winner, and like `status`
+    where nothing may be said of it. `question` is empty where it cannot be read any more.
     """
 
     task: Id
@@ -383,8 +384,12 @@ class FactSeen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MemberFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A member and the facts behind its scores, the newest first; `more` of them are not listed."""
+    """A member and the facts behind its scores, the newest first; `more` of them are not listed.
 
+    `warnings` name what this node's store has lost of them.
+    """
+
+    warnings: list[Warned] = []
     member: MemberSeen
     facts: list[FactSeen]
     more: Count

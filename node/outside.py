@@ -51,7 +51,7 @@ def fronts(
         door = Doorway(daemon, since_ms=since_ms, stopping=stopping)
         beside = Beside(
             open={LIVENESS: probes.liveness, READINESS: probes.readiness},
-            gated={METRICS: probes.metrics},
+            metrics={METRICS: probes.metrics},
             around=requests.around,
         )
         try:

@@ -4,11 +4,13 @@
 task, its verdict, and which member, provider and model were at fault.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from starlette.responses import JSONResponse
+
+from .keys import Scope
 
 RETRY: Final = "x-should-retry"
 """The header by which OpenAI's own clients are told whether to try again: what was decided once is
@@ -106,6 +108,18 @@ def too_long(message: str, param: str = "messages") -> ApiError:
 def unauthorised(message: str) -> ApiError:
     """No API key, or none that counts."""
     return ApiError(401, "invalid_api_key", message, kind="authentication_error")
+
+
+def may_not(name: str, may: Sequence[Scope], needed: Sequence[Scope]) -> ApiError:
+    """The API key of the client `name` is for something else: any of `needed` would do."""
+    return ApiError(
+        403,
+        "missing_scope",
+        f"{name}'s key may {' and '.join(may)}; this takes one that may {' or '.join(needed)}, "
+        f"which the node's operator makes: `quorate key add DIR NAME --may {needed[0]}`",
+        kind="permission_error",
+        about={"may": [str(one) for one in may], "needed": [str(one) for one in needed]},
+    )
 
 
 def over_quota(message: str, again_s: int) -> ApiError:

@@ -63,7 +63,13 @@ class Committee:
 
     def __init__(self, swarm: RealSwarm) -> None:
         self.alice, self.bob = (front(swarm, name).removesuffix("/v1") for name in ("alice", "bob"))
-        self.key = keys.add(swarm["bob"].config.api.keys, "ann", now_ms=1, entropy=SystemEntropy())
+        self.key = keys.add(
+            swarm["bob"].config.api.keys,
+            "ann",
+            now_ms=1,
+            entropy=SystemEntropy(),
+            may=(keys.Scope.ASK, keys.Scope.READ),
+        )
         self.swarm = swarm
         swarm.all_up()
 

@@ -14,10 +14,9 @@ from consensus.deliberation.scribe import Kept
 from consensus.envelope import Ctx, Envelope, Kind
 from consensus.policy import Policy
 from consensus.ports import Message
-from reputation import ApprovalFact, FactKind, FeedbackFact
 from reputation.digests import Summary
 
-from . import facts, federation_file, identity, memory, outside
+from . import federation_file, identity, memory, outside
 from .archive import past_of
 from .clock import Clock, SystemClock
 from .config import Config, control_socket
@@ -26,28 +25,26 @@ from .doorway import Doorway
 from .entrance import RefusedTask, pruned_text
 from .entropy import Entropy, SystemEntropy
 from .evidence import EvidenceShelf
-from .facts import BadProof
 from .federation import Federation, FederationError
 from .house import House
 from .identity import Identity
 from .intake import Intake
-from .ledger import Refused
 from .log import get_logger
 from .memory import Mark
 from .models import registry
 from .models.guard import Guarded
-from .notes import NoteRefused, read_statement
 from .outside import SetupError as SetupError
 from .runner import Runner
+from .statements import Statements
 from .store.contract import BadReference, StoreError
-from .store.records import FactRow, Slot
+from .store.records import Slot
 from .store.sqlite import SqliteStore
 from .vitals import DaemonVitals
 from .window import Window
 from .wire import codec, toll
 from .wire.admission import Refusal
 from .wire.control import Ask, ControlError, ControlServer, NotFound
-from .wire.frames import FetchRequest, Frame, Hello, LinkRefusal, TaskNote
+from .wire.frames import FetchRequest, Frame, Hello, LinkRefusal
 from .wire.guests import GuestServer
 from .wire.ledger import ProvenFact
 from .wire.limits import ID_PREFIX, Limits
@@ -111,6 +108,7 @@ class Daemon:
             shelf=self._shelf,
             scoring=config.reputation.scoring,
         )
+        self.statements = Statements(self.runner, federation.network)
         self.house.forgot, self.house.gone = self.runner.archive.forget, self.runner.archive.pruned
         self.mesh = Mesh(
             identity=me,
@@ -491,49 +489,7 @@ class Daemon:
     async def feedback(self, statement: bytes) -> dict[str, Any]:
         """Take a client's signed statement: a word on a verdict (L1) or on its release (E4), into
         the ledger, or a note for a task that runs (R1c). Raises `ControlError`."""
-        if (note := read_statement(statement)) is not None:
-            return await self._noted(note)
-        kind = FactKind.APPROVAL if facts.is_approval(statement) else FactKind.FEEDBACK
-        try:
-            fact = facts.prove(kind, statement, self.federation.network)
-            assert isinstance(fact, FeedbackFact | ApprovalFact)
-            rows = await self.runner.sharing.enter(fact, statement)
-        except (BadProof, Refused) as error:
-            raise ControlError(f"the statement is not taken: {error}") from None
-        if rows:
-            await self._store_now(rows)
-        told = {"task": fact.task.hex(), "fact": fact.id.hex(), "new": bool(rows)}
-        past = await self.runner.archive.load(fact.task)
-        if isinstance(fact, ApprovalFact) and past is not None:
-            stands = self.runner.releases.stands(fact.task, past.spec)
-            told |= {"state": str(stands.state), "reason": self.runner.releases.reason(stands)}
-        return told
-
-    async def _noted(self, said: TaskNote) -> dict[str, Any]:
-        """Take a person's note, and wait until it is on the disk. Where its author has another
-        one of its number, `free` is a number that is left (0: none), and it is not taken."""
-        told = {"task": said.task.hex(), "note": "", "new": False}
-        try:
-            note, new = self.runner.notes.hand_in(said)
-        except NoteRefused as error:
-            if error.code != "number_taken":
-                raise ControlError(f"the note is not taken: {error}") from None
-            author = codec.decode_note(said.note).author
-            return {**told, "free": self.runner.notes.free(said.task, author)}
-        await self._stored()
-        return {**told, "note": note.id(said.task).hex(), "new": new, "number": note.number}
-
-    async def _store_now(self, rows: list[FactRow]) -> None:
-        """Have rows stored, and wait until they are on the disk."""
-        self.runner.sharing.append(rows)
-        await self._stored()
-
-    async def _stored(self) -> None:
-        """Wait until what the next turn stores is on the disk."""
-        stored = asyncio.Event()
-        self.runner.tick.acts.append(stored.set)
-        self.runner.wake()
-        await stored.wait()
+        return await self.statements.take(statement)
 
     def _remembers_all(self) -> bool:
         """Whether no task that could still come is older than this database's memory (A13)."""

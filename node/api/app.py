@@ -23,7 +23,7 @@ from .asking import BODY_MAX
 from .catalogue import Catalogue
 from .chat import Chats
 from .contract import Door, Window
-from .errors import ApiError, invalid, may_not, over_quota, refusal, unauthorised
+from .errors import ApiError, damaged, invalid, may_not, over_quota, refusal, unauthorised
 from .keys import EVERYTHING, Client, KeyFileError, Keyring, Scope
 from .openapi import document
 from .opening import Openings
@@ -168,7 +168,7 @@ class Front:
                 return await self._held(handler, request, client)
             except Damaged as error:
                 log.error(UNREADABLE, reason=str(error))
-                return refusal(ApiError(500, "store_damaged", str(error), kind="api_error"))
+                return refusal(damaged(str(error)))
             except ApiError as error:
                 if error.status >= 500:
                     log.warning("no answer for a client", code=error.code, reason=str(error))

@@ -122,6 +122,11 @@ def may_not(name: str, may: Sequence[Scope], needed: Sequence[Scope]) -> ApiErro
     )
 
 
+def damaged(message: str) -> ApiError:
+    """What is stored of a task cannot be read."""
+    return ApiError(500, "store_damaged", message, kind="api_error")
+
+
 def over_quota(message: str, again_s: int) -> ApiError:
     """A client asked for more than it may."""
     return ApiError(429, "rate_limit_exceeded", message, kind="rate_limit_error", again_s=again_s)

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from consensus.verdict import MAX_STATEMENT
+
 from . import asking, seen
 from .keys import Scope
 
@@ -90,6 +92,18 @@ class NewDeliberation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ] = 0
 
 
+class NewStatement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A client's signed word: on a verdict, on its release, or a note for a task that runs."""
+
+    statement: Annotated[
+        bytes,
+        msgspec.Meta(
+            description="The bytes, in base64, as they are handed in over gRPC.",
+            extra_json_schema={"maxLength": 4 * -(-MAX_STATEMENT // 3)},
+        ),
+    ]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathParam:
     """A part of a path: its name, what it may be, what it is.
@@ -152,11 +166,13 @@ EVERYWHERE: Final = (400, 401, 403, 429, 500)
 ERRORS: Final[Mapping[int, str]] = {
     400: "The request is wrong; `param` says where.",
     401: "No API key, or none that counts.",
-    403: "The request is of another host, of another site's page, or its API key may not do that.",
+    403: "The request is of another host or another site's page, its API key may not do that, or "
+    "a statement is not signed by whom it takes.",
     404: "There is no such thing here.",
     406: "None of the content types that are asked for.",
     408: "The body was not here in time.",
-    409: "The idempotency key was used with another request.",
+    409: "The idempotency key was used with another request; or a statement comes too late, is one "
+    "too many, or does not fit the task.",
     413: "The request is larger than any task.",
     415: "The body is not JSON.",
     422: "The committee's answer is none, or does not fit the schema.",
@@ -258,6 +274,19 @@ ENDPOINTS: Final = (
         headers={"Last-Event-ID": "The id of the last event that was received."},
         also={204: "The last event was received: nothing more will come."},
         errors=(404,),
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/deliberations/{task}/statements",
+        name="say",
+        may=_ASKS,
+        text="Hand in a word that a client of the federation file has signed: whether the verdict "
+        "was right (feedback), whether its outcome may be told (approval), or a note while it "
+        "runs. It is stored, and goes to all members.",
+        parts=(TASK,),
+        body=NewStatement,
+        content={JSON: seen.Heard},
+        errors=(404, 408, 409, 413, 415),
     ),
     Endpoint(
         method="GET",

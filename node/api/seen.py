@@ -433,6 +433,23 @@ class NodeSeen(msgspec.Struct, frozen=True, kw_only=True):
     stopping: bool
 
 
+class Heard(msgspec.Struct, frozen=True, kw_only=True):
+    """A client's signed statement that was taken: what kind it is, and the id that it has.
+
+    Nothing is `new` where it, or one that stands over it, was known already. `state` and `reason`
+    say how the release of an outcome stands after an approver's word (rule E4); `number` is a
+    note's.
+    """
+
+    kind: Literal["feedback", "approval", "note"]
+    task: Id
+    id: Id
+    new: bool
+    state: str | None = None
+    reason: str | None = None
+    number: Count | None = None
+
+
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """One event of a stream: `kind` says what happened, and `detail` has fields by kind."""
 

@@ -29,6 +29,7 @@ WANTED: Final[dict[tuple[str, str], set[str]]] = {
     ("POST", "/v1/deliberations"): {"ask"},
     ("GET", "/v1/deliberations/{task}"): {"ask", "read"},
     ("GET", "/v1/deliberations/{task}/events"): {"ask", "read"},
+    ("POST", "/v1/deliberations/{task}/statements"): {"ask"},
     ("GET", "/v1/verdicts/{id}"): {"ask", "read"},
     ("POST", "/v1/verdicts/{id}/check"): {"ask", "read"},
     ("GET", "/v1/members"): {"read"},

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from consensus.bodies import BodyError, Speaker, TaskOpen
 from consensus.committee import FaultMode
 from consensus.deliberation.scribe import Kept
 from consensus.envelope import Ctx, Envelope, Kind
-from consensus.policy import Policy
+from consensus.policy import Policy, policy_problem
 from consensus.ports import Message
 from reputation.digests import Summary
 
@@ -396,10 +396,8 @@ class Daemon:
 
     def spec(self, ask: Ask) -> TaskOpen:
         """The task that was asked for, opened now. Raises `ControlError`."""
-        unknown = set(ask.policy) - {item.name for item in fields(Policy)}
-        if unknown:
-            names = ", ".join(sorted(item.name for item in fields(Policy)))
-            raise ControlError(f"unknown policy field {min(unknown)!r}; there are: {names}")
+        if problem := policy_problem(ask.policy):
+            raise ControlError(problem)
         if ask.mode and ask.mode not in set(FaultMode):
             raise ControlError(f"unknown fault mode {ask.mode!r}: byzantine or crash")
         mode = FaultMode(ask.mode) if ask.mode else FaultMode.BYZANTINE

@@ -17,6 +17,7 @@ from .archive import asked
 from .damage import UNREADABLE, Damaged
 from .endings import REASONS
 from .entrance import pruned_text
+from .excerpts import shown_answers
 from .live import Live
 from .log import get_logger
 from .rounds import Committee, Opened, cut, round_seen, slate_notes_of
@@ -346,7 +347,7 @@ class Deliberations:
 
     def _outcome(self, bundle: Bundle, last: Opened, names: Sequence[str]) -> seen.Outcome:
         decision, tally = last.figures["decision"], last.figures["tally"]
-        shown = {item["answer"]: item["excerpt"] or item["answer"] for item in tally["classes"]}
+        shown = shown_answers(tally)
         majority, said = tally["baselines"]["majority"], decision["dissent"]
         books: Account = account(bundle, self._federation.label)
         return seen.Outcome(

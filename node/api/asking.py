@@ -6,8 +6,9 @@ from typing import Any, Final, Literal
 import msgspec
 
 from consensus.bodies import MAX_MESSAGES, MAX_TEXT, BodyError, Budget, Content
+from consensus.policy import policy_problem
 
-from .catalogue import Catalogue, policy_problem
+from .catalogue import Catalogue
 from .contract import Question
 from .errors import ApiError, invalid, misfit, no_json, too_long
 from .shapes import Shape, of_extension, of_format

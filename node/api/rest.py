@@ -12,10 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from consensus.bodies import AnswerKind, AnswerSpec, BodyError, Budget, Content
+from consensus.policy import policy_problem
 from consensus.verdict import MAX_STATEMENT
 
 from . import seen
-from .catalogue import Catalogue, policy_problem
+from .catalogue import Catalogue
 from .contract import Absent, Door, Question, Step, Unheard, Window
 from .errors import ApiError, damaged, invalid, misfit, no_json, too_long
 from .keys import Client

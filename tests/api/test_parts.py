@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from consensus.bodies import AnswerKind, AnswerSpec
+from consensus.policy import policy_problem
 from node.api import keys
-from node.api.catalogue import BUILT_IN, Catalogue, CatalogueError, policy_problem
+from node.api.catalogue import BUILT_IN, Catalogue, CatalogueError
 from node.api.errors import ApiError
 from node.api.quotas import DAY_MS, MINUTE_MS, Quotas, Shares
 from node.api.replays import KEPT, KEPT_MS, Replay, Replays

@@ -16,8 +16,8 @@ HEAD: Final = """\
 
 Written from the registry by `make metrics`; a test fails where the two differ.
 
-`/metrics` is on the API's port, for keys made with `--may metrics` once there are any, and on `[metrics] listen`,
-without. Everything is counted from the start of the process. Values are read when they are asked
+`/metrics` is on the API's port, for keys made with `--may metrics` once there are any keys, and on
+`[metrics] listen`, without. Everything is counted from the start of the process. Values are read when they are asked
 for, so that a node that nobody scrapes pays a few integer additions. No label holds a task, a
 client or a model's text; members are named as in the federation file.
 

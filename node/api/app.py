@@ -16,7 +16,8 @@ from starlette.types import Scope as ConnectionScope
 from ..clock import Clock, monotonic_ms
 from ..config_api import ApiConfig
 from ..damage import UNREADABLE, Damaged
-from ..hosting import LOOPBACK, connections_max, named_host
+from ..descriptors import connections_max
+from ..hosting import LOOPBACK, named_host
 from ..log import get_logger
 from . import assets
 from .asking import BODY_MAX

@@ -17,6 +17,7 @@ from consensus.tally import AnswerClass, Classes, CountedBallot, named, normalis
 from consensus.tally.credits import full
 from consensus.tally.readings import read
 from consensus.verdict import (
+    MAX_STATEMENT,
     Bundle,
     BundleError,
     ReleaseError,
@@ -48,8 +49,8 @@ OWN_ANSWER: Final = ONE // 4
 Recorded judges prefer their own answer in 84 % of cases, right or wrong: such a ballot mostly
 says once more what the draft said. One that ranks another's answer higher counts in full."""
 
-STATEMENT_MAX: Final = 8_192
-"""Most bytes of a signed statement: its longest answer takes a fifth."""
+STATEMENT_MAX: Final = MAX_STATEMENT
+"""Most bytes of a signed statement of any kind: a word's longest answer takes a fifth."""
 
 EVIDENCE_MAX: Final = 4 * (payload_max(Kind.PROPOSE) + 1_024)
 """Most bytes of an evidence pair: two of the largest votes or proposed values, as base64. Pairs
@@ -60,13 +61,20 @@ OWN_CONTENT: Final = (Kind.COMMIT, Kind.SEAL, Kind.OPENING)
 
 _STATEMENT: Final = b"quorate/feedback"
 
+FORGED: Final = "bad_signature"
+"""The code of what was not signed by whom it names."""
+
 
 Signed = AcceptanceFact | EvidenceFact | FeedbackFact | ApprovalFact
 """Facts that rest on signatures alone."""
 
 
 class BadProof(ValueError):  # noqa: N818  named for what it is
-    """Bytes that are to prove a fact do not. The text says why."""
+    """Bytes that are to prove a fact do not: `code` for programs, the text for people."""
+
+    def __init__(self, text: str, code: str = "malformed") -> None:
+        super().__init__(text)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,7 +346,7 @@ def _acceptance_fact(proof: bytes) -> AcceptanceFact:
         kind=Kind.ACCEPTANCE, ctx=ctx, payload=payload, signer=signer, signature=signature
     )
     if not keys.verify(signer, envelope.preimage, signature):
-        raise BadProof("the acceptance's signature does not hold")
+        raise BadProof("the acceptance's signature does not hold", FORGED)
     try:
         at, body = Ctx.unpack(ctx), codec.decode(Kind.ACCEPTANCE, payload)
     except ValueError as error:
@@ -390,7 +398,7 @@ def _feedback_fact(proof: bytes) -> FeedbackFact:
     if not isinstance(fact, FeedbackFact):
         raise BadProof("the statement is no feedback")
     if not keys.verify(fact.client, length_prefixed(_STATEMENT, body), signature):
-        raise BadProof("the statement's signature does not hold")
+        raise BadProof("the statement's signature does not hold", FORGED)
     return fact
 
 
@@ -422,14 +430,14 @@ def _approval_fact(proof: bytes) -> ApprovalFact:
     except (ReleaseError, FactError) as error:
         raise BadProof(str(error)) from None
     if not keys.verify(word.approver, word.preimage, said.signature):
-        raise BadProof("the approver's signature does not hold")
+        raise BadProof("the approver's signature does not hold", FORGED)
     return fact
 
 
 def _parts(data: bytes, count: int, limit: int) -> Sequence[bytes]:
     """Exactly `count` length-prefixed parts of at most `limit` bytes in all."""
     if len(data) > limit:
-        raise BadProof(f"a proof of {len(data)} bytes, over {limit}")
+        raise BadProof(f"a proof of {len(data)} bytes, over {limit}", "too_long")
     found, at = [], 0
     for _ in range(count):
         size = int.from_bytes(data[at : at + 4], "big")

@@ -17,6 +17,7 @@ from consensus.tally.credits import full
 from consensus.verdict.bundle import RoundBundle
 
 from .api import seen
+from .excerpts import shown_answers
 from .wire import codec
 
 TEXT_MAX: Final = 4_000
@@ -93,7 +94,7 @@ def round_seen(opened: Opened, committee: Committee) -> seen.Round:
         figures["decision"],
         figures["tally"]["baselines"],
     )
-    shown = {item["answer"]: item["excerpt"] or item["answer"] for item in tally["classes"]}
+    shown = shown_answers(tally)
     authors = dict(zip(figures["proposals"], figures["authors"], strict=True))
 
     def called(answer: str | None) -> str | None:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from consensus.bodies import BodyError, Speaker, TaskOpen
 from consensus.committee import FaultMode
 from consensus.deliberation.scribe import Kept
-from consensus.envelope import Ctx, Envelope, Kind
+from consensus.envelope import Envelope
 from consensus.policy import Policy
-from consensus.ports import Message
 from consensus.verdict import Bundle
 from reputation import ApprovalFact, FactKind, FeedbackFact
 from reputation.digests import Summary
@@ -576,15 +575,7 @@ class Daemon:
 
 def _kept(slot: Slot) -> Kept:
     """A stored slot as the core takes it back: our own bytes, so no signature is checked."""
-    envelope = slot.envelope
-    kind = Kind(envelope.kind)
-    message = Message(
-        envelope=envelope,
-        kind=kind,
-        ctx=Ctx.unpack(envelope.ctx),
-        body=codec.decode(kind, envelope.payload),
-    )
-    return Kept(message=message, secret=slot.secret)
+    return Kept(message=codec.reader().checked(slot.envelope), secret=slot.secret)
 
 
 def _check_private(directory: Path) -> None:

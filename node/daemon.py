@@ -17,14 +17,13 @@ from consensus.verdict import Bundle
 from reputation import ApprovalFact, FactKind, FeedbackFact
 from reputation.digests import Summary
 
-from . import facts, federation_file, identity, memory, outside
+from . import federation_file, identity, memory, outside, proofs
 from .clock import Clock, SystemClock
 from .config import Config, control_socket
 from .doorway import Doorway
 from .entrance import RefusedTask, pruned_text
 from .entropy import Entropy, SystemEntropy
 from .evidence import EvidenceShelf
-from .facts import BadProof
 from .federation import Federation, FederationError
 from .house import House
 from .identity import Identity
@@ -491,12 +490,12 @@ class Daemon:
         the ledger, or a note for a task that runs (R1c). Raises `ControlError`."""
         if (note := read_statement(statement)) is not None:
             return await self._noted(note)
-        kind = FactKind.APPROVAL if facts.is_approval(statement) else FactKind.FEEDBACK
+        kind = FactKind.APPROVAL if proofs.is_approval(statement) else FactKind.FEEDBACK
         try:
-            fact = facts.prove(kind, statement, self.federation.network)
+            fact = proofs.prove(kind, statement, self.federation.network)
             assert isinstance(fact, FeedbackFact | ApprovalFact)
             rows = await self.runner.sharing.enter(fact, statement)
-        except (BadProof, Refused) as error:
+        except (proofs.BadProof, Refused) as error:
             raise ControlError(f"the statement is not taken: {error}") from None
         if rows:
             await self._store_now(rows)

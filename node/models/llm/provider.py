@@ -17,6 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from consensus.bodies import Usage
+
 from ...clock import Clock, monotonic_ms
 from ...log import silence
 from ..base import Failure, Spent, public_name
@@ -60,6 +62,11 @@ class Reply:
     micros: int
     fault: tuple[Failure, str] | None
     """Set if the reply is there, and billed, but holds no text to read."""
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens and money, as a draft or a ballot tells them."""
+        return Usage(tokens_in=self.tokens_in, tokens_out=self.tokens_out, micros=self.micros)
 
 
 class CallError(Exception):
@@ -214,7 +221,7 @@ class Provider:
                 single=single,
             )
             used = self.spent.setdefault(reply.served.public, Spent())
-            used.add(reply.tokens_in, reply.tokens_out, reply.micros)
+            used.add(reply.usage)
             tokens, micros = reply.tokens_in + reply.tokens_out, reply.micros
             if not tokens:  # it tells no usage
                 tokens = tokens_in + reply.served.max_tokens

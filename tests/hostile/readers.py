@@ -30,7 +30,17 @@ from consensus.verdict import (
     evidence_problem,
     verify,
 )
-from node import card, certificates, config, config_text, federation, identity, notes, proofs
+from node import (
+    card,
+    certificates,
+    config,
+    config_text,
+    federation,
+    federation_text,
+    identity,
+    notes,
+    proofs,
+)
 from node.config import Config, ConfigError, ModelConfig
 from node.federation import FederationError
 from node.identity import IdentityError
@@ -280,7 +290,7 @@ def _federations(home: Path) -> list[bytes]:
         name="orchard", network=NETWORK, epoch=1, floors=federation.Floors(),
         members=tuple(members), clients=(federation.Client(name="shop", key=ALICE.public),),
     )  # fmt: skip
-    return [federation.render(made)]
+    return [federation_text.render(made)]
 
 
 def _person(home: Path, name: str) -> identity.Identity:
@@ -438,7 +448,7 @@ READERS: Final[dict[str, Reader]] = {
     ),
     "federation file": Reader(
         samples=_federations,
-        read=plainly(federation.parse),
+        read=plainly(federation_text.parse),
         refusals=(FederationError,),
         text=True,
         slow=True,

@@ -5,6 +5,7 @@ probabilities in basis points (10,000 = 1), times in milliseconds. A federation 
 so an opener cannot weaken what its members insist on.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -295,6 +296,18 @@ class Policy:
             odd = sorted(set(data) ^ names) if isinstance(data, dict) else "not an object"
             raise ValueError(f"policy fields missing or unknown: {odd}")
         return cls(**data)
+
+
+def policy_problem(chosen: Mapping[str, Any]) -> str:
+    """What keeps `chosen`, by name, from being fields of a policy, or "" if nothing does."""
+    known = {item.name for item in fields(Policy)}
+    if unknown := sorted(set(chosen) - known):
+        return f"unknown policy field {unknown[0]!r}; there are: {', '.join(sorted(known))}"
+    try:
+        Policy(**chosen)
+    except (TypeError, ValueError) as error:
+        return str(error)
+    return ""
 
 
 def _check_names(field_name: str, value: Any, names: tuple[str, ...]) -> None:

@@ -10,7 +10,9 @@ from consensus.committee import Committee
 from consensus.envelope import Envelope, Kind, Stage, TaskId
 from consensus.verdict import Bundle
 
+from .damage import of_task, reading
 from .store.contract import Store
+from .store.records import TaskRow, VerdictRow
 from .watchers import opening
 from .wire import codec
 from .wire.frames import Digest
@@ -70,6 +72,23 @@ class Past:
         return Digest(task=self.bundle.task, round=rounds, verdict=self.bundle.id)
 
 
+def asked(task: bytes, row: TaskRow) -> TaskOpen:
+    """What the stored `task` asks for. Raises `Damaged`."""
+    with reading(of_task("question", task)):
+        if row.opening.id != task:
+            raise ValueError("its bytes are another's")
+        return codec.task_open(row.opening)
+
+
+def past_of(row: VerdictRow) -> Past:
+    """A stored verdict. Raises `Damaged`."""
+    with reading(of_task("verdict", row.task)):
+        bundle = Bundle.decode(row.bundle)
+        if (bundle.task, bundle.id) != (row.task, row.verdict):
+            raise ValueError("its bytes are another's")
+        return Past(bundle=bundle, spec=codec.task_open(bundle.opened))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
     verdict: bytes
@@ -112,7 +131,7 @@ class Archive:
 
     def keep(self, bundle: Bundle, spec: TaskOpen) -> None:
         """Add a task that has just finished."""
-        self._hold(bundle, spec)
+        self._hold(Past(bundle=bundle, spec=spec))
         self.finished += 1
         known = self._known.get(bundle.task)
         account = bundle.opened.signer if known is None else known.account
@@ -152,9 +171,9 @@ class Archive:
             if not self._by[known.account]:
                 del self._by[known.account]
 
-    def _hold(self, bundle: Bundle, spec: TaskOpen) -> Past:
-        past = self._kept[bundle.task] = Past(bundle=bundle, spec=spec)
-        self._kept.move_to_end(bundle.task)
+    def _hold(self, past: Past) -> Past:
+        self._kept[past.bundle.task] = past
+        self._kept.move_to_end(past.bundle.task)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return past
@@ -178,27 +197,24 @@ class Archive:
         return self._kept.get(task)
 
     async def load(self, task: bytes) -> Past | None:
-        """A finished task from memory or from the store."""
+        """A finished task from memory or from the store. Raises `Damaged`."""
         if task in self._kept:
             return self._kept[task]
         row = await self._store.verdict(TaskId(task))
-        if row is None:
-            return None
-        bundle = Bundle.decode(row.bundle)
-        spec = codec.task_open(bundle.opened)
-        return self._hold(bundle, spec)
+        return None if row is None else self._hold(past_of(row))
 
     async def events(self, task: bytes) -> list[Event]:
         """What one who follows a finished task is told; nothing if it is not finished.
 
         Its opening, the outcome of each round, and the verdict with the last one's figures.
+        Raises `Damaged`.
         """
         row = await self._store.verdict(TaskId(task))
         if row is None:
             return []
-        bundle = Bundle.decode(row.bundle)
-        spec = codec.task_open(bundle.opened)
-        told = [opening(bundle.opened, spec)]
+        past = past_of(row)
+        bundle = past.bundle
+        told = [opening(bundle.opened, past.spec)]
         figures = None
         for number, part in enumerate(bundle.rounds, 1):
             figures = part.value(Stage.OUTCOME, number).figures

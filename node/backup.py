@@ -14,7 +14,6 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Final
 
@@ -26,6 +25,7 @@ from .clock import Clock
 from .config import CONFIG_FILE, Config
 from .entropy import Entropy
 from .identity import CERTIFICATE_FILE, KEY_FILE, RECORD_FILE
+from .program import program_version
 from .store import schema
 from .store.snapshot import snapshot
 
@@ -99,7 +99,7 @@ def make(config: Config, to: Path, *, with_identity: bool, clock: Clock, entropy
                 sources |= {name: config.identity / Path(name).name for name in _IDENTITY}
             manifest = Manifest(
                 format=FORMAT,
-                program=_program(),
+                program=program_version(),
                 name=config.name,
                 public=me.public.hex(),
                 schema=found,
@@ -342,10 +342,3 @@ def _partial(to: Path) -> Iterator[Path]:
         yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _program() -> str:
-    try:
-        return version("quorate")
-    except PackageNotFoundError:
-        return "from source"

@@ -8,7 +8,7 @@ from .config_meta import meta
 
 
 class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Where monitors ask. On the API's port they may too, for metrics with its keys."""
+    """Where monitors ask. On the API's port they may too, for metrics with a key that may."""
 
     listen: Annotated[
         str,

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +12,14 @@ from consensus.bodies import BodyError, Speaker, TaskOpen
 from consensus.committee import FaultMode
 from consensus.deliberation.scribe import Kept
 from consensus.envelope import Envelope
-from consensus.policy import Policy
-from consensus.verdict import Bundle
-from reputation import ApprovalFact, FactKind, FeedbackFact
+from consensus.policy import Policy, policy_problem
 from reputation.digests import Summary
 
-from . import federation_file, identity, memory, outside, proofs
+from . import federation_file, identity, memory, outside
+from .archive import past_of
 from .clock import Clock, SystemClock
 from .config import Config, control_socket
+from .damage import UNREADABLE, Damaged
 from .doorway import Doorway
 from .entrance import RefusedTask, pruned_text
 from .entropy import Entropy, SystemEntropy
@@ -28,23 +28,22 @@ from .federation import Federation, FederationError
 from .house import House
 from .identity import Identity
 from .intake import Intake
-from .ledger import Refused
 from .log import get_logger
 from .memory import Mark
 from .models import registry
 from .models.guard import Guarded
-from .notes import NoteRefused, read_statement
 from .outside import SetupError as SetupError
 from .runner import Runner
+from .statements import Statements
 from .store.contract import BadReference, StoreError
-from .store.records import FactRow, Slot
+from .store.records import Slot
 from .store.sqlite import SqliteStore
 from .vitals import DaemonVitals
 from .window import Window
 from .wire import codec, toll
 from .wire.admission import Refusal
 from .wire.control import Ask, ControlError, ControlServer, NotFound
-from .wire.frames import FetchRequest, Frame, Hello, LinkRefusal, TaskNote
+from .wire.frames import FetchRequest, Frame, Hello, LinkRefusal
 from .wire.guests import GuestServer
 from .wire.ledger import ProvenFact
 from .wire.limits import ID_PREFIX, Limits
@@ -108,6 +107,7 @@ class Daemon:
             shelf=self._shelf,
             scoring=config.reputation.scoring,
         )
+        self.statements = Statements(self.runner, federation.network)
         self.house.forgot, self.house.gone = self.runner.archive.forget, self.runner.archive.pruned
         self.mesh = Mesh(
             identity=me,
@@ -395,10 +395,8 @@ class Daemon:
 
     def spec(self, ask: Ask) -> TaskOpen:
         """The task that was asked for, opened now. Raises `ControlError`."""
-        unknown = set(ask.policy) - {item.name for item in fields(Policy)}
-        if unknown:
-            names = ", ".join(sorted(item.name for item in fields(Policy)))
-            raise ControlError(f"unknown policy field {min(unknown)!r}; there are: {names}")
+        if problem := policy_problem(ask.policy):
+            raise ControlError(problem)
         if ask.mode and ask.mode not in set(FaultMode):
             raise ControlError(f"unknown fault mode {ask.mode!r}: byzantine or crash")
         mode = FaultMode(ask.mode) if ask.mode else FaultMode.BYZANTINE
@@ -488,49 +486,7 @@ class Daemon:
     async def feedback(self, statement: bytes) -> dict[str, Any]:
         """Take a client's signed statement: a word on a verdict (L1) or on its release (E4), into
         the ledger, or a note for a task that runs (R1c). Raises `ControlError`."""
-        if (note := read_statement(statement)) is not None:
-            return await self._noted(note)
-        kind = FactKind.APPROVAL if proofs.is_approval(statement) else FactKind.FEEDBACK
-        try:
-            fact = proofs.prove(kind, statement, self.federation.network)
-            assert isinstance(fact, FeedbackFact | ApprovalFact)
-            rows = await self.runner.sharing.enter(fact, statement)
-        except (proofs.BadProof, Refused) as error:
-            raise ControlError(f"the statement is not taken: {error}") from None
-        if rows:
-            await self._store_now(rows)
-        told = {"task": fact.task.hex(), "fact": fact.id.hex(), "new": bool(rows)}
-        past = await self.runner.archive.load(fact.task)
-        if isinstance(fact, ApprovalFact) and past is not None:
-            stands = self.runner.releases.stands(fact.task, past.spec)
-            told |= {"state": str(stands.state), "reason": self.runner.releases.reason(stands)}
-        return told
-
-    async def _noted(self, said: TaskNote) -> dict[str, Any]:
-        """Take a person's note, and wait until it is on the disk. Where its author has another
-        one of its number, `free` is a number that is left (0: none), and it is not taken."""
-        told = {"task": said.task.hex(), "note": "", "new": False}
-        try:
-            note, new = self.runner.notes.hand_in(said)
-        except NoteRefused as error:
-            if error.code != "number_taken":
-                raise ControlError(f"the note is not taken: {error}") from None
-            author = codec.decode_note(said.note).author
-            return {**told, "free": self.runner.notes.free(said.task, author)}
-        await self._stored()
-        return {**told, "note": note.id(said.task).hex(), "new": new, "number": note.number}
-
-    async def _store_now(self, rows: list[FactRow]) -> None:
-        """Have rows stored, and wait until they are on the disk."""
-        self.runner.sharing.append(rows)
-        await self._stored()
-
-    async def _stored(self) -> None:
-        """Wait until what the next turn stores is on the disk."""
-        stored = asyncio.Event()
-        self.runner.tick.acts.append(stored.set)
-        self.runner.wake()
-        await stored.wait()
+        return await self.statements.take(statement)
 
     def _remembers_all(self) -> bool:
         """Whether no task that could still come is older than this database's memory (A13)."""
@@ -554,7 +510,12 @@ class Daemon:
             raise NotFound(f"no verdict or task here begins with {prefix}")
         if not self.runner.ledger.book.approvals(row.task):
             return row.bundle
-        return (await self.runner.releases.attached(Bundle.decode(row.bundle))).encode()
+        try:
+            bundle = past_of(row).bundle
+        except Damaged as error:
+            log.error(UNREADABLE, reason=str(error))
+            return row.bundle  # as it is stored: whoever checks it is told what is wrong with it
+        return (await self.runner.releases.attached(bundle)).encode()
 
     async def withheld(self, prefix: str) -> str:
         """Why clients may not have a verdict, `""` if they may (E4)."""

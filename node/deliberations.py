@@ -13,9 +13,13 @@ from consensus.verdict import Bundle, Release
 from .accounts import account
 from .api import seen
 from .api.contract import Absent, Account
+from .archive import asked
+from .damage import UNREADABLE, Damaged
 from .endings import REASONS
 from .entrance import pruned_text
+from .excerpts import shown_answers
 from .live import Live
+from .log import get_logger
 from .opened import OpenedRound, abstentions, named
 from .rounds import Committee, cut, round_seen
 from .store.contract import BadReference, Store
@@ -26,11 +30,16 @@ if TYPE_CHECKING:
     from .runner import Runner
     from .wire.watch import Event
 
+log = get_logger("api")
+
 EXCERPT: Final = 280
 """Most characters of a question in a list."""
 
 ENDED: Final = 64
 """Of this many tasks that came last, those that ended without a verdict are listed too."""
+
+DEGRADED: Final = "degraded"
+"""The code of what a reply lacks, as in a verdict (E3)."""
 
 _STEPS: Final = {
     "committed": "drafted",
@@ -85,6 +94,14 @@ class Deliberations:
         self._store = store
         self._naming = naming
         self._federation = runner.federation
+        self._damage: set[str] = set()
+
+    def degraded(self, damage: str) -> seen.Warned:
+        """What a reply says first of what the store has lost; the log says it once."""
+        if damage not in self._damage:
+            self._damage.add(damage)
+            log.error(UNREADABLE, reason=damage)
+        return seen.Warned(code=DEGRADED, text=damage)
 
     # -- lists ------------------------------------------------------------------------
 
@@ -123,60 +140,53 @@ class Deliberations:
         """Those of the last ones that ended without a verdict."""
         found = []
         for brief in await self._store.recent(ENDED):
-            if brief.state in _WITHOUT:
-                row = await self._store.task(brief.task)
-                if row is not None:
-                    found.append(
-                        self._brief(
-                            brief.task,
-                            codec.task_open(row.opening),
-                            bytes(row.opening.signer),
-                            state=row.state.value,
-                        )
-                    )
+            if (state := _WITHOUT.get(brief.state)) is None:
+                continue
+            row = await self._store.task(brief.task)
+            if row is None:
+                continue
+            try:
+                spec = asked(brief.task, row)
+            except Damaged as error:
+                found.append(_unknown(brief.task, state, self.degraded(str(error))))
+                continue
+            found.append(self._brief(brief.task, spec, bytes(row.opening.signer), state=state))
         return found
 
     async def _decided(self, entry: VerdictEntry) -> seen.Brief:
-        row = await self._store.task(entry.task)
-        summary = entry.summary
-        if row is not None:
-            stands = self._runner.releases.stands(entry.task, codec.task_open(row.opening))
-            if not stands.open:  # E4
-                return self._brief(
-                    entry.task,
-                    codec.task_open(row.opening),
-                    bytes(row.opening.signer),
-                    state="decided",
-                    verdict=entry.verdict.hex(),
-                    status=str(stands.state),
-                    round=summary["rounds"],
-                    warnings=[self._unreleased(stands)],
-                    decided_at_ms=entry.decided_at_ms,
-                )
+        """A decided task in short. Its question says whether it waits for approvers: where that
+        is not there, or not readable, nothing is told of its outcome (E4)."""
         told: dict[str, Any] = {
-            "state": "decided",
             "verdict": entry.verdict.hex(),
-            "status": summary["status"],
-            "answer": summary["answer"],
-            "probability": summary["probability"] / ONE,
-            "reason": summary["reason"],
-            "round": summary["rounds"],
-            "warnings": self._warned(summary["warnings"]),
             "decided_at_ms": entry.decided_at_ms,
         }
-        if row is None:  # pruned since it was listed
-            return seen.Brief(
-                task=entry.task.hex(),
-                question="",
-                domain=summary["domain"],
-                opener="",
-                members=[],
-                opened_at_ms=0,
-                **told,
-            )
-        return self._brief(
-            entry.task, codec.task_open(row.opening), bytes(row.opening.signer), **told
-        )
+        row = await self._store.task(entry.task)
+        if row is None:  # since it was listed
+            gone = seen.Warned(code="pruned", text="it was pruned here a moment ago")
+            return _unknown(entry.task, "decided", gone, **told)
+        try:
+            spec = asked(entry.task, row)
+        except Damaged as error:
+            return _unknown(entry.task, "decided", self.degraded(str(error)), **told)
+        summary, stands = entry.summary, self._runner.releases.stands(entry.task, spec)
+        if entry.damage:
+            told["warnings"] = [self.degraded(entry.damage)]
+        elif not stands.open:  # E4
+            told |= {
+                "status": str(stands.state),
+                "round": summary["rounds"],
+                "warnings": [self._unreleased(stands)],
+            }
+        else:
+            told |= {
+                "status": summary["status"],
+                "answer": summary["answer"],
+                "probability": summary["probability"] / ONE,
+                "reason": summary["reason"],
+                "round": summary["rounds"],
+                "warnings": self._warned(summary["warnings"]),
+            }
+        return self._brief(entry.task, spec, bytes(row.opening.signer), state="decided", **told)
 
     def _brief(self, task: bytes, spec: TaskOpen, opener: bytes, **more: Any) -> seen.Brief:
         return seen.Brief(
@@ -192,7 +202,7 @@ class Deliberations:
     # -- one of them ------------------------------------------------------------------
 
     async def one(self, task: bytes) -> seen.Deliberation:
-        """A task by its whole id. Raises `Absent`."""
+        """A task by its whole id. Raises `Absent`, `Damaged`."""
         live = self._runner.live.get(task)
         if live is not None:
             return self._live(live)
@@ -208,9 +218,7 @@ class Deliberations:
         state = _WITHOUT.get(row.state)
         if state is None:  # decided this moment, or about to be dropped
             raise Absent(f"task {task.hex()[:16]} is between two states here: ask again")
-        return self._whole(
-            task, codec.task_open(row.opening), bytes(row.opening.signer), state=state
-        )
+        return self._whole(task, asked(task, row), bytes(row.opening.signer), state=state)
 
     def past(self, bundle: Bundle) -> seen.Deliberation:
         """A decided task, from its verdict."""
@@ -337,7 +345,7 @@ class Deliberations:
 
     def _outcome(self, bundle: Bundle, last: OpenedRound, names: Sequence[str]) -> seen.Outcome:
         decision, tally = last.figures["decision"], last.figures["tally"]
-        shown = {item["answer"]: item["excerpt"] or item["answer"] for item in tally["classes"]}
+        shown = shown_answers(tally)
         majority, said = tally["baselines"]["majority"], decision["dissent"]
         books: Account = account(bundle, self._federation.label)
         return seen.Outcome(
@@ -389,6 +397,21 @@ class Deliberations:
 
     def _name(self, key: str) -> str:
         return self._federation.label(bytes.fromhex(key))
+
+
+def _unknown(task: bytes, state: seen.State, why: seen.Warned, **more: Any) -> seen.Brief:
+    """A task of whose question nothing is known any more."""
+    return seen.Brief(
+        task=task.hex(),
+        state=state,
+        question="",
+        domain="",
+        opener="",
+        members=[],
+        opened_at_ms=0,
+        warnings=[why],
+        **more,
+    )
 
 
 def _opened(live: Live) -> list[OpenedRound]:

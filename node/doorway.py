@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final
 from consensus.bodies import BodyError
 
 from .accounts import account
-from .api.contract import Absent, Account, Cause, Peer, Question, Refused
+from .api import seen
+from .api.contract import Absent, Account, Cause, Peer, Question, Refused, Unheard
 from .entrance import RefusedTask
+from .statements import StatementRefused
 from .wire.admission import Code
 from .wire.control import Ask, ControlError
 from .wire.watch import Event, WatchRequest
@@ -120,6 +122,28 @@ class Doorway:
         if past is None:
             raise Absent(f"no verdict of task {task.hex()[:16]} is here")
         return account(past.bundle, self._daemon.federation.label)
+
+    async def hear(self, task: bytes, statement: bytes) -> seen.Heard:
+        """Take a client's signed statement on `task`. Raises `Unheard`."""
+        try:
+            told = await self._daemon.statements.take(statement, task)
+        except StatementRefused as error:
+            raise Unheard(error.code, str(error)) from None
+        if free := told.get("free"):
+            raise Unheard(
+                "number_taken", f"another note of yours has that number: {free} is free", free
+            )
+        if "free" in told:
+            raise Unheard("too_many", "you have all the notes in this task that one may")
+        return seen.Heard(
+            kind=told["kind"],
+            task=told["task"],
+            id=told["note" if told["kind"] == "note" else "fact"],
+            new=told["new"],
+            state=told.get("state"),
+            reason=told.get("reason"),
+            number=told.get("number"),
+        )
 
     def history(self, task: bytes) -> str:
         """What tells the events that `follow` gives now from those of another time."""

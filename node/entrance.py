@@ -13,6 +13,7 @@ from consensus.envelope import ZERO, Ctx, Kind, Stage, TaskId
 from consensus.ports import Message, Reader, Writer
 
 from .clock import Clock
+from .damage import Damaged
 from .entropy import Entropy
 from .intake import FOLLOWED, Load
 from .live import Live
@@ -327,7 +328,11 @@ class Entrance:
             async for event in live.watchers.follow():
                 yield event
             return
-        for event in await r.archive.events(request.task) or [await self._end(request.task)]:
+        try:
+            told = await r.archive.events(request.task)
+        except Damaged as error:
+            told = [_nothing(request.task, str(error))]
+        for event in told or [await self._end(request.task)]:
             yield event
 
     async def _end(self, task: bytes) -> Event:

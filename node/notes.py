@@ -19,8 +19,10 @@ from consensus.envelope import TaskId, length_prefixed, split_prefixed
 
 from . import keys
 from .live import Live
+from .proofs import FORGED
 from .store.records import NoteRow
 from .wire import codec
+from .wire.admission import Code
 from .wire.frames import Frame, TaskNote
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 TWO_FACED: Final = 2
 """Notes kept of one author's number: an author that signs two for it gets both, and no third."""
+
+STRANGER: Final = "not_a_speaker"
+"""The code of a note by somebody whom the task does not name."""
 
 _STATEMENT: Final = b"quorate/note"
 
@@ -96,7 +101,8 @@ class Notes:
             if len(same) >= TWO_FACED:
                 raise NoteRefused("too_many", f"{TWO_FACED} notes of that number are held already")
         except NoteRefused as error:
-            self._runner.complain(member, error.code, f"a note is refused: {error}")
+            code = Code.BAD_NOTE if error.code in (FORGED, STRANGER) else error.code
+            self._runner.complain(member, code, f"a note is refused: {error}")
             return
         self._keep(live, note, tell=False)
 
@@ -119,8 +125,10 @@ class Notes:
         new: one that is held is not looked at again."""
         live = self._runner.live.get(said.task)
         if live is None or live.task.over:
-            text = f"no task {said.task.hex()[:16]} is running here"
-            raise NoteRefused("no_task", text)
+            name = said.task.hex()[:16]
+            if live is not None or self._runner.archive.verdict(said.task):
+                raise NoteRefused("too_late", f"the task {name} is over: nobody is told a note now")
+            raise NoteRefused("no_task", f"no task {name} is running here")
         if not live.task.active:
             text = "this node takes no part in the task: hand the note to another member"
             raise NoteRefused("not_taking_part", text)
@@ -132,7 +140,8 @@ class Notes:
         if note.id(task.id) in live.notes:
             return live, note, False
         if problem := note_problem((note,), task.spec.speakers, task.id, keys.verify):
-            raise NoteRefused("bad_note", problem)
+            named = any(note.author == one.key for one in task.spec.speakers)
+            raise NoteRefused(FORGED if named else STRANGER, problem)
         return live, note, True
 
     def _of(self, live: Live, author: bytes) -> list[Note]:

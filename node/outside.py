@@ -11,7 +11,7 @@ from .doorway import Doorway
 from .federation import split_address
 from .log import get_logger
 from .observe import telemetry
-from .vitals import program_version
+from .program import program_version
 
 if TYPE_CHECKING:
     from .daemon import Daemon
@@ -51,7 +51,7 @@ def fronts(
         door = Doorway(daemon, since_ms=since_ms, stopping=stopping)
         beside = Beside(
             open={LIVENESS: probes.liveness, READINESS: probes.readiness},
-            gated={METRICS: probes.metrics},
+            metrics={METRICS: probes.metrics},
             around=requests.around,
         )
         try:

@@ -9,6 +9,7 @@ from typing import Final
 from consensus.bodies import Acceptance
 from consensus.envelope import Ctx, Kind, length_prefixed, split_prefixed, unpack
 from consensus.verdict import (
+    MAX_STATEMENT,
     BundleError,
     ReleaseError,
     Statement,
@@ -29,8 +30,8 @@ from . import keys
 from .wire import codec
 from .wire.bounds import payload_max
 
-STATEMENT_MAX: Final = 8_192
-"""Most bytes of a signed statement: its longest answer takes a fifth."""
+STATEMENT_MAX: Final = MAX_STATEMENT
+"""Most bytes of a signed statement of any kind: a word's longest answer takes a fifth."""
 
 EVIDENCE_MAX: Final = 4 * (payload_max(Kind.PROPOSE) + 1_024)
 """Most bytes of an evidence pair: two of the largest votes or proposed values, as base64. Pairs
@@ -38,13 +39,20 @@ of larger envelopes stay on the shelf of whoever has them."""
 
 _STATEMENT: Final = b"quorate/feedback"
 
+FORGED: Final = "bad_signature"
+"""The code of what was not signed by whom it names."""
+
 
 Signed = AcceptanceFact | EvidenceFact | FeedbackFact | ApprovalFact
 """Facts that rest on signatures alone."""
 
 
 class BadProof(ValueError):  # noqa: N818  named for what it is
-    """Bytes that are to prove a fact do not. The text says why."""
+    """Bytes that are to prove a fact do not: `code` for programs, the text for people."""
+
+    def __init__(self, text: str, code: str = "malformed") -> None:
+        super().__init__(text)
+        self.code = code
 
 
 def prove(kind: FactKind, proof: bytes, network: bytes) -> Signed:
@@ -78,7 +86,7 @@ def _acceptance_fact(proof: bytes) -> AcceptanceFact:
     if envelope.kind != Kind.ACCEPTANCE:
         raise BadProof("the envelope is no acceptance")
     if not keys.verify(envelope.signer, envelope.preimage, envelope.signature):
-        raise BadProof("the acceptance's signature does not hold")
+        raise BadProof("the acceptance's signature does not hold", FORGED)
     try:
         said = codec.reader().checked(envelope)
     except ValueError as error:
@@ -133,7 +141,7 @@ def _feedback_fact(proof: bytes) -> FeedbackFact:
     if not isinstance(fact, FeedbackFact):
         raise BadProof("the statement is no feedback")
     if not keys.verify(fact.client, length_prefixed(_STATEMENT, body), signature):
-        raise BadProof("the statement's signature does not hold")
+        raise BadProof("the statement's signature does not hold", FORGED)
     return fact
 
 
@@ -165,10 +173,10 @@ def _approval_fact(proof: bytes) -> ApprovalFact:
     except (ReleaseError, FactError) as error:
         raise BadProof(str(error)) from None
     if not keys.verify(word.approver, word.preimage, said.signature):
-        raise BadProof("the approver's signature does not hold")
+        raise BadProof("the approver's signature does not hold", FORGED)
     return fact
 
 
 def _within(proof: bytes, limit: int) -> None:
     if len(proof) > limit:
-        raise BadProof(f"a proof of {len(proof)} bytes, over {limit}")
+        raise BadProof(f"a proof of {len(proof)} bytes, over {limit}", "too_long")

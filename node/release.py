@@ -16,11 +16,12 @@ from consensus.envelope import TaskId
 from consensus.verdict import Approval, Bundle, Release, State, Statement, release, until
 from reputation import ApprovalFact
 
-from .archive import Archive
+from .archive import Archive, asked
 from .clock import Clock
 from .federation import Federation
 from .ledger import Ledger
 from .store.contract import Store
+from .store.records import TaskState
 from .wire import codec
 from .wire.watch import Event
 
@@ -71,19 +72,28 @@ class Releases:
         return release(spec, words, self._clock.wall_ms())
 
     async def withheld(self, task: bytes) -> str:
-        """Why clients may not have a task's verdict, `""` if they may, or if it is not here."""
+        """Why clients may not have a task's verdict, `""` if they may, or if it is not here.
+
+        Its question says, which is smaller than the verdict, and is there where that is damaged.
+        Raises `Damaged` where nobody can tell: clients may not have it then.
+        """
         if task in self._free:
             return ""
-        row = await self._store.task(TaskId(task))  # verdicts are larger than their questions
-        if row is not None and not codec.task_open(row.opening).committee.policy.approvals:
+        row = await self._store.task(TaskId(task))
+        if row is not None:
+            spec = asked(task, row)
+        elif (past := self._archive.past(task)) is not None:  # it was pruned a moment ago
+            spec = past.spec
+        else:
+            return ""
+        if not spec.committee.policy.approvals:
             if len(self._free) >= FREE:
                 self._free.clear()
             self._free.add(task)
             return ""
-        past = await self._archive.load(task)
-        if past is None:
+        if row is not None and row.state is not TaskState.DECIDED:
             return ""
-        stands = self.stands(task, past.spec)
+        stands = self.stands(task, spec)
         return "" if stands.open else self.reason(stands)
 
     async def attached(self, bundle: Bundle) -> Bundle:

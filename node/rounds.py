@@ -15,6 +15,7 @@ from consensus.policy import ONE, Policy
 from consensus.tally.credits import full
 
 from .api import seen
+from .excerpts import shown_answers
 from .opened import OpenedRound
 
 TEXT_MAX: Final = 4_000
@@ -47,7 +48,7 @@ def round_seen(opened: OpenedRound, committee: Committee) -> seen.Round:
         figures["decision"],
         figures["tally"]["baselines"],
     )
-    shown = {item["answer"]: item["excerpt"] or item["answer"] for item in tally["classes"]}
+    shown = shown_answers(tally)
     authors = dict(zip(figures["proposals"], figures["authors"], strict=True))
 
     def called(answer: str | None) -> str | None:

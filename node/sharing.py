@@ -19,6 +19,7 @@ from reputation import ApprovalFact, FactKind, FeedbackFact, VerdictFact
 from reputation.digests import DEPTH, Summary
 
 from . import facts, proofs
+from .archive import past_of
 from .errands import Errands
 from .facts import Decided
 from .ledger import Ledger, Refused
@@ -204,7 +205,7 @@ class Sharing:
             self.changed()
 
     async def enter(self, fact: Signed, proof: bytes) -> list[FactRow]:
-        """The rows of what a client hands in. Raises `BadProof`, `Refused`.
+        """The rows of what a client hands in. Raises `BadProof`, `Refused`, `Damaged`.
 
         An answer that it names has the one spelling that the task gives it (O1): another one
         would be a word about no answer. What members give each other is not held to that, since
@@ -213,7 +214,7 @@ class Sharing:
         if isinstance(fact, FeedbackFact) and fact.answer:
             past = await self._store.verdict(TaskId(fact.task))
             if past is not None and past.bundle:
-                facts.check_answer(Decided.of(Bundle.decode(past.bundle)), fact.answer)
+                facts.check_answer(Decided.of(past_of(past).bundle), fact.answer)
         if isinstance(fact, ApprovalFact):
             await self._check_asked_for(fact)
         return self._ledger.enter(fact, proof)

@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from consensus.committee import Quorum
@@ -12,17 +11,10 @@ from consensus.envelope import Kind
 from .federation import Federation
 from .observe.contract import Ended, Lack, LinkVitals, ModelVitals, Vitals
 from .opened import abstentions
+from .program import program_version
 
 if TYPE_CHECKING:
     from .daemon import Daemon
-
-
-def program_version() -> str:
-    """The version of the installed package; `unknown` where there is none."""
-    try:
-        return version("quorate")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 class DaemonVitals:

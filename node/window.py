@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from consensus.verdict import Bundle
+from consensus.verdict import Bundle, BundleError
 
 from . import checking
 from .api import seen
 from .api.contract import Absent
+from .damage import Damaged, reading
 from .deliberations import Deliberations
 from .roster import Roster
 from .store.contract import Store
@@ -61,31 +62,42 @@ class Window:
         return await self._tasks.one(task)
 
     async def verdict(self, reference: str) -> seen.Deliberation:
-        """The task of a verdict. Raises `Absent`."""
-        return self._tasks.past(Bundle.decode(await self._file(reference)))
+        """The task of a verdict. Raises `Absent`, `Damaged`."""
+        data = await self._file(reference)
+        with reading(_named(reference)):
+            bundle = Bundle.decode(data)
+        return self._tasks.past(bundle)
 
     async def check(self, reference: str) -> seen.Check:
-        """Check a verdict, off the loop. Raises `Absent`."""
+        """Check a verdict, off the loop. Raises `Absent`, `Damaged`."""
         async with self._checks:  # a file is read when it is its turn: many may wait
             data = await self._file(reference)
-            return await asyncio.to_thread(
-                checking.check, data, self._daemon.federation, codec.reader()
-            )
+            try:
+                return await asyncio.to_thread(
+                    checking.check, data, self._daemon.federation, codec.reader()
+                )
+            except BundleError as error:
+                raise Damaged(_named(reference), error) from None
 
     def members(self) -> seen.Members:
         """The federation's members."""
         return self._roster.all()
 
     async def member(self, name: str, limit: int) -> seen.MemberFacts:
-        """A member and its last facts, of answers those that are released (E4). Raises `Absent`."""
+        """A member and its last facts, of answers those that are released (E4). Raises `Absent`.
+
+        Where it cannot be told whether one is, as its question is damaged, it is not.
+        """
         found = self._roster.one(name, limit)
-        facts = [
-            msgspec.structs.replace(fact, answer=None, winner=None, author=[], judge=[], why=[])
-            if await self._daemon.runner.releases.withheld(bytes.fromhex(fact.task))
-            else fact
-            for fact in found.facts
-        ]
-        return msgspec.structs.replace(found, facts=facts)
+        facts, warnings = [], []
+        for fact in found.facts:
+            try:
+                hidden = bool(await self._daemon.runner.releases.withheld(bytes.fromhex(fact.task)))
+            except Damaged as error:
+                hidden = True
+                warnings.append(self._tasks.degraded(str(error)))
+            facts.append(_hushed(fact) if hidden else fact)
+        return msgspec.structs.replace(found, facts=facts, warnings=warnings)
 
     def node(self) -> seen.NodeSeen:
         """How this node is doing: its `status`, less what is its operator's alone."""
@@ -120,6 +132,15 @@ class Window:
             return await self._daemon.verdict(reference)
         except ControlError as error:
             raise Absent(str(error)) from None
+
+
+def _named(reference: str) -> str:
+    return f"verdict {reference[:16]}"
+
+
+def _hushed(fact: seen.FactSeen) -> seen.FactSeen:
+    """A fact without what it says of the outcome."""
+    return msgspec.structs.replace(fact, answer=None, winner=None, author=[], judge=[], why=[])
 
 
 def _link(peer: Mapping[str, Any]) -> seen.Link:

@@ -2,10 +2,20 @@
 
 from .bundle import Bundle, BundleError, PointBundle, RoundBundle
 from .evidence import decode_evidence, encode_evidence, evidence_problem
-from .release import Approval, Release, ReleaseError, State, Statement, release, until
+from .release import (
+    MAX_STATEMENT,
+    Approval,
+    Release,
+    ReleaseError,
+    State,
+    Statement,
+    release,
+    until,
+)
 from .verify import STEPS, Checked, CheckedRound, Step, VerdictError, verify
 
 __all__ = [
+    "MAX_STATEMENT",
     "STEPS",
     "Approval",
     "Bundle",

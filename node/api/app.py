@@ -10,19 +10,22 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as ConnectionScope
 
 from ..clock import Clock, monotonic_ms
 from ..config_api import ApiConfig
-from ..hosting import LOOPBACK, connections_max, named_host
+from ..damage import UNREADABLE, Damaged
+from ..descriptors import connections_max
+from ..hosting import LOOPBACK, named_host
 from ..log import get_logger
 from . import assets
 from .asking import BODY_MAX
 from .catalogue import Catalogue
 from .chat import Chats
 from .contract import Door, Window
-from .errors import ApiError, invalid, over_quota, unauthorised
-from .keys import Client, KeyFileError, Keyring
+from .errors import ApiError, damaged, invalid, may_not, over_quota, refusal, unauthorised
+from .keys import EVERYTHING, Client, KeyFileError, Keyring, Scope
 from .openapi import document
 from .opening import Openings
 from .quotas import Quotas, Shares
@@ -53,10 +56,10 @@ Page = Callable[[Request], Awaitable[ASGIApp]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
     """What a node serves on the front's port beside its API, by path: `open` to whoever asks,
-    `gated` like the API. `around` sees every request of the port."""
+    `metrics` to clients that may read those. `around` sees every request of the port."""
 
     open: Mapping[str, Page] = field(default_factory=dict)
-    gated: Mapping[str, Page] = field(default_factory=dict)
+    metrics: Mapping[str, Page] = field(default_factory=dict)
     around: Callable[[Starlette], ASGIApp] = lambda app: app
 
 
@@ -119,7 +122,10 @@ class Front:
                 Route("/openapi.json", _described),
                 *assets.routes(),
                 *(Route(path, self._ungated(page)) for path, page in beside.open.items()),
-                *(Route(path, self._gated(_any(page))) for path, page in beside.gated.items()),
+                *(
+                    Route(path, self._gated(_any(page), (Scope.METRICS,)))
+                    for path, page in beside.metrics.items()
+                ),
             ],
             exception_handlers={HTTPException: _http_error, Exception: _bug},
         )
@@ -127,7 +133,9 @@ class Front:
     def _route(self, path: str) -> Route:
         """One path, with all of its methods."""
         by_method: dict[str, Page] = {
-            one.method: self._gated(self._handler(one)) for one in ENDPOINTS if one.path == path
+            one.method: self._gated(self._handler(one), one.may)
+            for one in ENDPOINTS
+            if one.path == path
         }
         written = path
         for name, convertor in _CONVERTORS.items():
@@ -141,7 +149,9 @@ class Front:
 
     # -- the gate -----------------------------------------------------------------------
 
-    def _gated(self, handler: Handler) -> Page:
+    def _gated(self, handler: Handler, may: tuple[Scope, ...]) -> Page:
+        """`handler` for clients that may do any of `may`, or for all that have a key."""
+
         async def endpoint(request: Request) -> ASGIApp:
             try:
                 _own_site(request)
@@ -154,11 +164,16 @@ class Front:
                         f"{client.name} may make {client.requests_per_minute} requests a minute",
                         -(-wait // 1_000),
                     )
+                if may:
+                    _check(client, may)
                 return await self._held(handler, request, client)
+            except Damaged as error:
+                log.error(UNREADABLE, reason=str(error))
+                return refusal(damaged(str(error)))
             except ApiError as error:
                 if error.status >= 500:
                     log.warning("no answer for a client", code=error.code, reason=str(error))
-                return JSONResponse(error.plain(), error.status, error.headers)
+                return refusal(error)
 
         return endpoint
 
@@ -178,7 +193,7 @@ class Front:
             done()
             raise
 
-        async def send_it(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_it(scope: ConnectionScope, receive: Receive, send: Send) -> None:
             try:
                 await reply(scope, receive, send)
             finally:
@@ -195,7 +210,7 @@ class Front:
                     self._own_host(request)
                 return await page(request)
             except ApiError as error:
-                return JSONResponse(error.plain(), error.status, error.headers)
+                return refusal(error)
 
         return endpoint
 
@@ -213,7 +228,7 @@ class Front:
             # A page in a browser on this machine is no client: it may name any host that it had
             # resolved to loopback, and then its requests are of that host.
             self._own_host(request)
-            return self._limited(LOCAL, None, None)
+            return self._limited(LOCAL, None, None, EVERYTHING)
         if scheme.casefold() != "bearer":
             raise unauthorised(
                 "an API key is needed: send it as 'Authorization: Bearer KEY'; the node's operator "
@@ -222,7 +237,7 @@ class Front:
         key = self._keys.find(text.strip())
         if key is None:
             raise unauthorised("this API key is not known here, or was revoked")
-        return self._limited(key.name, key.requests_per_minute, key.tasks_per_day)
+        return self._limited(key.name, key.requests_per_minute, key.tasks_per_day, key.may)
 
     def _own_host(self, request: Request) -> None:
         if named_host(request) not in self._hosts:
@@ -230,12 +245,15 @@ class Front:
                 403, "wrong_host", f"this node answers as {', '.join(sorted(self._hosts))}"
             )
 
-    def _limited(self, name: str, requests: int | None, tasks: int | None) -> Client:
+    def _limited(
+        self, name: str, requests: int | None, tasks: int | None, may: tuple[Scope, ...]
+    ) -> Client:
         config = self._config
         return Client(
             name=name,
             requests_per_minute=config.requests_per_minute if requests is None else requests,
             tasks_per_day=config.tasks_per_day if tasks is None else tasks,
+            may=may,
         )
 
     # -- the routes -----------------------------------------------------------------------
@@ -251,6 +269,8 @@ class Front:
 
         async def handle(request: Request, client: Client) -> Response:
             parts = {one.name: part(request, one) for one in of.parts}
+            if any(len(parts[one.name]) < one.whole for one in of.parts):
+                _check(client, (Scope.READ,))
             if of.body is None:
                 return await answer(request, **parts)
             body = await self._body(request, client)
@@ -308,6 +328,12 @@ class Front:
         }
 
 
+def _check(client: Client, needed: tuple[Scope, ...]) -> None:
+    """Raises `ApiError` unless the client may do any of `needed`."""
+    if not {*needed} & {*client.may}:
+        raise may_not(client.name, client.may, needed)
+
+
 def _any(page: Page) -> Handler:
     """`page`, whoever the client is."""
     return lambda request, _: page(request)
@@ -337,9 +363,10 @@ async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = WORDS.get(error.status_code, "http_error")
     made = ApiError(error.status_code, code, f"{error.detail}: see /v1/models for what is here")
-    return JSONResponse(made.plain(), made.status, {**(error.headers or {}), **made.headers})
+    return refusal(made, error.headers)
 
 
 async def _bug(_: Request, error: Exception) -> Response:  # noqa: ARG001  logged by the server
-    made = ApiError(500, "internal_error", "internal error; see this node's log", kind="api_error")
-    return JSONResponse(made.plain(), made.status, made.headers)
+    return refusal(
+        ApiError(500, "internal_error", "internal error; see this node's log", kind="api_error")
+    )

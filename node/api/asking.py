@@ -6,10 +6,11 @@ from typing import Any, Final, Literal
 import msgspec
 
 from consensus.bodies import MAX_MESSAGES, MAX_TEXT, BodyError, Budget, Content
+from consensus.policy import policy_problem
 
-from .catalogue import Catalogue, policy_problem
+from .catalogue import Catalogue
 from .contract import Question
-from .errors import ApiError, invalid, too_long
+from .errors import ApiError, invalid, misfit, no_json, too_long
 from .shapes import Shape, of_extension, of_format
 
 BODY_MAX: Final = 8_388_608
@@ -152,13 +153,11 @@ def _decode(body: bytes) -> tuple[dict[str, Any], ChatRequest]:
     try:
         raw = msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise invalid(f"the body is not a JSON object: {error}", code="invalid_json") from None
+        raise no_json(error) from None
     try:
         return raw, msgspec.convert(raw, ChatRequest)
     except msgspec.ValidationError as error:
-        problem, _, place = str(error).partition(" - at `$")
-        param = place.rstrip("`").lstrip(".") or None
-        raise invalid(f"{param}: {problem}" if param else problem, param) from None
+        raise misfit(error) from None
 
 
 def _contents(messages: list[ChatMessage], told: str) -> tuple[Content, ...]:

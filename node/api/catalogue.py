@@ -1,10 +1,10 @@
 """The models that the front lists: each is a policy, a way in which the committee decides."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 
-from consensus.policy import Policy
+from consensus.policy import policy_problem
 
 DEFAULT: Final = "quorate"
 
@@ -44,15 +44,3 @@ class Catalogue:
     def find(self, model: str) -> Mapping[str, Any] | None:
         """The policy of a model; also as `quorate/NAME`, as routers write it."""
         return self.policies.get(model, self.policies.get(model.removeprefix("quorate/")))
-
-
-def policy_problem(chosen: Mapping[str, Any]) -> str:
-    """What keeps `chosen` from being fields of a policy, or ""."""
-    known = {item.name for item in fields(Policy)}
-    if unknown := sorted(set(chosen) - known):
-        return f"unknown policy field {unknown[0]!r}; there are: {', '.join(sorted(known))}"
-    try:
-        Policy(**chosen)
-    except (TypeError, ValueError) as error:
-        return str(error)
-    return ""

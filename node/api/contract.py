@@ -50,6 +50,16 @@ class Absent(Exception):  # noqa: N818  named for what happened
     """What was asked for is not here; the text says why."""
 
 
+class Unheard(Exception):  # noqa: N818  named for what happened
+    """A client's signed statement is not taken: `code` for programs, the text for people. `free`
+    is a number that its author may give a note instead, if that is what was wrong with it."""
+
+    def __init__(self, code: str, text: str, free: int = 0) -> None:
+        super().__init__(text)
+        self.code = code
+        self.free = free
+
+
 class Step(Protocol):
     """One step of a task as this node saw it. `round` is 0 while it is being accepted."""
 
@@ -151,6 +161,10 @@ class Door(Protocol):
         """What tells the steps that `follow` gives now from those of another time or from a
         verdict's: they are numbered alike as long as this stays. Empty if the task is not running.
         """
+        ...
+
+    async def hear(self, task: bytes, statement: bytes) -> seen.Heard:
+        """Take a client's signed statement on `task`. Raises `Unheard`."""
         ...
 
     async def account(self, task: bytes) -> Account:

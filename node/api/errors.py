@@ -4,10 +4,13 @@
 task, its verdict, and which member, provider and model were at fault.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+from starlette.responses import JSONResponse
+
+from .keys import Scope
 
 RETRY: Final = "x-should-retry"
 """The header by which OpenAI's own clients are told whether to try again: what was decided once is
@@ -75,6 +78,23 @@ class ApiError(Exception):
         return {RETRY: "true", "retry-after": str(self.again_s)}
 
 
+def refusal(error: ApiError, more: Mapping[str, str] | None = None) -> JSONResponse:
+    """An error as a reply, with `more` headers."""
+    return JSONResponse(error.plain(), error.status, {**(more or {}), **error.headers})
+
+
+def no_json(error: Exception) -> ApiError:
+    """A body that cannot be read."""
+    return invalid(f"the body is not a JSON object: {error}", code="invalid_json")
+
+
+def misfit(error: msgspec.ValidationError) -> ApiError:
+    """A body or a query that is none of what was asked for, by the place that is at fault."""
+    problem, _, place = str(error).partition(" - at `$")
+    param = place.rstrip("`").lstrip(".") or None
+    return invalid(f"{param}: {problem}" if param else problem, param)
+
+
 def invalid(message: str, param: str | None = None, code: str = "invalid_value") -> ApiError:
     """The request itself is wrong."""
     return ApiError(400, code, message, param=param)
@@ -88,6 +108,23 @@ def too_long(message: str, param: str = "messages") -> ApiError:
 def unauthorised(message: str) -> ApiError:
     """No API key, or none that counts."""
     return ApiError(401, "invalid_api_key", message, kind="authentication_error")
+
+
+def may_not(name: str, may: Sequence[Scope], needed: Sequence[Scope]) -> ApiError:
+    """The API key of the client `name` is for something else: any of `needed` would do."""
+    return ApiError(
+        403,
+        "missing_scope",
+        f"{name}'s key may {' and '.join(may)}; this takes one that may {' or '.join(needed)}, "
+        f"which the node's operator makes: `quorate key add DIR NAME --may {needed[0]}`",
+        kind="permission_error",
+        about={"may": [str(one) for one in may], "needed": [str(one) for one in needed]},
+    )
+
+
+def damaged(message: str) -> ApiError:
+    """What is stored of a task cannot be read."""
+    return ApiError(500, "store_damaged", message, kind="api_error")
 
 
 def over_quota(message: str, again_s: int) -> ApiError:

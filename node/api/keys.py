@@ -3,6 +3,10 @@
 A key is `qk-ID-SECRET` with 256 random bits of secret. It is stored as an HMAC-SHA256 under a salt
 of its own. A slow hash such as scrypt is for what people make up and others can guess; nobody
 guesses 256 bits, and a slow hash would let any stranger make the node work by sending keys.
+
+What a key may do is stored beside its hash. Whose a task is, is stored nowhere: it is the node that
+opens it. As on the port for gRPC's clients, whoever knows the whole id of a task or verdict, which
+nobody guesses, asked it or was told it by who did. So `ask` is enough to follow one's own.
 """
 
 import base64
@@ -10,9 +14,11 @@ import hashlib
 import hmac
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -26,6 +32,24 @@ NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KEY: Final = re.compile(r"qk-([0-9a-f]{8})-([A-Za-z0-9_-]{43})")
 
 
+class Scope(StrEnum):
+    """What a key may do."""
+
+    ASK = "ask"
+    """Put questions, and follow and read what it knows the whole id of; hand in signed words."""
+    READ = "read"
+    """Read what anybody asked: lists, verdicts by a few digits; members, and how the node is."""
+    METRICS = "metrics"
+    """Read `/metrics`: tokens and times of models, which may help to tell who wrote what (R3)."""
+
+
+EVERYTHING: Final = tuple(Scope)
+"""What keys may do that were made before keys had scopes: as ever since they were made."""
+
+APPLICATION: Final = (Scope.ASK,)
+"""What a new key may do unless it is told more: what an application needs that asks."""
+
+
 class KeyFileError(ValueError):
     """The file of keys, or what is asked of it, is not usable. The text says what to do."""
 
@@ -34,7 +58,8 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """One client's key, as stored: salt and hash in hex, times in wall-clock milliseconds.
 
     `requests_per_minute` and `tasks_per_day` are the client's own quotas, None for the node's.
-    A revoked key stays in the file: a node whose last key was revoked is not open to all.
+    `may` is what it may do. A revoked key stays in the file: a node whose last key was revoked is
+    not open to all.
     """
 
     id: str
@@ -45,15 +70,17 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     revoked_ms: int = 0
     requests_per_minute: int | None = None
     tasks_per_day: int | None = None
+    may: Annotated[tuple[Scope, ...], msgspec.Meta(min_length=1)] = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """Who asks: the name of its key, and its quotas (0 is none)."""
+    """Who asks: the name of its key, its quotas (0 is none), and what it may do."""
 
     name: str
     requests_per_minute: int
     tasks_per_day: int
+    may: tuple[Scope, ...]
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,6 +107,7 @@ def add(
     entropy: Entropy,
     requests_per_minute: int | None = None,
     tasks_per_day: int | None = None,
+    may: Collection[Scope] = APPLICATION,
 ) -> str:
     """Make a key for the client `name`; the key, which is nowhere else. Raises `KeyFileError`."""
     if not NAME.fullmatch(name):
@@ -102,6 +130,7 @@ def add(
         made_ms=now_ms,
         requests_per_minute=requests_per_minute,
         tasks_per_day=tasks_per_day,
+        may=tuple(scope for scope in Scope if scope in may),
     )
     _write(path, (*known, made))
     return f"qk-{id_}-{secret}"

@@ -10,6 +10,11 @@ from .errors import RETRY, ErrorReply
 from .routes import ENDPOINTS, ERRORS, EVERYWHERE, JSON, Empty, Endpoint, PathParam
 
 VERSION: Final = "3.1.1"
+_KEY: Final = (
+    "An API key, which may do what its scopes say: any one of those that an operation names will "
+    "do. `ask`: put questions, and follow what it knows the whole id of. `read`: read what anybody "
+    "asked, members, the node. None is needed on a loopback address until the first key is made."
+)
 _REF: Final = "#/components/schemas/{name}"
 
 
@@ -34,7 +39,7 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": dict(sorted(components.items())),
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": _KEY}},
         },
         "security": [{"key": []}],
     }
@@ -64,6 +69,8 @@ def _is_struct(shape: Any) -> bool:
 def _operation(endpoint: Endpoint, of: Mapping[Any, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {"operationId": endpoint.name, "summary": endpoint.text.split(". ")[0]}
     made["description"] = endpoint.text
+    if endpoint.may:
+        made["security"] = [{"key": [str(scope)]} for scope in endpoint.may]
     parameters = [*_parts(endpoint.parts), *_query(endpoint.query), *_headers(endpoint)]
     if parameters:
         made["parameters"] = parameters

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
+from ..excerpts import shown_answers
 from .asking import Asked
 from .contract import Account, Step
 
@@ -21,7 +22,7 @@ def extension(
     detail = step.detail
     figures = detail["figures"]
     decision, tally = figures["decision"], figures["tally"]
-    shown = {item["answer"]: item["excerpt"] or item["answer"] for item in tally["classes"]}
+    shown = shown_answers(tally)
     majority = tally["baselines"]["majority"]
     return {
         "task": task.hex(),

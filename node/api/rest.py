@@ -12,14 +12,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from consensus.bodies import AnswerKind, AnswerSpec, BodyError, Budget, Content
+from consensus.policy import policy_problem
+from consensus.verdict import MAX_STATEMENT
 
 from . import seen
-from .catalogue import Catalogue, policy_problem
-from .contract import Absent, Door, Question, Step, Window
-from .errors import ApiError, invalid, too_long
+from .catalogue import Catalogue
+from .contract import Absent, Door, Question, Step, Unheard, Window
+from .errors import ApiError, damaged, invalid, misfit, no_json, too_long
 from .keys import Client
 from .opening import Openings
-from .routes import JSON, VIEW, Facts, NewDeliberation, Paging, PathParam
+from .routes import (
+    JSON,
+    VIEW,
+    Facts,
+    NewDeliberation,
+    NewStatement,
+    Paging,
+    PathParam,
+)
 from .sse import EventStream, Tell
 
 END: Final = "end"
@@ -129,9 +139,9 @@ class Rest:
         try:
             asked = msgspec.json.decode(body, type=NewDeliberation)
         except msgspec.ValidationError as error:
-            raise _misfit(error) from None
+            raise misfit(error) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise invalid(f"the body is not a JSON object: {error}", code="invalid_json") from None
+            raise no_json(error) from None
         kinds = {
             AnswerKind.CHOICE: bool(asked.options),
             AnswerKind.NUMBER: asked.number,
@@ -171,6 +181,26 @@ class Rest:
         if problem := policy_problem(asked):
             raise invalid(problem, "policy")
         return asked
+
+    async def say(self, _: Request, __: Client, body: bytes, task: str) -> Response:
+        """Take a client's signed word on one."""
+        try:
+            said = msgspec.json.decode(body, type=NewStatement).statement
+        except msgspec.ValidationError as error:
+            raise misfit(error) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise no_json(error) from None
+        if len(said) > MAX_STATEMENT:
+            raise ApiError(
+                413,
+                "statement_too_long",
+                f"a statement of {len(said)} bytes; one has at most {MAX_STATEMENT}",
+                param="statement",
+            )
+        try:
+            return reply(await self._door.hear(bytes.fromhex(task), said))
+        except Unheard as error:
+            raise _unheard(error) from None
 
     # -- verdicts ---------------------------------------------------------------------
 
@@ -227,7 +257,7 @@ def query(request: Request, shape: type[_T]) -> _T:
     try:
         return msgspec.convert(dict(given), shape, strict=False)
     except msgspec.ValidationError as error:
-        raise _misfit(error) from None
+        raise misfit(error) from None
 
 
 def part(request: Request, of: PathParam) -> str:
@@ -265,10 +295,27 @@ def _fit(wanted: str, kind: str) -> list[tuple[int, float]]:
     return [(ranks[range_], min(1.0, weight))]
 
 
-def _misfit(error: msgspec.ValidationError) -> ApiError:
-    problem, _, place = str(error).partition(" - at `$")
-    param = place.rstrip("`").lstrip(".") or None
-    return invalid(f"{param}: {problem}" if param else problem, param)
+def _unheard(error: Unheard) -> ApiError:
+    text, param = str(error), "statement"
+    match error.code:
+        case "bad_signature":
+            return ApiError(403, "bad_signature", text, param=param)
+        case "not_a_client" | "not_an_approver" | "not_a_speaker":
+            return ApiError(403, "unknown_client", text, param=param)
+        case "no_verdict" | "no_task":
+            return ApiError(404, "not_found", text, param="task")
+        case "too_late":
+            return ApiError(409, "too_late", text, param=param)
+        case "too_many":
+            return ApiError(409, "too_many_statements", text, param=param)
+        case "number_taken":
+            return ApiError(409, "number_taken", text, param=param, about={"free": error.free})
+        case "other_verdict" | "not_asked_for" | "not_taking_part":
+            return ApiError(409, "not_fitting", text, param=param)
+        case "damaged":
+            return damaged(text)
+        case _:
+            return invalid(text, param, "invalid_statement")
 
 
 def _absent(error: Absent, param: str) -> ApiError:

@@ -10,7 +10,10 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from consensus.verdict import MAX_STATEMENT
+
 from . import asking, seen
+from .keys import Scope
 
 JSON: Final = "application/json"
 EVENTS: Final = "text/event-stream"
@@ -89,18 +92,38 @@ class NewDeliberation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ] = 0
 
 
+class NewStatement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A client's signed word: on a verdict, on its release, or a note for a task that runs."""
+
+    statement: Annotated[
+        bytes,
+        msgspec.Meta(
+            description="The bytes, in base64, as they are handed in over gRPC.",
+            extra_json_schema={"maxLength": 4 * -(-MAX_STATEMENT // 3)},
+        ),
+    ]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathParam:
-    """A part of a path: its name, what it may be, what it is."""
+    """A part of a path: its name, what it may be, what it is.
+
+    `whole` is the length of a whole one, where a shorter one finds what others asked: that takes a
+    key that may read it.
+    """
 
     name: str
     pattern: str
     text: str
+    whole: int = 0
 
 
 TASK: Final = PathParam(name="task", pattern="^[0-9a-f]{64}$", text="A task's id.")
 REFERENCE: Final = PathParam(
-    name="id", pattern="^[0-9a-fA-F]{4,64}$", text="The first digits of a verdict's or a task's id."
+    name="id",
+    pattern="^[0-9a-fA-F]{4,64}$",
+    text="The first digits of a verdict's or a task's id; all of them without the scope `read`.",
+    whole=64,
 )
 MEMBER: Final = PathParam(
     name="member",
@@ -114,7 +137,8 @@ MODEL: Final = PathParam(name="model", pattern="^[^?#]{1,200}$", text="A policy'
 class Endpoint:
     """One method of one path.
 
-    `name` is the operation's, and what `Front` calls its handler. `query`, `body` are structs.
+    `name` is the operation's, and what `Front` calls its handler. `may` are the scopes of keys any
+    of which will do, none where every key does. `query`, `body` are structs.
     `content` is what a good reply holds: by content type a struct, or a JSON Schema where OpenAI's
     own clients say what it is. `headers` are those of the request that it heeds, each with what it
     is for. `also` are good replies without a body, `errors` the statuses of its own; those in
@@ -126,6 +150,7 @@ class Endpoint:
     name: str
     text: str
     content: Mapping[str, Any]
+    may: tuple[Scope, ...] = ()
     status: int = 200
     parts: tuple[PathParam, ...] = ()
     query: type[msgspec.Struct] = Empty
@@ -141,11 +166,13 @@ EVERYWHERE: Final = (400, 401, 403, 429, 500)
 ERRORS: Final[Mapping[int, str]] = {
     400: "The request is wrong; `param` says where.",
     401: "No API key, or none that counts.",
-    403: "The request is of another host, or of another site's page.",
+    403: "The request is of another host or another site's page, its API key may not do that, or "
+    "a statement is not signed by whom it takes.",
     404: "There is no such thing here.",
     406: "None of the content types that are asked for.",
     408: "The body was not here in time.",
-    409: "The idempotency key was used with another request.",
+    409: "The idempotency key was used with another request; or a statement comes too late, is one "
+    "too many, or does not fit the task.",
     413: "The request is larger than any task.",
     415: "The body is not JSON.",
     422: "The committee's answer is none, or does not fit the schema.",
@@ -161,6 +188,10 @@ _IDEMPOTENT: Final = {
     "Idempotency-Key": "The same request under the same key opens no second task."
 }
 _OBJECT: Final = {"type": "object"}
+_ASKS: Final = (Scope.ASK,)
+_READS: Final = (Scope.READ,)
+_OWN: Final = (Scope.ASK, Scope.READ)
+"""By the whole id, which who asked has; see `keys`."""
 
 
 def _event(data: Any) -> Mapping[str, Any]:
@@ -191,6 +222,7 @@ ENDPOINTS: Final = (
         method="POST",
         path="/v1/chat/completions",
         name="chat",
+        may=_ASKS,
         text="A question to the committee, as OpenAI's clients put it, whole or as a stream.",
         body=asking.ChatRequest,
         content={JSON: _OBJECT, EVENTS: _event(_OBJECT)},
@@ -201,6 +233,7 @@ ENDPOINTS: Final = (
         method="GET",
         path="/v1/deliberations",
         name="deliberations",
+        may=_READS,
         text="Deliberations: those that run, then the decided ones, the newest first, a page at a "
         "time.",
         query=Paging,
@@ -211,6 +244,7 @@ ENDPOINTS: Final = (
         method="POST",
         path="/v1/deliberations",
         name="open",
+        may=_ASKS,
         text="Put a question to the committee. The reply comes at once: follow its events.",
         body=NewDeliberation,
         status=201,
@@ -222,6 +256,7 @@ ENDPOINTS: Final = (
         method="GET",
         path="/v1/deliberations/{task}",
         name="deliberation",
+        may=_OWN,
         text="A deliberation: its case, who has done what, and each round that has its outcome.",
         parts=(TASK,),
         content={JSON: seen.Deliberation},
@@ -231,6 +266,7 @@ ENDPOINTS: Final = (
         method="GET",
         path="/v1/deliberations/{task}/events",
         name="events",
+        may=_OWN,
         text="Its steps as server-sent events, from the first on, or after `Last-Event-ID`. Each "
         "event's data is a `Told`. An id of another time begins with the first event again.",
         parts=(TASK,),
@@ -240,9 +276,23 @@ ENDPOINTS: Final = (
         errors=(404,),
     ),
     Endpoint(
+        method="POST",
+        path="/v1/deliberations/{task}/statements",
+        name="say",
+        may=_ASKS,
+        text="Hand in a word that a client of the federation file has signed: whether the verdict "
+        "was right (feedback), whether its outcome may be told (approval), or a note while it "
+        "runs. It is stored, and goes to all members.",
+        parts=(TASK,),
+        body=NewStatement,
+        content={JSON: seen.Heard},
+        errors=(404, 408, 409, 413, 415),
+    ),
+    Endpoint(
         method="GET",
         path="/v1/verdicts/{id}",
         name="verdict",
+        may=_OWN,
         text=f"A verdict: its file, byte for byte as it is stored, or (`Accept: {VIEW}`) what it "
         "says.",
         parts=(REFERENCE,),
@@ -254,6 +304,7 @@ ENDPOINTS: Final = (
         method="POST",
         path="/v1/verdicts/{id}/check",
         name="check",
+        may=_OWN,
         text="Check a verdict with nothing but its file and the federation file: every signature, "
         "mask and figure, a step at a time. A check on this node is this node's word: whoever "
         "doubts it runs `quorate verify` elsewhere.",
@@ -265,6 +316,7 @@ ENDPOINTS: Final = (
         method="GET",
         path="/v1/members",
         name="members",
+        may=_READS,
         text="The members: families, links, exclusions, and scores by domain.",
         content={JSON: seen.Members},
     ),
@@ -272,6 +324,7 @@ ENDPOINTS: Final = (
         method="GET",
         path="/v1/members/{member}",
         name="member",
+        may=_READS,
         text="A member, and the facts behind its scores.",
         parts=(MEMBER,),
         query=Facts,
@@ -282,6 +335,7 @@ ENDPOINTS: Final = (
         method="GET",
         path="/v1/node",
         name="node",
+        may=_READS,
         text="How this node is doing.",
         content={JSON: seen.NodeSeen},
     ),

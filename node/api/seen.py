@@ -29,7 +29,8 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     """A deliberation as it stands in a list.
 
     `question` is how the last part of the case begins. `phase` and `round` say where a running
-    one stands. `answer` is how the decided one begins, None without a winner.
+    one stands. `answer` is how the decided one begins, None without a winner, and like `status`
+    where nothing may be said of it. `question` is empty where it cannot be read any more.
     """
 
     task: Id
@@ -383,8 +384,12 @@ class FactSeen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MemberFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A member and the facts behind its scores, the newest first; `more` of them are not listed."""
+    """A member and the facts behind its scores, the newest first; `more` of them are not listed.
 
+    `warnings` name what this node's store has lost of them.
+    """
+
+    warnings: list[Warned] = []
     member: MemberSeen
     facts: list[FactSeen]
     more: Count
@@ -426,6 +431,23 @@ class NodeSeen(msgspec.Struct, frozen=True, kw_only=True):
     twin: Count
     disk: Disk
     stopping: bool
+
+
+class Heard(msgspec.Struct, frozen=True, kw_only=True):
+    """A client's signed statement that was taken: what kind it is, and the id that it has.
+
+    Nothing is `new` where it, or one that stands over it, was known already. `state` and `reason`
+    say how the release of an outcome stands after an approver's word (rule E4); `number` is a
+    note's.
+    """
+
+    kind: Literal["feedback", "approval", "note"]
+    task: Id
+    id: Id
+    new: bool
+    state: str | None = None
+    reason: str | None = None
+    number: Count | None = None
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from consensus.committee import FaultMode
 
 from .exits import NEGATIVE, OK, CliError
 from .output import console, emit, note, say
+from .reach import reaching
 from .summary import Summary
 from .tables import size, tame
 
@@ -214,17 +215,17 @@ async def report(
 ) -> int:
     """Show events as they come, then what they came to; the exit code."""
     from ..follow import FollowError
-    from ..wire.control import ControlError, ControlUnreachable
     from .progress import Progress
 
     event: Event | None = None
     try:
-        with Progress(console(stderr=True), federation, config.name) as progress:
+        with (
+            reaching(config),
+            Progress(console(stderr=True), federation, config.name) as progress,
+        ):
             async for event in events:
                 progress.tell(event)
-    except ControlUnreachable as error:
-        raise CliError(f"{error}; start it with `quorate serve {config.directory}`") from None
-    except (ControlError, FollowError) as error:
+    except FollowError as error:
         raise CliError(tame(str(error))) from None
     except asyncio.CancelledError:
         if event is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import config as node_config
+from ..api.keys import APPLICATION, Scope
 from .output import console, emit, note, say
 
 if TYPE_CHECKING:
@@ -32,6 +33,14 @@ def add(
         int | None,
         typer.Option(help="Its tasks in 24 hours, 0 for no limit; the node's if left out.", min=0),
     ] = None,
+    may: Annotated[
+        list[Scope],
+        typer.Option(
+            help="What it may do; may be given again. ask: put questions, and follow those by "
+            "their whole ids. read: read what anybody asked, members, the node; the page takes "
+            "it. metrics: read /metrics, as a scraper."
+        ),
+    ] = list(APPLICATION),  # noqa: B006  typer reads it
     as_json: AsJson = False,
 ) -> None:
     """Make a key and show it, once: the node keeps a hash of it.
@@ -49,12 +58,16 @@ def add(
         entropy=SystemEntropy(),
         requests_per_minute=requests_per_minute,
         tasks_per_day=tasks_per_day,
+        may=may,
     )
     if as_json:
-        emit({"name": name, "key": key})
+        emit({"name": name, "key": key, "may": may})
         return
     say(key)
-    note(f"That is {name}'s key. It is shown this once; the node keeps a hash of it.")
+    note(
+        f"That is {name}'s key, which may {' and '.join(may)}. It is shown this once; the node "
+        "keeps a hash of it."
+    )
 
 
 @app.command(name="list")
@@ -73,13 +86,14 @@ def list_(directory: Directory, as_json: AsJson = False) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("client", "id", "made", "revoked", "requests a minute", "tasks a day"):
+    for heading in ("client", "id", "may", "made", "revoked", "requests a minute", "tasks a day"):
         table.add_column(heading, overflow="fold")
     for key in found:
         own = (key.requests_per_minute, key.tasks_per_day)
         limits = ("as the node's" if one is None else str(one or "no limit") for one in own)
         revoked = _when(key.revoked_ms) if key.revoked_ms else ""
-        table.add_row(key.name, key.id, _when(key.made_ms), revoked, *limits)
+        may = ", ".join(key.may)
+        table.add_row(key.name, key.id, may, _when(key.made_ms), revoked, *limits)
     console().print(table)
 
 
@@ -105,6 +119,7 @@ def _plain(key: "ApiKey") -> dict[str, object]:
     return {
         "name": key.name,
         "id": key.id,
+        "may": list(key.may),
         "made_ms": key.made_ms,
         "revoked_ms": key.revoked_ms or None,
         "requests_per_minute": key.requests_per_minute,

@@ -77,12 +77,11 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        from importlib.metadata import PackageNotFoundError, version
+        from ..program import UNKNOWN, program_version
 
-        try:
-            say(f"quorate {version('quorate')}")
-        except PackageNotFoundError:
-            say("quorate, not installed: run from its source")
+        found = program_version()
+        none = "quorate, not installed: run from its source"
+        say(none if found == UNKNOWN else f"quorate {found}")
         raise typer.Exit(OK)
 
 

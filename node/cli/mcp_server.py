@@ -9,7 +9,6 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 import mcp_types as types
@@ -20,6 +19,7 @@ from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
 
 from ..config import Config
+from ..program import program_version
 from . import mcp_tools
 from .exits import explain
 from .mcp_tools import AskArguments, Result, Step, VerdictArguments, VerifyArguments
@@ -136,7 +136,7 @@ def build(config: Config) -> Server[Any]:
     """The server for the node of `config`, without a transport."""
     return Server(
         "quorate",
-        version=_version(),
+        version=program_version(),
         title="quorate",
         description="Independent models decide together.",
         instructions=INSTRUCTIONS,
@@ -269,10 +269,3 @@ def _schema(struct: type[msgspec.Struct]) -> dict[str, Any]:
 
 def _json(data: dict[str, Any]) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False)
-
-
-def _version() -> str:
-    try:
-        return version("quorate")
-    except PackageNotFoundError:
-        return "0"

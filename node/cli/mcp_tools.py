@@ -6,7 +6,7 @@ Nothing here knows the protocol that agents speak: `mcp_server` does.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
@@ -14,7 +14,7 @@ import msgspec
 
 from consensus.bodies import AnswerKind, AnswerSpec, BodyError, Budget, Content
 from consensus.committee import FaultMode
-from consensus.policy import Policy
+from consensus.policy import policy_problem
 from consensus.verdict import Bundle, VerdictError, release, verify
 
 from .. import federation_file, follow
@@ -314,14 +314,8 @@ def _answer(given: AskArguments) -> AnswerSpec:
 
 def _policy(given: Mapping[str, Any]) -> dict[str, Any]:
     """The policy fields that are given, checked whole, so that a mistake opens no task."""
-    known = [item.name for item in fields(Policy)]
-    for name in given:
-        if name not in known:
-            raise CliError(f"there is no policy field {name!r}; there are: {', '.join(known)}")
-    try:
-        Policy(**given)
-    except ValueError as error:
-        raise CliError(str(error)) from None
+    if problem := policy_problem(given):
+        raise CliError(problem)
     return dict(given)
 
 

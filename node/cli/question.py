@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from consensus.bodies import AnswerKind, AnswerSpec, BodyError, Content
-from consensus.policy import Policy
+from consensus.policy import Policy, policy_problem
 
 from .. import files
 from .exits import CliError
@@ -130,10 +130,8 @@ def _policy(pairs: Iterable[str]) -> dict[str, Any]:
         except ValueError:
             unit = known[name]["unit"]
             raise CliError(f"policy.{name} is {text!r}, but must be an integer ({unit})") from None
-    try:
-        Policy(**found)
-    except ValueError as error:
-        raise CliError(str(error)) from None
+    if problem := policy_problem(found):
+        raise CliError(problem)
     return found
 
 

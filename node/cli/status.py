@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import config as node_config
-from ..config import control_socket
 from ..quota import mib
-from .exits import NEGATIVE, OK, CliError
+from .exits import NEGATIVE, OK
 from .output import console, emit, say
+from .reach import reached
 from .tables import tame
 
 if TYPE_CHECKING:
@@ -49,13 +49,8 @@ def status(
 
 
 async def _status(config: "Config") -> dict[str, Any]:
-    from ..wire.control import ControlClient, ControlUnreachable
-
-    try:
-        async with ControlClient(control_socket(config)) as client:
-            return await client.status()
-    except ControlUnreachable as error:
-        raise CliError(f"{error}; start it with `quorate serve {config.directory}`") from None
+    async with reached(config) as node:
+        return await node.status()
 
 
 def show(found: dict[str, Any]) -> None:

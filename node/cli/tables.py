@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ..endings import REASONS
+from ..excerpts import called
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -119,7 +120,7 @@ class RoundView:
         standings = [
             Standing(
                 name=item["answer"],
-                answer=item["excerpt"] or item["answer"],
+                answer=called(item),
                 members=tuple(sorted(roll.names[author[c]] for c in item["candidates"])),
                 belief=item["belief"],
                 strength=item["strength"],

@@ -16,10 +16,10 @@ HEAD: Final = """\
 
 Written from the registry by `make metrics`; a test fails where the two differ.
 
-`/metrics` is on the API's port, behind its keys once there are any, and on `[metrics] listen`,
-without. Everything is counted from the start of the process. Values are read when they are asked
-for, so that a node that nobody scrapes pays a few integer additions. No label holds a task, a
-client or a model's text; members are named as in the federation file.
+`/metrics` is on the API's port, for keys made with `--may metrics` once there are any keys, and on
+`[metrics] listen`, without. Everything is counted from the start of the process. Values are read
+when they are asked for, so that a node that nobody scrapes pays a few integer additions. No label
+holds a task, a client or a model's text; members are named as in the federation file.
 
 What one's own model takes is its operator's business: whoever sees its tokens at the time of a
 draft, and later the drafts, may tell which is whose. Do not let other members scrape a node.

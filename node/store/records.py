@@ -143,13 +143,18 @@ class VerdictRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictEntry:
-    """A verdict as it stands in a list: everything but its bundle, whose size is in bytes."""
+    """A verdict as it stands in a list: everything but its bundle, whose size is in bytes.
+
+    `damage` says why its summary cannot be read, and is empty else: the others are listed all the
+    same.
+    """
 
     task: TaskId
     verdict: bytes
     size: int
     decided_at_ms: int
     summary: Mapping[str, Any]
+    damage: str = ""
 
     def plain(self) -> dict[str, Any]:
         """As lists show it: ids in hex, the summary's entries beside them."""
@@ -158,8 +163,19 @@ class VerdictEntry:
             "verdict": self.verdict.hex(),
             "size": self.size,
             "decided_at_ms": self.decided_at_ms,
-            **self.summary,
+            **(self.summary if not self.damage else _damaged(self.damage)),
         }
+
+
+def _damaged(damage: str) -> dict[str, Any]:
+    """What stands in a list where a summary cannot be read."""
+    return {
+        "status": "damaged",
+        "answer": None,
+        "probability": 0,
+        "warnings": [["degraded", damage]],
+        "damage": damage,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

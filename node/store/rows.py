@@ -5,6 +5,7 @@ from typing import Any
 
 from consensus.envelope import Envelope, Stage, TaskId
 
+from ..damage import Damaged, of_task, reading
 from .records import (
     Batch,
     FactRow,
@@ -174,15 +175,30 @@ def to_brief(row: Any) -> TaskBrief:
 
 
 def to_entry(row: Any) -> VerdictEntry:
-    """The verdict in a row of `ENTRIES`."""
-    task, verdict, size, decided_at_ms, summary = row
+    """The verdict in a row of `ENTRIES`; one whose summary cannot be read says so."""
+    task, verdict, size, decided_at_ms, text = row
+    summary, damage = {}, ""
+    try:
+        with reading(of_task("summary", task)):
+            summary = _summary(text)
+    except Damaged as error:
+        damage = str(error)
     return VerdictEntry(
         task=TaskId(task),
         verdict=verdict,
         size=size,
         decided_at_ms=decided_at_ms,
-        summary=json.loads(summary),
+        summary=summary,
+        damage=damage,
     )
+
+
+def _summary(text: Any) -> dict[str, Any]:
+    """The summary of a verdict. Raises `ValueError`, `TypeError`."""
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise TypeError("it is no object")
+    return found
 
 
 def to_verdict(row: Any) -> VerdictRow:
@@ -193,5 +209,5 @@ def to_verdict(row: Any) -> VerdictRow:
         verdict=verdict,
         bundle=bundle,
         decided_at_ms=decided_at_ms,
-        summary=json.loads(summary),
+        summary=_summary(summary),
     )

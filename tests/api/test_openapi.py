@@ -43,7 +43,11 @@ async def alone(tmp_path: Path) -> AsyncIterator[tuple[str, str, str]]:
         base = front(grove, "alice", requests_per_minute=0)
         await grove.start("alice")
         key = keys.add(
-            grove.nodes["alice"].config.api.keys, "ann", now_ms=1, entropy=SystemEntropy()
+            grove.nodes["alice"].config.api.keys,
+            "ann",
+            now_ms=1,
+            entropy=SystemEntropy(),
+            may=keys.EVERYTHING,
         )
         async with plain(base) as asking:
             asking.headers["authorization"] = f"Bearer {key}"

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from consensus.bodies import AnswerKind, AnswerSpec
+from consensus.policy import policy_problem
 from node.api import keys
-from node.api.catalogue import BUILT_IN, Catalogue, CatalogueError, policy_problem
+from node.api.catalogue import BUILT_IN, Catalogue, CatalogueError
 from node.api.errors import ApiError
 from node.api.quotas import DAY_MS, MINUTE_MS, Quotas, Shares
 from node.api.replays import KEPT, KEPT_MS, Replay, Replays
@@ -33,6 +34,23 @@ def test_a_key_is_stored_as_a_hash_that_only_its_owner_can_read(tmp_path: Path) 
     assert found is not None
     assert (found.name, found.made_ms) == ("ann", 5)
     assert ring.find(made[:-1] + ("A" if made[-1] != "A" else "B")) is None
+
+
+def test_a_key_for_an_application_asks_and_one_from_before_scopes_may_do_all(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "keys.json"
+    keys.add(path, "ann", now_ms=1, entropy=SystemEntropy())
+    keys.add(path, "bo", now_ms=1, entropy=SystemEntropy(), may=(*reversed(keys.Scope),))
+    assert [key.may for key in keys.read(path)] == [(keys.Scope.ASK,), tuple(keys.Scope)]
+    whole = json.loads(path.read_text())
+    before = [{name: key[name] for name in key if name != "may"} for key in whole["keys"]]
+    path.write_text(json.dumps({"keys": before}))
+    assert [key.may for key in keys.read(path)] == [keys.EVERYTHING] * 2
+    for wrong in ([], ["everything"]):
+        path.write_text(json.dumps({"keys": [{**before[0], "may": wrong}]}))
+        with pytest.raises(keys.KeyFileError, match=r"keys.*may"):
+            keys.read(path)
 
 
 def test_a_node_whose_last_key_was_revoked_is_not_open_to_all(tmp_path: Path) -> None:

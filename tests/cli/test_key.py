@@ -40,6 +40,21 @@ def test_a_key_is_shown_once_listed_without_itself_and_revoked(
     assert ring.find(key) is None
 
 
+def test_what_a_key_may_do_is_chosen_when_it_is_made_and_listed(
+    quorate: Command, home: Path
+) -> None:
+    made = quorate("key", "add", home, "ann")
+    assert "may ask." in made.err
+    more = quorate("key", "add", home, "prometheus", "--may", "metrics", "--may", "read", "--json")
+    assert more.data["may"] == ["metrics", "read"]
+    listed = quorate("key", "list", home, "--json").data
+    assert [key["may"] for key in listed] == [["ask"], ["read", "metrics"]]
+    assert "read, metrics" in quorate("key", "list", home).out
+    wrong = quorate("key", "add", home, "bo", "--may", "everything")
+    assert wrong.code == exits.UNUSABLE
+    assert "'ask', 'read', 'metrics'" in wrong.err
+
+
 def test_a_key_is_alone_on_standard_output(quorate: Command, home: Path) -> None:
     made = quorate("key", "add", home, "ann")
     assert made.out.startswith("qk-")

@@ -25,7 +25,7 @@ from node.clock import SystemClock
 from node.config import CONFIG_FILE, ClientsConfig
 from node.federation import Client
 from node.pb import control_pb2
-from node.wire import control
+from node.wire import control, tls
 from node.wire.bounds import MIB, TASK_OPEN_MAX
 from node.wire.client import SERVICE as PEER
 from node.wire.client import open_client
@@ -48,6 +48,8 @@ AT_ONCE = 50
 FLOODS, TAKEN_BACK = 8, 2_000
 """Connections of a flood, and calls that each of them takes back: as many as a door takes on them
 are far fewer than it lets wait, and all are more."""
+FEW = 20
+"""Connections that a port takes in a test."""
 SPARE = 224 * MIB
 """Bytes by which a process may have grown when all is over: what allocators keep of fifty
 connections at once, both ends of which are in this process (100 MiB after 250 of them, then some
@@ -69,7 +71,7 @@ class Door:
         self.grove, self.kind = grove, kind
         self.address = free_address()
         self._desk = person(grove.home, "desk")
-        self._socket = config.control_socket(config.load(grove.home / "alice"))
+        self.socket = config.control_socket(config.load(grove.home / "alice"))
         if kind == "clients":
             known = Client(name="desk", key=self._desk.public)
             grove.federation = grove.federation.with_client(known)
@@ -83,7 +85,7 @@ class Door:
     def client(self) -> ControlClient:
         """An honest caller."""
         if self.kind == "socket":
-            return ControlClient(self._socket)
+            return ControlClient(self.socket)
         return GuestClient(
             self._desk.signing,
             self.grove.federation.network,
@@ -96,7 +98,7 @@ class Door:
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A bare connection; at the port for clients one over TLS that believes anybody."""
         if self.kind == "socket":
-            return await asyncio.open_unix_connection(self._socket)
+            return await asyncio.open_unix_connection(self.socket)
         host, _, port = self.address.rpartition(":")
         return await asyncio.open_connection(host, int(port), ssl=trusting())
 
@@ -358,6 +360,24 @@ async def test_an_honest_caller_is_served_while_many_hold_half_a_request_open(
             opened.append(writer)
         await here.serves()
         for writer in opened:
+            writer.transport.abort()
+
+
+@pytest.mark.parametrize("kind", ["clients", "members"])
+async def test_a_port_takes_no_more_files_than_its_share(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls, "connections_max", lambda: FEW)
+    async with door(tmp_path, "clients", caplog) as here:
+        connect = here.as_mallory if kind == "members" else here.connect
+        held = []
+        for _ in range(3 * FEW):
+            with suppress(OSError):  # closed before its handshake
+                held.append(await connect())
+        assert FEW // 2 < len(held) <= FEW  # one that is over may not be gone yet
+        async with ControlClient(here.socket) as client:
+            assert (await client.status())["name"] == "alice"
+        for _, writer in held:
             writer.transport.abort()
 
 

@@ -182,14 +182,18 @@ async def test_requests_are_counted_by_declared_routes_alone(four: Four) -> None
     assert not any("none-such" in str(labels) for labels in counts)
 
 
-async def test_metrics_on_the_apis_port_want_its_key_and_health_does_not(four: Four) -> None:
+async def test_metrics_on_the_apis_port_want_a_scrapers_key_and_health_none(four: Four) -> None:
     where = four.grove.home / "alice" / "api-keys.json"
     assert (await got(f"{four.api}/metrics")).status_code == 200
-    secret = keys.add(where, "prometheus", entropy=SystemEntropy(), now_ms=0)
+    scraper = (keys.Scope.METRICS,)
+    secret = keys.add(where, "prometheus", entropy=SystemEntropy(), now_ms=0, may=scraper)
+    asker = keys.add(where, "ann", entropy=SystemEntropy(), now_ms=0)
     try:
         assert (await got(f"{four.api}/metrics")).status_code == 401
         bearer = {"authorization": f"Bearer {secret}"}
         assert (await got(f"{four.api}/metrics", **bearer)).status_code == 200
+        refused = await got(f"{four.api}/metrics", authorization=f"Bearer {asker}")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "missing_scope")
         assert (await got(f"{four.api}/health/liveness")).json() == {"status": "alive"}
         ready = await got(f"{four.api}/health/readiness")
         assert (ready.status_code, ready.json()) == (200, {"status": "ready", "missing": []})

@@ -63,7 +63,13 @@ class Committee:
 
     def __init__(self, swarm: RealSwarm) -> None:
         self.alice, self.bob = (front(swarm, name).removesuffix("/v1") for name in ("alice", "bob"))
-        self.key = keys.add(swarm["bob"].config.api.keys, "ann", now_ms=1, entropy=SystemEntropy())
+        self.key, self.scraper = [
+            keys.add(swarm["bob"].config.api.keys, name, now_ms=1, entropy=SystemEntropy(), may=may)
+            for name, may in (
+                ("ann", (keys.Scope.ASK, keys.Scope.READ)),
+                ("prometheus", (keys.Scope.METRICS,)),
+            )
+        ]
         self.swarm = swarm
         swarm.all_up()
 
@@ -339,7 +345,7 @@ def test_the_pages_policy_refuses_what_the_page_never_does(
 def test_a_key_is_asked_for_once_and_goes_in_a_header(
     committee: Committee, browser: Browser, decided: str
 ) -> None:
-    with looking(browser, committee.bob, expected=("401",)) as look:
+    with looking(browser, committee.bob, expected=("401", "403")) as look:
         page = look.page
         sent: list[str] = []
         page.on("request", lambda one: sent.append(one.headers.get("authorization", "")))
@@ -349,6 +355,9 @@ def test_a_key_is_asked_for_once_and_goes_in_a_header(
         field.fill("qk-00000000-wrong")
         page.keyboard.press("Enter")
         expect(page.locator("#key-problem")).to_contain_text("not known here")
+        field.fill(committee.scraper)
+        page.keyboard.press("Enter")
+        expect(page.locator("#key-problem")).to_contain_text("prometheus's key may metrics")
         field.fill(committee.key)
         page.keyboard.press("Enter")
         expect(page.locator(".outcome .answer")).to_be_visible()

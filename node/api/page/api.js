@@ -53,9 +53,20 @@ async function sent(path, options) {
     } catch (problem) {
       throw problem.name === "AbortError" ? problem : new Away("this node cannot be reached");
     }
-    if (reply.status !== 401) return reply;
+    const lacks = reply.status === 403 ? await lacking(reply.clone()) : "";
+    if (reply.status !== 401 && !lacks) return reply;
     const had = sessionStorage.getItem(KEPT) !== null;
-    await askForKey(had ? "That key is not known here, or was revoked." : "");
+    await askForKey(lacks || (had ? "That key is not known here, or was revoked." : ""));
+  }
+}
+
+/** What a key lacks that may not do what it was sent for, or "": another one may. */
+async function lacking(reply) {
+  try {
+    const { code, message } = (await reply.json()).error;
+    return code === "missing_scope" ? message : "";
+  } catch {
+    return "";
   }
 }
 
@@ -103,7 +114,7 @@ export async function follow(task, signal, tell) {
       }
     } catch (problem) {
       if (signal.aborted) return;
-      if (problem instanceof ApiProblem && problem.status === 404) throw problem;
+      if (problem instanceof ApiProblem && [403, 404].includes(problem.status)) throw problem;
     }
     await pause(WAITS[Math.min(tries, WAITS.length - 1)], signal);
   }

@@ -25,8 +25,9 @@ export async function members(place, signal) {
 }
 
 export async function member(place, name, signal) {
-  const { member: one, facts, more } = await get(`/v1/members/${encodeURIComponent(name)}`, signal);
-  put(place, [one, facts, more], () => [
+  const { member: one, facts, more, warnings } = await get(`/v1/members/${encodeURIComponent(name)}`, signal);
+  put(place, [one, facts, more, warnings], () => [
+    warnings.map((warning) => h("p", { class: "warning" }, h("b", null, `${warning.code}: `), said(warning.text))),
     h("section", { class: "panel" },
       h("p", { class: "crumbs" }, h("a", { href: "#/members", "data-key": "back" }, "Members")),
       h("h1", null, h("bdi", null, one.name), one.me ? h("small", null, " this node") : null),

@@ -81,7 +81,7 @@ def test_every_room_knows_only_what_it_may() -> None:
 def test_a_breach_is_noticed(path: str, source: str, said: str) -> None:
     tree = {
         "consensus/__init__.py": "",
-        "consensus/bodies.py": "",
+        "consensus/bodies/__init__.py": "",
         "consensus/deliberation/task.py": "",
         "consensus/tally/analysis/__init__.py": "",
         "consensus/tally/analysis/newman.py": "import numpy",

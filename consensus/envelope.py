@@ -116,8 +116,9 @@ def length_prefixed(*parts: bytes) -> bytes:
     return b"".join([len(part).to_bytes(4, "big") + part for part in parts])
 
 
-def split_prefixed(data: bytes) -> tuple[bytes, ...]:
-    """The inverse of `length_prefixed`. Raises `ValueError` if `data` is cut short."""
+def split_prefixed(data: bytes, count: int | None = None) -> tuple[bytes, ...]:
+    """The inverse of `length_prefixed`. Raises `ValueError` if `data` is cut short, or is not of
+    `count` parts where it is known how many there are."""
     parts, at = [], 0
     while at < len(data):
         start = at + 4
@@ -125,6 +126,8 @@ def split_prefixed(data: bytes) -> tuple[bytes, ...]:
         if at > len(data) or start > len(data):
             raise ValueError("a part is cut short")
         parts.append(data[start:at])
+    if count not in (None, len(parts)):
+        raise ValueError(f"{len(parts)} parts, not {count}")
     return tuple(parts)
 
 
@@ -163,22 +166,30 @@ def preimage(*, kind: int, ctx: bytes, signer: bytes, payload: bytes) -> bytes:
     return length_prefixed(DOMAIN, bytes([kind]), ctx, signer, payload)
 
 
+def pack(envelope: Envelope) -> bytes:
+    """A whole envelope: length-prefixed kind, ctx, payload, signer, signature."""
+    return length_prefixed(
+        bytes([envelope.kind]),
+        envelope.ctx,
+        envelope.payload,
+        envelope.signer,
+        envelope.signature,
+    )
+
+
+def unpack(data: bytes) -> Envelope:
+    """The inverse of `pack`. Raises `ValueError` if it is not that; no signature is checked."""
+    kind, ctx, payload, signer, signature = split_prefixed(data, 5)
+    if len(kind) != 1:
+        raise ValueError(f"an envelope's kind is {len(kind)} bytes, not 1")
+    return Envelope(kind=kind[0], ctx=ctx, payload=payload, signer=signer, signature=signature)
+
+
 def pack_all(envelopes: Iterable[Envelope]) -> bytes:
     """Whole envelopes in one string of bytes, for a member's own store."""
-    return length_prefixed(
-        *(
-            length_prefixed(bytes([one.kind]), one.ctx, one.payload, one.signer, one.signature)
-            for one in envelopes
-        )
-    )
+    return length_prefixed(*map(pack, envelopes))
 
 
 def unpack_all(data: bytes) -> tuple[Envelope, ...]:
     """The inverse of `pack_all`. Raises `ValueError` if it is not that."""
-    found = []
-    for part in split_prefixed(data):
-        kind, ctx, payload, signer, signature = split_prefixed(part)
-        found.append(
-            Envelope(kind=kind[0], ctx=ctx, payload=payload, signer=signer, signature=signature)
-        )
-    return tuple(found)
+    return tuple(map(unpack, split_prefixed(data)))

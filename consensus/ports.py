@@ -55,6 +55,17 @@ class Reader:
     decode: Callable[[Kind, bytes], Body]
     verify: Callable[[bytes, bytes, bytes], bool]
 
+    def checked(self, envelope: Envelope) -> Message:
+        """The message in an envelope that was checked before: what one wrote oneself, stored with
+        it, or took into a BATCH. No signature is looked at. Raises `ValueError`, `BodyError`."""
+        kind = Kind(envelope.kind)
+        return Message(
+            envelope=envelope,
+            kind=kind,
+            ctx=Ctx.unpack(envelope.ctx),
+            body=self.decode(kind, envelope.payload),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:

@@ -1,16 +1,17 @@
 """What a verdict says of costs and faults, as its members signed it."""
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from consensus.bodies import Commit, Opening, Proposal, Report, Usage
+from consensus.bodies import Opening, Proposal, Report
 from consensus.envelope import Kind
 from consensus.verdict import Bundle
 
 from .api.contract import Account, Cost, Fault
-from .models.base import Failure
-from .wire import codec
+from .models.base import Failure, Spent
+from .opened import abstentions, named
 
 _OVERDUE: Final = (
     "the model gave no draft in time",
@@ -20,26 +21,13 @@ _OVERDUE: Final = (
 
 
 @dataclass(slots=True)
-class _Spent:
-    tokens_in: int = 0
-    tokens_out: int = 0
+class _Book:
+    """One member's: what its drafts and ballots cost by their own words (`told`), and the most
+    tokens and micros of a US dollar that it reported in all."""
+
+    told: Spent = field(default_factory=Spent)
+    tokens: int = 0
     micros: int = 0
-    reported: int = 0
-    reported_micros: int = 0
-
-    def add(self, usage: Usage) -> None:
-        self.tokens_in += usage.tokens_in
-        self.tokens_out += usage.tokens_out
-        self.micros += usage.micros
-
-
-@dataclass(slots=True)
-class _Books:
-    spent: dict[bytes, _Spent] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
-
-    def of(self, member: bytes) -> _Spent:
-        return self.spent.setdefault(member, _Spent())
 
 
 def account(bundle: Bundle, label: Callable[[bytes], str]) -> Account:
@@ -50,61 +38,58 @@ def account(bundle: Bundle, label: Callable[[bytes], str]) -> Account:
     of a member whose REPORT it leaves out the mixed drafts are not known. Claims, all of them:
     nobody can check a bill of another's provider.
     """
-    books = _Books()
+    books: defaultdict[bytes, _Book] = defaultdict(_Book)
+    faults: list[Fault] = []
     for part in bundle.rounds:
-        named = [
-            (envelope, codec.decode(Kind(envelope.kind), envelope.payload))
-            for envelope in part.named
-            if envelope.kind in (Kind.COMMIT, Kind.PROPOSAL, Kind.OPENING, Kind.REPORT)
-        ]
+        messages = named(part, Kind.COMMIT, Kind.PROPOSAL, Kind.OPENING, Kind.REPORT)
         authors = {
-            body.alias: envelope.signer for envelope, body in named if isinstance(body, Opening)
+            message.body.alias: message.signer
+            for message in messages
+            if isinstance(message.body, Opening)
         }
-        for envelope, body in named:
-            match body:
-                case Report():
-                    spent = books.of(envelope.signer)
-                    spent.reported = max(spent.reported, body.tokens)
-                    spent.reported_micros = max(spent.reported_micros, body.micros)
-                case Proposal() if envelope.signer in authors:
-                    books.of(authors[envelope.signer]).add(body.usage)
-                case Opening() if body.ballot is not None:
-                    books.of(envelope.signer).add(body.ballot.usage)
-                    books.faults += _faults(label(envelope.signer), "judge", body.ballot.abstain)
-                case Commit():
-                    books.faults += _faults(label(envelope.signer), "draft", body.abstain)
+        for message in messages:
+            match message.body:
+                case Report() as body:
+                    book = books[message.signer]
+                    book.tokens = max(book.tokens, body.tokens)
+                    book.micros = max(book.micros, body.micros)
+                case Proposal() as body if message.signer in authors:
+                    books[authors[message.signer]].told.add(body.usage)
+                case Opening() as body if body.ballot is not None:
+                    books[message.signer].told.add(body.ballot.usage)
                 case _:
                     pass
+        faults += [
+            _fault(label(member), doing, reason) for member, doing, reason in abstentions(messages)
+        ]
     costs = [
         Cost(
             member=label(member),
-            tokens_in=spent.tokens_in,
-            tokens_out=spent.tokens_out,
-            unsplit=max(0, spent.reported - spent.tokens_in - spent.tokens_out),
-            micros=max(spent.micros, spent.reported_micros),
+            tokens_in=book.told.tokens_in,
+            tokens_out=book.told.tokens_out,
+            unsplit=max(0, book.tokens - book.told.tokens_in - book.told.tokens_out),
+            micros=max(book.told.micros, book.micros),
         )
-        for member, spent in books.spent.items()
+        for member, book in books.items()
     ]
     return Account(
         costs=tuple(sorted(costs, key=lambda cost: cost.member)),
         faults=tuple(
             sorted(
-                dict.fromkeys(books.faults),  # what others follow from first
+                dict.fromkeys(faults),  # what others follow from first
                 key=lambda fault: (not fault.code, fault.member, fault.doing),
             )
         ),
     )
 
 
-def _faults(member: str, doing: str, reason: str) -> Iterator[Fault]:
-    if not reason:
-        return
+def _fault(member: str, doing: str, reason: str) -> Fault:
     served, _, what = reason.rpartition(": ")
     provider, _, model = served.partition(" ")
     code = next((kind.name.lower() for kind in Failure if what.startswith(kind)), "")
     if reason in _OVERDUE:
         code = Failure.TIMEOUT.name.lower()
-    yield Fault(
+    return Fault(
         member=member,
         doing=doing,
         provider=provider if code else "",

@@ -7,7 +7,6 @@ from itertools import islice
 
 from consensus.bodies import TaskOpen
 from consensus.committee import Committee
-from consensus.deliberation.points import PointValue
 from consensus.envelope import Envelope, Kind, Stage, TaskId
 from consensus.verdict import Bundle
 
@@ -218,8 +217,7 @@ class Archive:
         told = [opening(bundle.opened, past.spec)]
         figures = None
         for number, part in enumerate(bundle.rounds, 1):
-            value = PointValue.decode(part.points[-1].value, stage=Stage.OUTCOME, round_=number)
-            figures = value.figures
+            figures = part.value(Stage.OUTCOME, number).figures
             told.append(Event(task=task, round=number, kind="outcome", detail={"figures": figures}))
         detail = {"verdict": row.verdict.hex(), **row.summary, "figures": figures}
         told.append(Event(task=task, round=len(bundle.rounds), kind="verdict", detail=detail))

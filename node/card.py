@@ -16,7 +16,8 @@ from consensus import canonical
 from consensus.envelope import Member, length_prefixed, tagged_hash
 
 from . import keys, toml
-from .federation import FederationError, FederationMember, MemberDoc, member_from_doc
+from .federation import FederationError, FederationMember
+from .federation_text import MemberDoc, member_from_doc
 from .identity import Identity
 
 FORMAT: Final = "quorate-card/1"

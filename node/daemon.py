@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from consensus.bodies import BodyError, Speaker, TaskOpen
 from consensus.committee import FaultMode
 from consensus.deliberation.scribe import Kept
-from consensus.envelope import Ctx, Envelope, Kind
+from consensus.envelope import Envelope
 from consensus.policy import Policy, policy_problem
-from consensus.ports import Message
 from reputation.digests import Summary
 
 from . import federation_file, identity, memory, outside
@@ -536,15 +535,7 @@ class Daemon:
 
 def _kept(slot: Slot) -> Kept:
     """A stored slot as the core takes it back: our own bytes, so no signature is checked."""
-    envelope = slot.envelope
-    kind = Kind(envelope.kind)
-    message = Message(
-        envelope=envelope,
-        kind=kind,
-        ctx=Ctx.unpack(envelope.ctx),
-        body=codec.decode(kind, envelope.payload),
-    )
-    return Kept(message=message, secret=slot.secret)
+    return Kept(message=codec.reader().checked(slot.envelope), secret=slot.secret)
 
 
 def _check_private(directory: Path) -> None:

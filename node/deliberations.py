@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from consensus.bodies import Commit, Content, Note, Opening, Proposal, TaskOpen
+from consensus.bodies import Content, Note, TaskOpen
 from consensus.deliberation.notes import heard, slate_notes
 from consensus.envelope import Kind, Stage, TaskId
 from consensus.policy import ONE
@@ -20,7 +20,8 @@ from .entrance import pruned_text
 from .excerpts import shown_answers
 from .live import Live
 from .log import get_logger
-from .rounds import Committee, Opened, cut, round_seen, slate_notes_of
+from .opened import OpenedRound, abstentions, named
+from .rounds import Committee, cut, round_seen
 from .store.contract import BadReference, Store
 from .store.records import TaskState, VerdictEntry
 from .wire import codec
@@ -225,7 +226,7 @@ class Deliberations:
         told: dict[str, Any] = {
             "state": "decided",
             "round": len(bundle.rounds),
-            "notes": _notes([*map(slate_notes_of, bundle.rounds)], spec, bundle.task),
+            "notes": _notes(_slates(bundle), spec, bundle.task),
             "steps": self._signed(bundle),
         }
         stands = self._runner.releases.stands(bundle.task, spec)
@@ -233,7 +234,9 @@ class Deliberations:
             told["phase"] = self._runner.releases.reason(stands)
         else:
             committee = self._committee(spec)
-            opened = [Opened.of(number, part) for number, part in enumerate(bundle.rounds, 1)]
+            opened = [
+                OpenedRound.signed(number, part) for number, part in enumerate(bundle.rounds, 1)
+            ]
             told["rounds"] = [round_seen(one, committee) for one in opened]
             told["outcome"] = self._outcome(bundle, opened[-1], committee.names)
         return self._whole(bundle.task, spec, bundle.opened.signer, **told)
@@ -332,20 +335,15 @@ class Deliberations:
         found = []
         for number, part in enumerate(bundle.rounds, 1):
             marks = _Marks(decided=["slate", "freeze", "outcome"])
-            for envelope in part.named:
-                if envelope.kind not in words:
-                    continue
-                kind, member = Kind(envelope.kind), self._federation.label(envelope.signer)
-                marks.done[words[kind]].add(member)
-                body = codec.decode(kind, envelope.payload)
-                if isinstance(body, Commit) and body.abstain:
-                    marks.abstained[member, "draft"] = body.abstain
-                if isinstance(body, Opening) and body.ballot is not None and body.ballot.abstain:
-                    marks.abstained[member, "judge"] = body.ballot.abstain
+            messages = named(part, *words)
+            for message in messages:
+                marks.done[words[message.kind]].add(self._federation.label(message.signer))
+            for member, stage, reason in abstentions(messages):
+                marks.abstained[self._federation.label(member), stage] = reason
             found.append(marks.plain(number))
         return found
 
-    def _outcome(self, bundle: Bundle, last: Opened, names: Sequence[str]) -> seen.Outcome:
+    def _outcome(self, bundle: Bundle, last: OpenedRound, names: Sequence[str]) -> seen.Outcome:
         decision, tally = last.figures["decision"], last.figures["tally"]
         shown = shown_answers(tally)
         majority, said = tally["baselines"]["majority"], decision["dissent"]
@@ -416,7 +414,7 @@ def _unknown(task: bytes, state: seen.State, why: seen.Warned, **more: Any) -> s
     )
 
 
-def _opened(live: Live) -> list[Opened]:
+def _opened(live: Live) -> list[OpenedRound]:
     """The rounds of a running task that have their outcome, and no other (R3, R9)."""
     found = []
     for state in live.task.rounds:
@@ -424,23 +422,17 @@ def _opened(live: Live) -> list[Opened]:
         if value is None or value.figures is None or state.absent(Stage.OUTCOME):
             continue
         messages = [state.lookup(item) for item in state.named(Stage.OUTCOME)]
-        bodies = [message for message in messages if message is not None]
-        found.append(
-            Opened(
-                number=state.number,
-                figures=value.figures,
-                openings={
-                    bytes(message.signer): message.body
-                    for message in bodies
-                    if isinstance(message.body, Opening) and message.id in value.ids
-                },
-                proposals={
-                    bytes(message.id): message.body
-                    for message in bodies
-                    if isinstance(message.body, Proposal)
-                },
-            )
-        )
+        held = [message for message in messages if message is not None]
+        found.append(OpenedRound.of(state.number, value, held))
+    return found
+
+
+def _slates(bundle: Bundle) -> list[tuple[Note, ...]]:
+    """People's notes in the commits that each round's slate counts (R1c)."""
+    found = []
+    for number, part in enumerate(bundle.rounds, 1):
+        commits = {message.id: message for message in named(part, Kind.COMMIT)}
+        found.append(slate_notes(part.value(Stage.SLATE, number).ids, commits.get))
     return found
 
 

@@ -1,80 +1,36 @@
-"""Facts from what proves them: verdicts, signed ACCEPTs, pairs of envelopes, clients' words (L1).
+"""What a verdict shows of its members, as the ledger's facts (L1, L2), and what its answers are
+called.
 
 Here the core's verdicts become the ledger's facts; neither of the two knows the other. All of
-it is pure. What a peer sends is checked here and nowhere else: a fact that is refused says why.
+it is pure. Facts that rest on signatures alone are made in `proofs`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from consensus.bodies import Acceptance, AnswerKind, Ballot, Opening, Proposal, TaskOpen
-from consensus.deliberation.points import PointValue
-from consensus.envelope import ZERO, Ctx, Envelope, Kind, MessageId, Stage, length_prefixed
+from consensus.bodies import AnswerKind, Ballot, Opening, TaskOpen
+from consensus.envelope import ZERO, Kind, MessageId
 from consensus.masking import strike
 from consensus.policy import Policy
 from consensus.tally import AnswerClass, Classes, CountedBallot, named, normalise
 from consensus.tally.credits import full
 from consensus.tally.readings import read
-from consensus.verdict import (
-    MAX_STATEMENT,
-    Bundle,
-    BundleError,
-    ReleaseError,
-    Statement,
-    decode_evidence,
-    evidence_problem,
-)
+from consensus.verdict import Bundle
 from reputation.facts import MAX_TEXT as ANSWER_MAX
-from reputation.facts import (
-    ONE,
-    AcceptanceFact,
-    ApprovalFact,
-    EvidenceFact,
-    FactError,
-    FactKind,
-    FeedbackFact,
-    Showing,
-    Turn,
-    VerdictFact,
-    parse,
-)
+from reputation.facts import ONE, Showing, Turn, VerdictFact
 
-from . import keys
+from .opened import OpenedRound
+from .proofs import BadProof
 from .wire import codec
-from .wire.bounds import payload_max
 
 OWN_ANSWER: Final = ONE // 4
 """What a judge's preference for the answer that it drafted itself is worth as a comparison.
 Recorded judges prefer their own answer in 84 % of cases, right or wrong: such a ballot mostly
 says once more what the draft said. One that ranks another's answer higher counts in full."""
 
-STATEMENT_MAX: Final = MAX_STATEMENT
-"""Most bytes of a signed statement of any kind: a word's longest answer takes a fifth."""
-
-EVIDENCE_MAX: Final = 4 * (payload_max(Kind.PROPOSE) + 1_024)
-"""Most bytes of an evidence pair: two of the largest votes or proposed values, as base64. Pairs
-of larger envelopes stay on the shelf of whoever has them."""
-
 OWN_CONTENT: Final = (Kind.COMMIT, Kind.SEAL, Kind.OPENING)
 """What nobody signs in a task that it did not accept; votes and REPORTs come from all (S7)."""
-
-_STATEMENT: Final = b"quorate/feedback"
-
-FORGED: Final = "bad_signature"
-"""The code of what was not signed by whom it names."""
-
-
-Signed = AcceptanceFact | EvidenceFact | FeedbackFact | ApprovalFact
-"""Facts that rest on signatures alone."""
-
-
-class BadProof(ValueError):  # noqa: N818  named for what it is
-    """Bytes that are to prove a fact do not: `code` for programs, the text for people."""
-
-    def __init__(self, text: str, code: str = "malformed") -> None:
-        super().__init__(text)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,35 +54,21 @@ class Decided:
     @classmethod
     def of(cls, bundle: Bundle) -> "Decided":
         """What a verdict says. It was verified before, or decided here; nothing is checked."""
-        spec = codec.task_open(bundle.opened)
-        figures, openings, content = [], [], set()
-        texts: dict[bytes, str] = {}
-        for number, part in enumerate(bundle.rounds, 1):
-            value = PointValue.decode(part.points[-1].value, stage=Stage.OUTCOME, round_=number)
-            assert value.figures is not None
-            named, found = frozenset(value.ids), {}
-            for envelope in part.named:
-                if envelope.kind in OWN_CONTENT:
-                    content.add(envelope.signer)
-                if envelope.kind == Kind.PROPOSAL:
-                    drafted = codec.decode(Kind.PROPOSAL, envelope.payload)
-                    assert isinstance(drafted, Proposal)
-                    texts[envelope.id] = drafted.answer
-                if envelope.id in named and envelope.kind == Kind.OPENING:
-                    body = codec.decode(Kind.OPENING, envelope.payload)
-                    assert isinstance(body, Opening)
-                    found[envelope.signer] = body
-            figures.append(value.figures)
-            openings.append(found)
+        rounds = [OpenedRound.signed(number, part) for number, part in enumerate(bundle.rounds, 1)]
         return cls(
             task=bundle.task,
             verdict=bundle.id,
             opener=bundle.opened.signer,
-            spec=spec,
-            figures=tuple(figures),
-            openings=tuple(openings),
-            texts=texts,
-            content=frozenset(content),
+            spec=codec.task_open(bundle.opened),
+            figures=tuple(one.figures for one in rounds),
+            openings=tuple(one.openings for one in rounds),
+            texts={id_: drafted.answer for one in rounds for id_, drafted in one.proposals.items()},
+            content=frozenset(
+                envelope.signer
+                for part in bundle.rounds
+                for envelope in part.named
+                if envelope.kind in OWN_CONTENT
+            ),
         )
 
 
@@ -300,155 +242,9 @@ def _preferences(
         yield first, second, share
 
 
-def prove(kind: FactKind, proof: bytes, network: bytes) -> Signed:
-    """The fact that signed bytes prove, of this network. Raises `BadProof`.
-
-    Not for a verdict, which takes `verify`.
-    """
-    match kind:
-        case FactKind.ACCEPTANCE:
-            return _acceptance_fact(proof)
-        case FactKind.EVIDENCE:
-            return _evidence_fact(proof, network)
-        case FactKind.FEEDBACK:
-            return _feedback_fact(proof)
-        case FactKind.APPROVAL:
-            return _approval_fact(proof)
-        case _:
-            raise BadProof("a verdict is proven by verifying it")
-
-
-# -- acceptances ------------------------------------------------------------------------------
-
-
 def unshown(fact: VerdictFact) -> list[bytes]:
     """Members that are struck while the verdict shows nothing of theirs: their ACCEPT counts."""
     return [item.member for item in fact.showings if item.strikes and not item.accepted]
-
-
-def encode_envelope(envelope: Envelope) -> bytes:
-    """An envelope as a proof: length-prefixed kind, ctx, payload, signer, signature."""
-    return length_prefixed(
-        bytes([envelope.kind]),
-        envelope.ctx,
-        envelope.payload,
-        envelope.signer,
-        envelope.signature,
-    )
-
-
-def _acceptance_fact(proof: bytes) -> AcceptanceFact:
-    """The fact that a signed ACCEPT proves. Raises `BadProof`."""
-    kind, ctx, payload, signer, signature = _parts(proof, 5, payload_max(Kind.ACCEPTANCE) + 1_024)
-    if kind != bytes([Kind.ACCEPTANCE]):
-        raise BadProof("the envelope is no acceptance")
-    envelope = Envelope(
-        kind=Kind.ACCEPTANCE, ctx=ctx, payload=payload, signer=signer, signature=signature
-    )
-    if not keys.verify(signer, envelope.preimage, signature):
-        raise BadProof("the acceptance's signature does not hold", FORGED)
-    try:
-        at, body = Ctx.unpack(ctx), codec.decode(Kind.ACCEPTANCE, payload)
-    except ValueError as error:
-        raise BadProof(f"the acceptance is malformed: {error}") from None
-    assert isinstance(body, Acceptance)
-    if body.refusal:
-        raise BadProof("the envelope is a refusal, not an ACCEPT")
-    return AcceptanceFact(task=at.task, member=signer)
-
-
-# -- evidence ---------------------------------------------------------------------------------
-
-
-def _evidence_fact(proof: bytes, network: bytes) -> EvidenceFact:
-    """The fact that an evidence file proves (S4). Raises `BadProof`."""
-    if len(proof) > EVIDENCE_MAX:
-        raise BadProof(f"an evidence pair of {len(proof)} bytes, over {EVIDENCE_MAX}")
-    try:
-        first, second = decode_evidence(proof)
-    except BundleError as error:
-        raise BadProof(str(error)) from None
-    problem = evidence_problem(first, second, codec.reader())
-    if problem is not None:
-        raise BadProof(problem)
-    try:
-        of = Ctx.unpack(first.ctx).network
-    except ValueError as error:
-        raise BadProof(f"the evidence is malformed: {error}") from None
-    if of != network:
-        raise BadProof("the evidence is of another network")
-    return EvidenceFact(member=first.signer)
-
-
-# -- feedback ---------------------------------------------------------------------------------
-
-
-def sign_feedback(fact: FeedbackFact, key: keys.SigningKey) -> bytes:
-    """The client's signed statement: the fact's body and a signature."""
-    return length_prefixed(fact.body, key.sign(length_prefixed(_STATEMENT, fact.body)))
-
-
-def _feedback_fact(proof: bytes) -> FeedbackFact:
-    """The fact in a signed statement. Raises `BadProof`."""
-    body, signature = _parts(proof, 2, STATEMENT_MAX)
-    try:
-        fact = parse(body)
-    except FactError as error:
-        raise BadProof(str(error)) from None
-    if not isinstance(fact, FeedbackFact):
-        raise BadProof("the statement is no feedback")
-    if not keys.verify(fact.client, length_prefixed(_STATEMENT, body), signature):
-        raise BadProof("the statement's signature does not hold", FORGED)
-    return fact
-
-
-# -- approvals --------------------------------------------------------------------------------
-
-
-def is_approval(statement: bytes) -> bool:
-    """Whether a client's statement is an approver's (E4), as its form shows, and no feedback."""
-    try:
-        Statement.decode(statement)
-    except ReleaseError:
-        return False
-    return True
-
-
-def _approval_fact(proof: bytes) -> ApprovalFact:
-    """The fact in an approver's signed statement (E4). Raises `BadProof`."""
-    try:
-        said = Statement.decode(proof)
-        word = said.approval
-        fact = ApprovalFact(
-            task=word.task,
-            verdict=word.verdict,
-            approver=word.approver,
-            approve=word.approve,
-            note=word.note,
-            at_ms=word.at_ms,
-        )
-    except (ReleaseError, FactError) as error:
-        raise BadProof(str(error)) from None
-    if not keys.verify(word.approver, word.preimage, said.signature):
-        raise BadProof("the approver's signature does not hold", FORGED)
-    return fact
-
-
-def _parts(data: bytes, count: int, limit: int) -> Sequence[bytes]:
-    """Exactly `count` length-prefixed parts of at most `limit` bytes in all."""
-    if len(data) > limit:
-        raise BadProof(f"a proof of {len(data)} bytes, over {limit}", "too_long")
-    found, at = [], 0
-    for _ in range(count):
-        size = int.from_bytes(data[at : at + 4], "big")
-        part = data[at + 4 : at + 4 + size]
-        if len(data) < at + 4 or len(part) != size:
-            raise BadProof("a proof is cut short")
-        found.append(part)
-        at += 4 + size
-    if at != len(data):
-        raise BadProof("a proof has bytes to spare")
-    return found
 
 
 def check_answer(decided: Decided, answer: str) -> None:

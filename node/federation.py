@@ -1,20 +1,15 @@
 """The federation: who the members are, and what they insist on (rules S3, S6, T1).
 
-Everything here is pure: `parse` reads the text of a federation file, `render` writes it,
-`Federation.hash` pins it. Reading and writing files is `federation_file`'s job, member cards
-are `card`'s.
+Everything here is pure; `Federation.hash` pins it. Its text is `federation_text`'s, the file on
+disk `federation_file`'s, member cards are `card`'s.
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
-
-import msgspec
-import tomli_w
 
 from consensus import canonical
 from consensus.bodies import Speaker
@@ -22,13 +17,7 @@ from consensus.committee import MAX_FAMILY, MAX_MEMBERS, Committee, FaultMode
 from consensus.envelope import Member, tagged_hash
 from consensus.policy import Policy
 
-from . import certificates, keys, toml
-
-FORMAT: Final = "quorate-federation/1"
-"""First line of every federation file: a reader of another format says so at once."""
-
-FILE_MAX: Final = 1_048_576
-"""Most bytes of a federation file: twice what the most members can fill."""
+from . import certificates, keys
 
 FEDERATION_MAX: Final = 256
 """Most members: every pair of them keeps a link."""
@@ -47,9 +36,6 @@ EPOCH_MAX: Final = 2**53
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _HOST = re.compile(r"[A-Za-z0-9._-]+\Z|\[[0-9A-Fa-f:.]+\]\Z")
-_HEX = re.compile(r"[0-9a-f]*\Z")
-_AT_MEMBER = re.compile(r"`?\$\.members\[(\d+)\]")
-_MEMBER_HEADER = re.compile(r"\s*\[\[\s*members\s*\]\]")
 
 
 class FederationError(ValueError):
@@ -80,6 +66,16 @@ class FederationMember:
         except certificates.CertificateError as error:
             raise FederationError(str(error)) from None
 
+    def plain(self) -> dict[str, str]:
+        """As files spell it and as it is hashed: key in hex, certificate as base64 of its DER."""
+        return {
+            "name": self.name,
+            "key": self.key.hex(),
+            "address": self.address,
+            "family": self.family,
+            "certificate": base64.b64encode(self.certificate).decode("ascii"),
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
@@ -97,6 +93,10 @@ class Client:
         if not keys.is_valid_public(self.key):
             raise FederationError(f"client {self.name}: {self.key.hex()} is no Ed25519 key")
 
+    def plain(self) -> dict[str, str]:
+        """Name and key (hex); whether it approves is spelled otherwise where it is hashed."""
+        return {"name": self.name, "key": self.key.hex()}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floors:
@@ -113,6 +113,14 @@ class Floors:
         for name, high in (("min_committee", MAX_MEMBERS), ("min_rounds", 16)):
             if not 1 <= getattr(self, name) <= high:
                 raise FederationError(f"floors.{name} must be 1 to {high}")
+
+    def plain(self) -> dict[str, str | int]:
+        """As files spell it and as it is hashed."""
+        return {
+            "fault_mode": str(self.fault_mode),
+            "min_committee": self.min_committee,
+            "min_rounds": self.min_rounds,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +144,7 @@ class Federation:
             raise FederationError(
                 f"{len(self.members)} members; a federation has at most {FEDERATION_MAX}"
             )
-        if problem := _duplicate(self.members):
+        if problem := duplicate(self.members):
             raise FederationError(problem[1])
         if len(self.clients) > CLIENTS_MAX:
             raise FederationError(f"{len(self.clients)} clients; at most {CLIENTS_MAX}")
@@ -150,15 +158,15 @@ class Federation:
         members = sorted(self.members, key=lambda member: member.key)
         said = {
             "epoch": self.epoch,
-            "floors": _floors_doc(self.floors),
-            "members": [_member_doc(member) for member in members],
+            "floors": self.floors.plain(),
+            "members": [member.plain() for member in members],
             "name": self.name,
             "network": self.network.hex(),
         }
         if self.clients:  # so files from before there were any keep their hash
             clients = sorted(self.clients, key=lambda client: client.key)
             said["clients"] = [
-                {**_client_doc(client), **({"approver": 1} if client.approver else {})}
+                {**client.plain(), **({"approver": 1} if client.approver else {})}
                 for client in clients
             ]
         return tagged_hash("federation", canonical.encode(said))
@@ -300,150 +308,6 @@ def split_address(address: str) -> tuple[str, int]:
     return host, int(port)
 
 
-class MemberDoc(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A member as a file spells it: key in hex, certificate as base64 of its DER."""
-
-    name: str
-    key: str
-    address: str
-    family: str
-    certificate: str
-
-
-class _FloorsDoc(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    fault_mode: FaultMode = FaultMode.BYZANTINE
-    min_committee: int = 1
-    min_rounds: int = 1
-
-
-class _ClientDoc(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    name: str
-    key: str
-    approver: bool = False
-
-
-class _Doc(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    format: str
-    name: str
-    network: str
-    epoch: int
-    members: list[MemberDoc] = []
-    clients: list[_ClientDoc] = []
-    floors: _FloorsDoc = _FloorsDoc()
-
-
-def parse(data: bytes) -> Federation:
-    """The federation behind the bytes of its file.
-
-    Raises `FederationError`; its text gives the line or the member that is wrong.
-    """
-    if len(data) > FILE_MAX:
-        raise FederationError(f"the file is {len(data)} bytes, over {FILE_MAX}")
-    try:
-        text, raw = toml.read(data)
-    except toml.TomlError as error:
-        raise FederationError(str(error)) from None
-    if raw.get("format") != FORMAT:
-        raise FederationError(
-            f'the file does not say format = "{FORMAT}"; it is no federation file, or one of '
-            "another version of quorate"
-        )
-    try:
-        doc = msgspec.convert(raw, _Doc)
-    except msgspec.ValidationError as error:
-        raise FederationError(_located(str(error), text, raw)) from None
-    members = []
-    for index, item in enumerate(doc.members):
-        try:
-            members.append(member_from_doc(item))
-        except FederationError as error:
-            raise FederationError(f"{_place(index, item.name, text)}: {error}") from None
-    if problem := _duplicate(members):
-        raise FederationError(f"{_place(problem[0], members[problem[0]].name, text)}: {problem[1]}")
-    return Federation(
-        name=doc.name,
-        network=unhex(doc.network, "network"),
-        epoch=doc.epoch,
-        floors=Floors(
-            fault_mode=doc.floors.fault_mode,
-            min_committee=doc.floors.min_committee,
-            min_rounds=doc.floors.min_rounds,
-        ),
-        members=tuple(members),
-        clients=tuple(
-            Client(
-                name=item.name,
-                key=unhex(item.key, f"the key of client {item.name[:80]!r}"),
-                approver=item.approver,
-            )
-            for item in doc.clients
-        ),
-    )
-
-
-def render(federation: Federation) -> bytes:
-    """The bytes of the file of `federation`; `parse` gives it back."""
-    doc: dict[str, object] = {
-        "format": FORMAT,
-        "name": federation.name,
-        "network": federation.network.hex(),
-        "epoch": federation.epoch,
-        "floors": _floors_doc(federation.floors),
-        "members": [_member_doc(member) for member in federation.members],
-    }
-    if federation.clients:
-        doc["clients"] = [
-            {**_client_doc(client), **({"approver": True} if client.approver else {})}
-            for client in federation.clients
-        ]
-    text = tomli_w.dumps(doc)
-    return text.encode("utf-8")
-
-
-def member_from_doc(doc: MemberDoc) -> FederationMember:
-    """The checked member behind what a file says. Raises `FederationError`."""
-    try:
-        certificate = base64.b64decode(doc.certificate, validate=True)
-    except (binascii.Error, ValueError):
-        raise FederationError("certificate is not base64") from None
-    return FederationMember(
-        name=doc.name,
-        key=Member(unhex(doc.key, "key")),
-        address=doc.address,
-        family=doc.family,
-        certificate=certificate,
-    )
-
-
-def unhex(text: str, name: str) -> bytes:
-    """The bytes behind lower-case hex. Raises `FederationError` naming the field `name`."""
-    if not _HEX.match(text) or len(text) % 2:
-        raise FederationError(f"{name} is not lower-case hex: {text[:80]!r}")
-    return bytes.fromhex(text)
-
-
-def _member_doc(member: FederationMember) -> dict[str, str]:
-    return {
-        "name": member.name,
-        "key": member.key.hex(),
-        "address": member.address,
-        "family": member.family,
-        "certificate": base64.b64encode(member.certificate).decode("ascii"),
-    }
-
-
-def _client_doc(client: Client) -> dict[str, str]:
-    return {"name": client.name, "key": client.key.hex()}
-
-
-def _floors_doc(floors: Floors) -> dict[str, str | int]:
-    return {
-        "fault_mode": str(floors.fault_mode),
-        "min_committee": floors.min_committee,
-        "min_rounds": floors.min_rounds,
-    }
-
-
 def _check_name(name: str, what: str) -> None:
     if not _NAME.match(name) or len(name) > NAME_MAX:
         raise FederationError(
@@ -452,7 +316,7 @@ def _check_name(name: str, what: str) -> None:
         )
 
 
-def _duplicate(members: Iterable[FederationMember]) -> tuple[int, str] | None:
+def duplicate(members: Iterable[FederationMember]) -> tuple[int, str] | None:
     """Index of the first member that repeats an earlier one's name, key or address, and how."""
     names: dict[str, str] = {}
     seen: dict[bytes, str] = {}
@@ -467,23 +331,3 @@ def _duplicate(members: Iterable[FederationMember]) -> tuple[int, str] | None:
             return index, f"the address {member.address} is that of {addresses[address]}"
         names[folded] = seen[member.key] = addresses[address] = member.name
     return None
-
-
-def _place(index: int, name: str, text: str) -> str:
-    """Where a member stands in the file: its line, if it has a header of its own, and name."""
-    headers = [
-        number for number, line in enumerate(text.splitlines(), 1) if _MEMBER_HEADER.match(line)
-    ]
-    line = f"line {headers[index]}, " if index < len(headers) else ""
-    return f"{line}member {index + 1} ({name[:NAME_MAX]})" if name else f"{line}member {index + 1}"
-
-
-def _located(problem: str, text: str, raw: dict[str, object]) -> str:
-    """`problem` as msgspec words it, with the member it is about named for people."""
-    found = _AT_MEMBER.search(problem)
-    if found is None:
-        return problem
-    index, members = int(found[1]), raw.get("members")
-    item = members[index] if isinstance(members, list) else None
-    name = item.get("name") if isinstance(item, dict) else None
-    return f"{_place(index, name if isinstance(name, str) else '', text)}: {problem}"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from . import card, federation, files
+from . import card, federation_text, files
 from .entropy import Entropy
 from .federation import Federation, FederationError, FederationMember, Floors
 
@@ -14,7 +14,7 @@ def create(path: Path, *, name: str, floors: Floors, entropy: Entropy) -> Federa
     """
     made = Federation(name=name, network=entropy.draw(32), epoch=1, floors=floors, members=())
     try:
-        files.create_exclusive(path, federation.render(made), 0o644)
+        files.create_exclusive(path, federation_text.render(made), 0o644)
     except FileExistsError:
         raise FederationError(f"{path} exists already; it is not overwritten") from None
     except OSError as error:
@@ -25,7 +25,7 @@ def create(path: Path, *, name: str, floors: Floors, entropy: Entropy) -> Federa
 def load(path: Path) -> Federation:
     """The federation in `path`. Raises `FederationError`, with the path, line and member."""
     try:
-        return federation.parse(files.read_bounded(path, federation.FILE_MAX))
+        return federation_text.parse(files.read_bounded(path, federation_text.FILE_MAX))
     except FileNotFoundError:
         raise FederationError(
             f"{path} is missing; `quorate federation create` makes one, or get it from its keeper"
@@ -41,7 +41,7 @@ def load(path: Path) -> Federation:
 def save(path: Path, changed: Federation) -> None:
     """Replace the file at `path` in one step. Raises `FederationError`."""
     try:
-        files.write_atomic(path, federation.render(changed), 0o644)
+        files.write_atomic(path, federation_text.render(changed), 0o644)
     except OSError as error:
         raise FederationError(f"cannot write {path}: {error.strerror}") from None
 

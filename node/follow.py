@@ -7,7 +7,7 @@ heard of the task (S7). No member is special to a task, and the opener is none e
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -50,13 +50,8 @@ async def ask(
     if it went away later and no other member can be followed either.
     """
     until_ms = monotonic_ms(clock) + (asked.not_after_s + GRACE_S) * 1_000
-
-    async def events() -> AsyncIterator[Event]:
-        async with ControlClient(socket) as client:
-            async for event in client.ask(asked):
-                yield event
-
-    async for event in _onwards(config, events(), None, until_ms, clock, limits):
+    told = _told(socket, lambda client: client.ask(asked))
+    async for event in _onwards(config, told, None, until_ms, clock, limits):
         yield event
 
 
@@ -69,14 +64,18 @@ async def join(
     `FollowError` if nobody could be followed for `for_s` seconds.
     """
     until_ms = monotonic_ms(clock) + for_s * 1_000
-
-    async def events() -> AsyncIterator[Event]:
-        async with ControlClient(socket) as client:
-            async for event in client.watch(request):
-                yield event
-
-    async for event in _onwards(config, events(), request, until_ms, clock, limits):
+    told = _told(socket, lambda client: client.watch(request))
+    async for event in _onwards(config, told, request, until_ms, clock, limits):
         yield event
+
+
+async def _told(
+    socket: Path, call: Callable[[ControlClient], AsyncIterator[Event]]
+) -> AsyncIterator[Event]:
+    """What this node tells over its local socket."""
+    async with ControlClient(socket) as client:
+        async for event in call(client):
+            yield event
 
 
 async def _onwards(

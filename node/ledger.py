@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from consensus.bodies import TaskOpen, Views
-from consensus.envelope import Envelope
+from consensus.envelope import Envelope, pack
 from consensus.policy import EXPERTS, MIXED
 from consensus.tally.mixture import Lesson as Learnt
 from consensus.tally.mixture import Mixture
@@ -35,10 +35,11 @@ from reputation import (
 )
 from reputation.scoring import DEFAULT
 
-from . import facts
-from .facts import BadProof, Decided, Signed
+from . import facts, proofs
+from .facts import Decided
 from .federation import Federation
 from .log import get_logger
+from .proofs import BadProof, Signed
 from .store.contract import Store, StoreError
 from .store.records import Batch, FactRow
 
@@ -151,11 +152,11 @@ class Ledger:
         charged = facts.unshown(fact)
         for envelope in acceptances:
             if envelope.signer in charged:
-                rows += self._signed(FactKind.ACCEPTANCE, facts.encode_envelope(envelope))
+                rows += self._signed(FactKind.ACCEPTANCE, pack(envelope))
         return rows
 
     def enter(self, fact: Signed, proof: bytes) -> list[FactRow]:
-        """The row of a fact that `facts.prove` made of `proof`; none if it is held, or is a
+        """The row of a fact that `proofs.prove` made of `proof`; none if it is held, or is a
         client's older word. Raises `Refused` where it has no place here."""
         match fact:
             case AcceptanceFact():
@@ -206,7 +207,7 @@ class Ledger:
     def _signed(self, kind: FactKind, proof: bytes) -> list[FactRow]:
         """The row of what was signed and came to this node by itself, where it has a place."""
         try:
-            return self.enter(facts.prove(kind, proof, self._federation.network), proof)
+            return self.enter(proofs.prove(kind, proof, self._federation.network), proof)
         except (BadProof, Refused) as error:
             log.debug("no fact", kind=kind.name.lower(), reason=str(error))
             return []

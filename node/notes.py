@@ -18,8 +18,8 @@ from consensus.deliberation.notes import note_problem
 from consensus.envelope import TaskId, length_prefixed, split_prefixed
 
 from . import keys
-from .facts import FORGED
 from .live import Live
+from .proofs import FORGED
 from .store.records import NoteRow
 from .wire import codec
 from .wire.admission import Code
@@ -59,12 +59,10 @@ def statement(task: bytes, note: Note) -> bytes:
 def read_statement(data: bytes) -> TaskNote | None:
     """The note that an author hands in, unchecked; None for any other statement."""
     try:
-        parts = split_prefixed(data)
+        tag, task, note = split_prefixed(data, 3)
     except ValueError:
         return None
-    if len(parts) != 3 or parts[0] != _STATEMENT or len(parts[1]) != 32:
-        return None
-    return TaskNote(task=parts[1], note=parts[2])
+    return TaskNote(task=task, note=note) if tag == _STATEMENT and len(task) == 32 else None
 
 
 class Notes:

@@ -12,10 +12,11 @@ from consensus.envelope import TaskId
 from consensus.verdict import Bundle, BundleError, VerdictError, verify
 from reputation import START, Book, Fact, FactError, FactKind, VerdictFact, link, parse
 
-from . import facts
-from .facts import BadProof, Decided, Signed
+from . import facts, proofs
+from .facts import Decided
 from .federation import Federation
 from .ledger import standing
+from .proofs import BadProof, Signed
 from .store.contract import Store
 from .store.records import FactRow
 from .wire import codec
@@ -178,7 +179,7 @@ class _Work:
             FactKind.APPROVAL,
         ):
             try:
-                return facts.prove(kind, row.proof, self._federation.network), True
+                return proofs.prove(kind, row.proof, self._federation.network), True
             except BadProof as error:
                 if kind is (body.kind if body is not None else row.kind):
                     said = str(error)

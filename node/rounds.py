@@ -8,17 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from consensus.bodies import Ballot, Commit, Note, Opening, Preference, Proposal
-from consensus.deliberation.points import PointValue
-from consensus.envelope import Ctx, Kind, MessageId, Stage
+from consensus.bodies import Ballot, Preference
+from consensus.envelope import MessageId
 from consensus.masking import strike
 from consensus.policy import ONE, Policy
 from consensus.tally.credits import full
-from consensus.verdict.bundle import RoundBundle
 
 from .api import seen
 from .excerpts import shown_answers
-from .wire import codec
+from .opened import OpenedRound
 
 TEXT_MAX: Final = 4_000
 """Most characters of a draft's answer or rationale, or of an argument: a page shows N of them."""
@@ -26,36 +24,6 @@ TEXT_MAX: Final = 4_000
 ELLIPSIS: Final = "\N{HORIZONTAL ELLIPSIS}"
 
 _WON: Final = {Preference.FIRST: 1.0, Preference.SECOND: 0.0, Preference.TIE: 0.5}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """A round with its outcome: `figures` as they were agreed on, `openings` by their member's
-    key, `proposals` by id."""
-
-    number: int
-    figures: Mapping[str, Any]
-    openings: Mapping[bytes, Opening]
-    proposals: Mapping[bytes, Proposal]
-
-    @classmethod
-    def of(cls, number: int, part: RoundBundle) -> "Opened":
-        """A round of a verdict that was verified before, or decided here."""
-        value = PointValue.decode(part.points[-1].value, stage=Stage.OUTCOME, round_=number)
-        assert value.figures is not None
-        named = frozenset(value.ids)
-        openings: dict[bytes, Opening] = {}
-        proposals: dict[bytes, Proposal] = {}
-        for envelope in part.named:
-            if envelope.kind == Kind.OPENING and envelope.id in named:
-                opening = codec.decode(Kind.OPENING, envelope.payload)
-                assert isinstance(opening, Opening)
-                openings[envelope.signer] = opening
-            elif envelope.kind == Kind.PROPOSAL:
-                proposal = codec.decode(Kind.PROPOSAL, envelope.payload)
-                assert isinstance(proposal, Proposal)
-                proposals[envelope.id] = proposal
-        return cls(number=number, figures=value.figures, openings=openings, proposals=proposals)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,26 +35,12 @@ class Committee:
     policy: Policy
 
 
-def slate_notes_of(part: RoundBundle) -> tuple[Note, ...]:
-    """People's notes in the commits that a decided round's slate counts (R1c)."""
-    number = Ctx.unpack(part.points[0].carrier.ctx).round
-    value = PointValue.decode(part.points[0].value, stage=Stage.SLATE, round_=number)
-    counted = frozenset(value.ids)
-    found: list[Note] = []
-    for envelope in part.named:
-        if envelope.kind == Kind.COMMIT and envelope.id in counted:
-            body = codec.decode(Kind.COMMIT, envelope.payload)
-            assert isinstance(body, Commit)
-            found += body.notes
-    return tuple(found)
-
-
 def cut(text: str, most: int = TEXT_MAX) -> str:
     """`text`, or how it begins."""
     return text if len(text) <= most else text[: most - 1] + ELLIPSIS
 
 
-def round_seen(opened: Opened, committee: Committee) -> seen.Round:
+def round_seen(opened: OpenedRound, committee: Committee) -> seen.Round:
     """A round with its outcome."""
     figures = opened.figures
     tally, decision, baselines = (
@@ -157,7 +111,7 @@ def _signals(plateau: Mapping[str, Any]) -> seen.Signals:
 
 
 def _drafts(
-    opened: Opened, authors: Mapping[str, int], committee: Committee
+    opened: OpenedRound, authors: Mapping[str, int], committee: Committee
 ) -> Iterator[seen.Draft]:
     for id_, author in sorted(authors.items(), key=lambda item: committee.names[item[1]]):
         proposal = opened.proposals.get(bytes.fromhex(id_))
@@ -171,7 +125,7 @@ def _drafts(
 
 
 def _matrix(
-    opened: Opened, authors: Mapping[str, int], shown: Mapping[str, str], committee: Committee
+    opened: OpenedRound, authors: Mapping[str, int], shown: Mapping[str, str], committee: Committee
 ) -> seen.Matrix:
     """Ballots as they were counted, by voter and draft; a masked cell is empty (R9, R9b)."""
     figures = opened.figures

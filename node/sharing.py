@@ -18,12 +18,13 @@ from consensus.verdict import Bundle, BundleError, VerdictError, until, verify
 from reputation import ApprovalFact, FactKind, FeedbackFact, VerdictFact
 from reputation.digests import DEPTH, Summary
 
-from . import facts
+from . import facts, proofs
 from .archive import past_of
 from .errands import Errands
-from .facts import BadProof, Decided, Signed
+from .facts import Decided
 from .ledger import Ledger, Refused
 from .log import get_logger
+from .proofs import BadProof, Signed
 from .store.contract import Store
 from .store.records import FactRow, Role, TaskRow, TaskState
 from .wire import codec
@@ -185,7 +186,7 @@ class Sharing:
             if kind is FactKind.VERDICT:
                 await self._take_verdict(fact.proof, asked)
                 return
-            proven = facts.prove(kind, fact.proof, self._runner.federation.network)
+            proven = proofs.prove(kind, fact.proof, self._runner.federation.network)
             self._check_asked(proven.id, asked)
             self.append(self._ledger.enter(proven, fact.proof))
         except BadProof as error:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from reputation import ApprovalFact, FactKind, FeedbackFact
 
-from . import facts
+from . import proofs
 from .damage import Damaged
-from .facts import BadProof
 from .ledger import Refused
 from .notes import NoteRefused, read_statement
+from .proofs import BadProof
 from .wire import codec
 from .wire.control import ControlError
 from .wire.frames import TaskNote
@@ -44,9 +44,9 @@ class Statements:
         """
         if (note := read_statement(statement)) is not None:
             return await self._note(note, task)
-        kind = FactKind.APPROVAL if facts.is_approval(statement) else FactKind.FEEDBACK
+        kind = FactKind.APPROVAL if proofs.is_approval(statement) else FactKind.FEEDBACK
         try:
-            fact = facts.prove(kind, statement, self._network)
+            fact = proofs.prove(kind, statement, self._network)
             assert isinstance(fact, FeedbackFact | ApprovalFact)
             _of(fact.task, task)
             rows = await self._runner.sharing.enter(fact, statement)

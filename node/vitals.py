@@ -1,17 +1,16 @@
 """The daemon as its probes see it: the other side of `node.observe.contract.Source`."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from consensus.bodies import Commit, Opening
 from consensus.committee import Quorum
 from consensus.deliberation.effects import Finish
 from consensus.envelope import Kind
-from consensus.ports import Message
 
 from .federation import Federation
 from .observe.contract import Ended, Lack, LinkVitals, ModelVitals, Vitals
+from .opened import abstentions
 from .program import program_version
 
 if TYPE_CHECKING:
@@ -118,26 +117,20 @@ def ended(finish: Finish, reason: str, federation: Federation) -> Ended:
     missing: list[tuple[str, str]] = []
     abstained: list[tuple[str, str]] = []
     for record in finish.rounds:
-        said: dict[Kind, dict[bytes, Message]] = {}
+        there: defaultdict[Kind, set[bytes]] = defaultdict(set)
         for message in record.named:
-            said.setdefault(message.kind, {})[bytes(message.signer)] = message
-        commits, seals, openings = (
-            said.get(kind, {}) for kind in (Kind.COMMIT, Kind.SEAL, Kind.OPENING)
-        )
+            there[message.kind].add(message.signer)
         for member in members:
             name = federation.label(member)
-            commit, opening = commits.get(member), openings.get(member)
-            if commit is None:
+            if member not in there[Kind.COMMIT]:
                 missing.append((name, "draft"))
-            elif isinstance(commit.body, Commit) and commit.body.abstain:
-                abstained.append((name, "draft"))
-            if member not in seals:
+            if member not in there[Kind.SEAL]:
                 missing.append((name, "judge"))
-            elif opening is None:
+            elif member not in there[Kind.OPENING]:
                 missing.append((name, "open"))
-            elif isinstance(opening.body, Opening) and opening.body.ballot is not None:
-                if opening.body.ballot.abstain:
-                    abstained.append((name, "judge"))
+        abstained += dict.fromkeys(
+            (federation.label(member), stage) for member, stage, _ in abstentions(record.named)
+        )
     return Ended(
         task=bytes(finish.opened.id),
         reason=reason,

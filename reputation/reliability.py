@@ -15,8 +15,8 @@ from typing import Final
 
 from .facts import FeedbackFact, VerdictFact
 
-Z: Final = 1.959964
-"""Standard errors to either side of a figure, for 95 %."""
+Z: Final = 1.959963984540054
+"""Standard errors to either side of a figure for 95 %: the 97.5 % point of the normal."""
 
 LEAST: Final = 30
 """Tasks with a known answer under which no correlation is shown. In simulation the interval of
@@ -113,6 +113,7 @@ def reliability(members: Sequence[bytes], outcomes: Iterable[Outcome]) -> Reliab
                     tally.cells[cell] += 1
                     tally.same += cell == (True, True) and drafts[one] == drafts[other]
             tally.by_task.append(cell)
+    errors = {pair: _errors(tally.cells) for pair, tally in found.items()}
     pairs = tuple(
         Pair(
             one=one,
@@ -122,11 +123,11 @@ def reliability(members: Sequence[bytes], outcomes: Iterable[Outcome]) -> Reliab
             told=tally.cells.total(),
             both=tally.cells[True, True],
             same=tally.same,
-            errors=_errors(tally.cells),
+            errors=errors[one, other],
         )
         for (one, other), tally in found.items()
     )
-    correlation = _mean([tally for tally in found.values() if _errors(tally.cells) is not None])
+    correlation = _mean([found[pair] for pair, known in errors.items() if known is not None])
     return Reliability(
         members=tuple(
             Alone(member=member, told=len(errs), wrong=sum(errs)) for member, errs in alone.items()
@@ -157,14 +158,25 @@ def _wrong(
     return told.pop() if len(told) == 1 else None
 
 
-def share(part: int, whole: int) -> Estimate:
-    """A share with Wilson's interval (1927); everything is possible of no tasks."""
+def share(part: float, whole: int) -> Estimate:
+    """A share with Wilson's score interval (1927, eq. 4); everything is possible of no tasks.
+
+    Unlike the normal approximation it stays within 0 and 1 and is sensible at both ends. `part`
+    may be a fraction, where ties were split. Raises `ValueError` if it is no part of `whole`.
+    """
+    if not 0 <= part <= whole:
+        raise ValueError(f"{part} of {whole} is no share")
     if not whole:
         return Estimate(value=0.0, low=0.0, high=1.0)
-    p, z2 = part / whole, Z * Z
-    middle = (p + z2 / (2 * whole)) / (1 + z2 / whole)
-    half = Z / (1 + z2 / whole) * sqrt(p * (1 - p) / whole + z2 / (4 * whole * whole))
-    return Estimate(value=p, low=max(0.0, middle - half), high=min(1.0, middle + half))
+    p, spread = part / whole, Z * Z / whole
+    middle = (p + spread / 2) / (1 + spread)
+    half = Z / (1 + spread) * sqrt(p * (1 - p) / whole + spread / (4 * whole))
+    # At the ends the interval touches 0 or 1 exactly; rounding must not step over.
+    return Estimate(
+        value=p,
+        low=0.0 if part == 0 else max(0.0, middle - half),
+        high=1.0 if part == whole else min(1.0, middle + half),
+    )
 
 
 def phi(cells: Counter[tuple[bool, bool]]) -> float | None:
@@ -183,13 +195,12 @@ def _errors(cells: Counter[tuple[bool, bool]]) -> Estimate | None:
     """phi with a jackknife interval (Quenouille 1956, Tukey 1958): each task left out once."""
     if cells.total() < LEAST:
         return None
-    return _jackknife(
-        phi(cells), [(phi(_less(cells, cell)), count) for cell, count in cells.items()]
-    )
+    return _jackknife(phi(cells), [(less, cells[cell]) for cell, less in _less(cells).items()])
 
 
-def _less(cells: Counter[tuple[bool, bool]], cell: tuple[bool, bool]) -> Counter[tuple[bool, bool]]:
-    return cells - Counter([cell])
+def _less(cells: Counter[tuple[bool, bool]]) -> dict[tuple[bool, bool], float | None]:
+    """phi without one task, for each cell that the task may be in."""
+    return {cell: phi(cells - Counter([cell])) for cell in cells}
 
 
 def _mean(tallies: Sequence[_Tally]) -> Estimate | None:
@@ -198,7 +209,7 @@ def _mean(tallies: Sequence[_Tally]) -> Estimate | None:
     if not tallies:
         return None
     whole = [phi(tally.cells) for tally in tallies]
-    less = [{cell: phi(_less(tally.cells, cell)) for cell in tally.cells} for tally in tallies]
+    less = [_less(tally.cells) for tally in tallies]
     left: list[tuple[float | None, int]] = []
     for task in range(len(tallies[0].by_task)):
         said = [tally.by_task[task] for tally in tallies]

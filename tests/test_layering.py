@@ -52,6 +52,7 @@ def test_every_room_knows_only_what_it_may() -> None:
         ("consensus/x.py", "from node import keys", "consensus knows nothing of node"),
         ("consensus/x.py", "from consensus.bodies import Vote", "imported absolutely inside"),
         ("consensus/x.py", "from .tally import ballots", "vocabulary may not know consensus/tally"),
+        ("consensus/bodies/x.py", "from ..tally import ballots", "vocabulary may not know"),
         ("consensus/tally/x.py", "from ..deliberation import task", "tally may not know"),
         ("consensus/plateau/x.py", "from ..deliberation.task import T", "plateau may not know"),
         ("consensus/masking/x.py", "from ..deliberation import task", "masking may not know"),
@@ -80,7 +81,7 @@ def test_every_room_knows_only_what_it_may() -> None:
 def test_a_breach_is_noticed(path: str, source: str, said: str) -> None:
     tree = {
         "consensus/__init__.py": "",
-        "consensus/bodies.py": "",
+        "consensus/bodies/__init__.py": "",
         "consensus/deliberation/task.py": "",
         "consensus/tally/analysis/__init__.py": "",
         "consensus/tally/analysis/newman.py": "import numpy",

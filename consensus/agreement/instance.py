@@ -190,9 +190,7 @@ class Instance:
             assert isinstance(body, (Propose, Vote))
             self._slots[message.kind, body.view] = message
             if isinstance(body, Propose):
-                self._values.setdefault(value_id(body.value), message)
-                self._early.setdefault(message.signer, []).append(message)
-                self._kept_proposals.add(message.id)
+                self._await_start(message, body)
             else:
                 self._votes.add(message, body.view)
                 if message.kind is Kind.PRECOMMIT and body.value != ZERO:
@@ -218,9 +216,7 @@ class Instance:
             if isinstance(body, Vote):
                 self._votes.add(message, self.view)
             elif isinstance(body, Propose) and message.signer != self._me:
-                self._values.setdefault(value_id(body.value), message)
-                self._early.setdefault(message.signer, []).append(message)
-                self._kept_proposals.add(message.id)
+                self._await_start(message, body)
 
     def _keep_vote(self, message: Message) -> None:
         new, earlier = self._votes.add(message, self.view)
@@ -233,12 +229,10 @@ class Instance:
         body = message.body
         assert isinstance(body, Propose)
         if self._order is None:
-            waiting = self._early.setdefault(message.signer, [])
+            waiting = self._early.get(message.signer, ())
             known = any(other.id == message.id for other in waiting)
             if not known and (len(waiting) < EARLY_PROPOSALS or message.signer == self._me):
-                waiting.append(message)
-                self._kept_proposals.add(message.id)
-                self._values.setdefault(value_id(body.value), message)
+                self._await_start(message, body)
             return
         if message.signer != self._proposer(body.view):
             return
@@ -257,6 +251,12 @@ class Instance:
         self._kept_proposals.add(message.id)
         self._values.setdefault(value_id(body.value), message)
         self._follow()
+
+    def _await_start(self, message: Message, body: Propose) -> None:
+        """Keep a PROPOSE for the start, when it is known whose turn it was; its bytes at once."""
+        self._early.setdefault(message.signer, []).append(message)
+        self._kept_proposals.add(message.id)
+        self._values.setdefault(value_id(body.value), message)
 
     def _supported(self, value: bytes) -> bool:
         """Whether t members voted for `value` in some view: such bytes are never dropped."""

@@ -46,15 +46,7 @@ class Deciding:
             build=lambda: self._build(state, stage),
             timing=task.timing,
             restored=task.scribe.votes(state.number, stage),
-            proven=tuple(
-                Message(
-                    envelope=envelope,
-                    kind=(kind := Kind(envelope.kind)),
-                    ctx=task.scribe.ctx(state.number, stage),
-                    body=task.reader.decode(kind, envelope.payload),
-                )
-                for envelope in task.scribe.proofs(state.number, stage)
-            ),
+            proven=tuple(map(task.reader.checked, task.scribe.proofs(state.number, stage))),
         )
 
     def start(self, stage: Stage) -> None:

@@ -229,13 +229,4 @@ def whole(message: Message, reader: Reader) -> Message:
     """A stored BATCH with its proposals, read again: they were checked when it was signed."""
     if not isinstance(message.body, Batch):
         return message
-    parts = tuple(
-        Message(
-            envelope=entry,
-            kind=Kind.PROPOSAL,
-            ctx=message.ctx,
-            body=reader.decode(Kind.PROPOSAL, entry.payload),
-        )
-        for entry in message.body.entries
-    )
-    return replace(message, parts=parts)
+    return replace(message, parts=tuple(map(reader.checked, message.body.entries)))

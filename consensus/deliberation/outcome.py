@@ -266,7 +266,7 @@ def _decision(result: Tally, plateau: Plateau, opened: Opened, facts: Facts) -> 
     winner = result.group(result.winner)
     return {
         "answer": None if winner is None else winner.text,
-        "dials": plateau.to_dict()["dials"],
+        "dials": plateau.dials.to_dict(),
         "kind": "continue" if plateau.reason is None else "finish",
         "probability": result.belief,
         "reason": plateau.reason,

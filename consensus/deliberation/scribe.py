@@ -4,15 +4,19 @@ What a message hides is stored with it: behind a commit the proposal's payload, 
 the payload of the opening. Keys, nonces and salts grow again from the task's one secret.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ..bodies import Ballot, Body, Commit, Note, Opening, Proposal, Seal, Views
 from ..envelope import VOTES, Ctx, Envelope, Kind, Stage, preimage, unpack_all
 from ..masking import RoundSecrets, alias_claim, commitment, seal
-from ..ports import Message, Writer
+from ..ports import AliasKey, Message, Writer
 
 SlotKey = tuple[int, Stage, Kind, int]
 """Round, stage, kind and view (0 for content): one envelope each, for ever."""
+
+_OF_AGREEMENT = (*VOTES, Kind.PROPOSE)
+"""Kinds that an instance of agreement stores; all others are a round's content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,43 +63,41 @@ class Scribe:
 
     def votes(self, round_: int, stage: Stage) -> tuple[Message, ...]:
         """Stored votes and value proposals of an instance, to restore it from."""
-        kinds = (*VOTES, Kind.PROPOSE)
-        return tuple(
-            item.message
-            for key, item in sorted(self._kept.items())
-            if key[0] == round_ and key[1] == stage and key[2] in kinds
-        )
+        return tuple(item.message for item in self._voted(round_, stage))
 
     def proofs(self, round_: int, stage: Stage) -> tuple[Envelope, ...]:
         """What the stored votes and value proposals of an instance stood on, beside each (A13)."""
-        kinds = (*VOTES, Kind.PROPOSE)
         return tuple(
-            envelope
-            for key, item in sorted(self._kept.items())
-            if key[0] == round_ and key[1] == stage and key[2] in kinds
-            for envelope in unpack_all(item.secret)
+            envelope for item in self._voted(round_, stage) for envelope in unpack_all(item.secret)
         )
+
+    def _voted(self, round_: int, stage: Stage) -> Iterator[Kept]:
+        """What is stored of an instance's votes and value proposals, in slot order."""
+        for key, item in sorted(self._kept.items()):
+            if key[:2] == (round_, stage) and key[2] in _OF_AGREEMENT:
+                yield item
 
     def content(self, round_: int) -> tuple[Message, ...]:
         """Stored messages of a round that are not votes."""
-        kinds = (*VOTES, Kind.PROPOSE)
         return tuple(
             item.message
             for key, item in sorted(self._kept.items())
-            if key[0] == round_ and key[2] not in kinds
+            if key[0] == round_ and key[2] not in _OF_AGREEMENT
         )
 
     def sign(self, round_: int, stage: Stage, kind: Kind, body: Body) -> Message:
         """A message signed by the identity."""
-        ctx = self.ctx(round_, stage)
+        return self._signed(self.ctx(round_, stage), kind, body, self._writer)
+
+    def _signed(self, ctx: Ctx, kind: Kind, body: Body, key: Writer | AliasKey) -> Message:
         packed, payload = ctx.pack(), self._writer.encode(body)
-        to_sign = preimage(kind=kind, ctx=packed, signer=self._writer.public, payload=payload)
+        to_sign = preimage(kind=kind, ctx=packed, signer=key.public, payload=payload)
         envelope = Envelope(
             kind=kind,
             ctx=packed,
             payload=payload,
-            signer=self._writer.public,
-            signature=self._writer.sign(to_sign),
+            signer=key.public,
+            signature=key.sign(to_sign),
         )
         return Message(envelope=envelope, kind=kind, ctx=ctx, body=body)
 
@@ -115,18 +117,8 @@ class Scribe:
 
     def proposal(self, round_: int, proposal: Proposal) -> Message:
         """`proposal` signed by the round's alias key (R2)."""
-        ctx = self.ctx(round_, Stage.EXCHANGE)
         alias = self._writer.alias(RoundSecrets.of(self._secret, round_).alias_seed)
-        packed, payload = ctx.pack(), self._writer.encode(proposal)
-        to_sign = preimage(kind=Kind.PROPOSAL, ctx=packed, signer=alias.public, payload=payload)
-        envelope = Envelope(
-            kind=Kind.PROPOSAL,
-            ctx=packed,
-            payload=payload,
-            signer=alias.public,
-            signature=alias.sign(to_sign),
-        )
-        return Message(envelope=envelope, kind=Kind.PROPOSAL, ctx=ctx, body=proposal)
+        return self._signed(self.ctx(round_, Stage.EXCHANGE), Kind.PROPOSAL, proposal, alias)
 
     def commit(
         self, round_: int, proposal: Message, views: Views, notes: tuple[Note, ...] = ()

@@ -66,19 +66,11 @@ class Plateau:
             "bandit": self.bandit.to_dict(),
             "calmest": self.calmest,
             "convinced": self.convinced,
-            "dials": {
-                "contentiousness": self.dials.contentiousness,
-                "evidence": self.dials.evidence,
-                "gate": self.dials.gate,
-            },
+            "dials": self.dials.to_dict(),
             "divergence": self.divergence,
             "entropy": self.entropy,
             "evidence": self.evidence,
-            "flags": {
-                "divergence": self.flags.divergence,
-                "entropy": self.flags.entropy,
-                "trail": [list(level) for level in self.flags.trail],
-            },
+            "flags": self.flags.to_dict(),
             "flat": self.flat,
             "gain": self.gain,
             "kin": self.kin,
@@ -113,15 +105,10 @@ class _Before:
             opening = MACI_OPENING if policy.dials == "maci" else Dials()
             bandit = Bandit(arms=combine(arms)) if policy.dials == "ucb" else Bandit()
             return cls(figures=None, dials=opening, flags=Flags(), bandit=bandit)
-        flags = previous["flags"]
         return cls(
             figures=previous,
-            dials=Dials(**previous["dials"]),
-            flags=Flags(
-                entropy=flags["entropy"],
-                divergence=flags["divergence"],
-                trail=tuple((level[0], level[1]) for level in flags["trail"]),
-            ),
+            dials=Dials.of(previous["dials"]),
+            flags=Flags.of(previous["flags"]),
             bandit=Bandit.of(previous["bandit"]),
         )
 

@@ -1,8 +1,9 @@
 """The dials for the next round, agreed with the outcome (rule P3)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from ..envelope import MessageId
 from ..exact import ONE_BP, round_ratio
@@ -50,6 +51,21 @@ class Dials:
     contentiousness: int = LOUDEST
     gate: int = 0
     evidence: int = 0
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> "Dials":
+        """The dials that a round before agreed on."""
+        return cls(
+            contentiousness=data["contentiousness"], gate=data["gate"], evidence=data["evidence"]
+        )
+
+    def to_dict(self) -> dict[str, int]:
+        """Plain data of integers."""
+        return {
+            "contentiousness": self.contentiousness,
+            "evidence": self.evidence,
+            "gate": self.gate,
+        }
 
     @property
     def tone(self) -> Tone:

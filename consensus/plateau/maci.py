@@ -5,8 +5,9 @@ left of it. A rise counts as no fall. The paper gives no thresholds for the rati
 are those that its appendix D.6 has for the differences. DIVERGENCE.md has the rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..exact import ONE_BP
 
@@ -33,6 +34,23 @@ class Flags:
     entropy: int = 0
     divergence: int = 0
     trail: tuple[Level, ...] = ()
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> "Flags":
+        """The flags that a round before agreed on."""
+        return cls(
+            entropy=data["entropy"],
+            divergence=data["divergence"],
+            trail=tuple((level[0], level[1]) for level in data["trail"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data of integers."""
+        return {
+            "divergence": self.divergence,
+            "entropy": self.entropy,
+            "trail": [list(level) for level in self.trail],
+        }
 
     def next(self, level: Level, entropy_least: int, divergence_least: int) -> "Flags":
         """The flags after a round with this level, by the policy's thresholds in bp.

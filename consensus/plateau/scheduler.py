@@ -92,11 +92,6 @@ def combine(views: Sequence[Sequence[int]]) -> tuple[Arm, ...]:
     )
 
 
-def view(arms: Sequence[Arm]) -> tuple[int, ...]:
-    """The arms as a member's commit carries them."""
-    return tuple(part for arm in arms for part in (arm.count, arm.reward, arm.cost))
-
-
 def reward(
     *, entropy: tuple[int, int], divergence: tuple[int, int], cost: int, dearest: int, price: int
 ) -> int:

@@ -30,7 +30,7 @@ and the blend.
 Figures are rounded, so "strongest" is up to one unit of theirs.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from fractions import Fraction
 from functools import lru_cache
@@ -43,7 +43,7 @@ from ..exact import ONE_BP
 from ..policy import Policy
 from .answers import AnswerClass, Classes
 from .ballots import Candidate, CountedBallot
-from .credits import MOST_VOTES, afford
+from .credits import MOST_VOTES
 
 BY_ANSWERS = frozenset({"majority", "log_odds", "reconcile", "model_switch", "self_org"})
 """Rules that no ballot moves, unless ballots make the classes."""
@@ -196,18 +196,6 @@ def _bought(budget: int, good: int, bad: int) -> tuple[int, int]:
 def _dealt(votes: int, among: int) -> list[int]:
     """So many votes in `among` parts as even as can be."""
     return [(votes + at) // among for at in range(among)]
-
-
-def marks(
-    endorsed: Mapping[MessageId, int],
-    index: Mapping[MessageId, int],
-    answers: Mapping[MessageId, str | None],
-    policy: Policy,
-) -> tuple[Mark, ...]:
-    """Endorsements as marks, within the policy's credits if it has some (O3a)."""
-    if policy.endorsements == "credits":
-        endorsed = afford(endorsed, answers, policy.credits)
-    return tuple(Mark(candidate=index[id_], endorsement=given) for id_, given in endorsed.items())
 
 
 def answer_otherwise(

@@ -3,15 +3,17 @@
 There the ballots make the classes too, so a member also chooses which texts it calls the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from itertools import combinations
 
-from ..bodies import Ballot, Pair, Preference
+from ..bodies import Ballot, Mark, Pair, Preference
+from ..envelope import MessageId
+from ..policy import Policy
 from .answers import normalise
 from .ballots import Candidate, CountedBallot
 from .count import Count
-from .turned import marks
+from .credits import afford
 
 
 class Turn(Enum):
@@ -67,5 +69,17 @@ def turn_texts(
         pairs.append(Pair(first=good, second=bad, preference=word))
     endorsed = {held[at]: 100 if place == 4 else -100 for at, place in rank.items() if place != 2}
     index = {id_: at for at, id_ in enumerate(held)}
-    given = marks(endorsed, index, said, first.policy)
+    given = _marks(endorsed, index, said, first.policy)
     return CountedBallot(voter=voter, ballot=Ballot(held=held, pairs=tuple(pairs), marks=given))
+
+
+def _marks(
+    endorsed: Mapping[MessageId, int],
+    index: Mapping[MessageId, int],
+    answers: Mapping[MessageId, str | None],
+    policy: Policy,
+) -> tuple[Mark, ...]:
+    """Endorsements as marks, within the policy's credits if it has some (O3a)."""
+    if policy.endorsements == "credits":
+        endorsed = afford(endorsed, answers, policy.credits)
+    return tuple(Mark(candidate=index[id_], endorsement=given) for id_, given in endorsed.items())

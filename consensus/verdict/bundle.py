@@ -14,7 +14,8 @@ from .. import canonical
 from ..agreement.instance import value_id
 from ..bodies import BodyError, Propose
 from ..deliberation.effects import Finish
-from ..envelope import Envelope
+from ..deliberation.points import PointValue
+from ..envelope import POINTS, Envelope, Stage
 from .release import Statement
 
 FORMAT = "quorate-verdict/1"
@@ -64,6 +65,12 @@ class RoundBundle:
         """All of the round's envelopes, carriers and precommits included."""
         votes = [item for point in self.points for item in (point.carrier, *point.precommits)]
         return (*self.named, *votes)
+
+    def value(self, stage: Stage, number: int) -> PointValue:
+        """What was decided at a point of this round, the `number`-th (from 1). Raises `BodyError`,
+        and `IndexError` if the point is not there."""
+        point = self.points[POINTS.index(stage)]
+        return PointValue.decode(point.value, stage=stage, round_=number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

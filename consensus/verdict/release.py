@@ -98,7 +98,7 @@ class Statement:
         if len(data) > MAX_STATEMENT:
             raise ReleaseError(f"a statement of {len(data)} bytes, over {MAX_STATEMENT}")
         try:
-            body, signature = split_prefixed(data)
+            body, signature = split_prefixed(data, 2)
             plain = canonical.decode(body)
             approval = Approval(
                 task=bytes.fromhex(plain["task"]),

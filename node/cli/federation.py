@@ -10,7 +10,8 @@ from consensus.committee import MAX_MEMBERS, FaultMode, Quorum
 from .. import config as node_config
 from .. import federation_file
 from ..entropy import SystemEntropy
-from ..federation import Client, Federation, FederationError, FederationMember, Floors, unhex
+from ..federation import Client, Federation, FederationError, FederationMember, Floors
+from ..federation_text import unhex
 from .output import console, emit, note, say
 
 app = typer.Typer(

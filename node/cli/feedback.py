@@ -69,7 +69,7 @@ async def _hand_in(
     from consensus.verdict import Bundle
     from reputation import FeedbackFact
 
-    from .. import facts
+    from .. import facts, proofs
     from ..clock import SystemClock
 
     try:
@@ -82,6 +82,6 @@ async def _hand_in(
                 answer=facts.answer_named(facts.Decided.of(bundle), answer) if answer else "",
                 at_ms=SystemClock().wall_ms(),
             )
-            return await control.feedback(facts.sign_feedback(fact, key.signing))
-    except facts.BadProof as error:
+            return await control.feedback(proofs.sign_feedback(fact, key.signing))
+    except proofs.BadProof as error:
         raise CliError(f"--answer: {tame(str(error))}") from None

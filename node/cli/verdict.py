@@ -230,28 +230,25 @@ def _show_round(out: "Console", view: RoundView, abstained: list[tuple[str, str,
     from rich.text import Text
 
     out.print(Text(), Text(view.heading, style="bold"), view.table(), sep="\n")
-    for name, what, reason in abstained:
-        out.print(Text(f"{name} {what} nothing: {reason}"))
+    for name, stage, reason in abstained:
+        done = "drafted" if stage == "draft" else "judged"
+        out.print(Text(f"{name} {done} nothing: {reason}"))
     for name, why in view.strikes:
         out.print(Text(f"{name} {STRIKES.get(why, why)}"))
 
 
 def _abstained(bundle: "Bundle", number: int, roll: Roll) -> list[tuple[str, str, str]]:
-    """Who drafted or judged nothing in a round, and why: member, which of the two, reason."""
-    from consensus.bodies import Commit, Opening
+    """Who had no draft or judgment to give in a round: member, "draft" or "judge", reason."""
     from consensus.envelope import Kind
 
-    from ..wire import codec
+    from ..opened import abstentions, named
 
-    found = []
-    for envelope in bundle.rounds[number - 1].named:
-        if envelope.kind in (Kind.COMMIT, Kind.OPENING):
-            body, name = codec.decode(Kind(envelope.kind), envelope.payload), envelope.signer.hex()
-            if isinstance(body, Commit) and body.abstain:
-                found.append((roll.name(name), "drafted", tame(body.abstain)))
-            if isinstance(body, Opening) and body.ballot is not None and body.ballot.abstain:
-                found.append((roll.name(name), "judged", tame(body.ballot.abstain)))
-    return sorted(found)
+    return sorted(
+        (roll.name(member.hex()), stage, tame(reason))
+        for member, stage, reason in abstentions(
+            named(bundle.rounds[number - 1], Kind.COMMIT, Kind.OPENING)
+        )
+    )
 
 
 def _judging(bundle: "Bundle", number: int, roll: Roll) -> list[dict[str, Any]]:
@@ -259,18 +256,16 @@ def _judging(bundle: "Bundle", number: int, roll: Roll) -> list[dict[str, Any]]:
     from consensus.bodies import Opening
     from consensus.envelope import Kind
 
-    from ..wire import codec
+    from ..opened import named
 
     found = []
-    for envelope in bundle.rounds[number - 1].named:
-        if envelope.kind != Kind.OPENING:
-            continue
-        body = codec.decode(Kind.OPENING, envelope.payload)
+    for message in named(bundle.rounds[number - 1], Kind.OPENING):
+        body = message.body
         if isinstance(body, Opening) and body.ballot is not None:
             usage = body.ballot.usage
             found.append(
                 {
-                    "member": roll.name(envelope.signer.hex()),
+                    "member": roll.name(message.signer.hex()),
                     "pairs": len(body.ballot.pairs),
                     "calls": usage.calls,
                     "tokens": usage.tokens_in + usage.tokens_out,
@@ -304,8 +299,8 @@ def plain(
     drawn = [None] * len(checked.rounds) if best is None else best
     for number, (figures, chances) in enumerate(zip(checked.outcomes, drawn, strict=True), 1):
         abstained = [
-            {"member": name, "stage": "draft" if what == "drafted" else "judge", "reason": reason}
-            for name, what, reason in _abstained(bundle, number, roll)
+            {"member": name, "stage": stage, "reason": reason}
+            for name, stage, reason in _abstained(bundle, number, roll)
         ]
         rounds.append(
             {

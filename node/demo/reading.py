@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from consensus.bodies import BodyError, Proposal
-from consensus.deliberation.points import PointValue
-from consensus.envelope import Kind, Stage
-from consensus.verdict.bundle import Bundle, BundleError, RoundBundle
+from consensus.envelope import Stage
+from consensus.verdict.bundle import Bundle, BundleError
 
+from ..opened import OpenedRound
 from ..wire import codec
 
 
@@ -45,21 +44,23 @@ def read(data: bytes) -> Reading:
     """
     bundle = Bundle.decode(data)
     try:
-        opened = codec.task_open(bundle.opened)
-        first, last = _figures(bundle.rounds[0], 1), _figures(bundle.rounds[-1], len(bundle.rounds))
-        keys = opened.committee.members
+        keys = codec.task_open(bundle.opened).committee.members
+        opened = OpenedRound.signed(1, bundle.rounds[0])
+        end = bundle.rounds[-1].value(Stage.OUTCOME, len(bundle.rounds)).figures
+        assert end is not None
+        first, last = opened.figures, end
         authors = dict(zip(first["proposals"], first["authors"], strict=True))
-        drafts = {
-            keys[authors[envelope.id.hex()]]: codec.decode(Kind.PROPOSAL, envelope.payload)
-            for envelope in bundle.rounds[0].named
-            if envelope.id.hex() in authors
+        drafts: dict[bytes, Proposal] = {
+            keys[authors[id_.hex()]]: proposal
+            for id_, proposal in opened.proposals.items()
+            if id_.hex() in authors
         }
         recorded, decision = first["tally"]["baselines"], last["decision"]
         single = recorded["majority"]
         return Reading(
             task=bundle.task.hex(),
             verdict=bundle.id.hex(),
-            drafts={key: body for key, body in drafts.items() if isinstance(body, Proposal)},
+            drafts=drafts,
             majority=tuple(recorded["majority_tied"]) or ((single,) if single else ()),
             mean=recorded["mean_belief"],
             answer=decision["answer"],
@@ -73,9 +74,3 @@ def read(data: bytes) -> Reading:
         )
     except (BodyError, IndexError, KeyError, ValueError) as error:
         raise BundleError(f"the verdict cannot be read: {error}", damaged=True) from None
-
-
-def _figures(part: RoundBundle, number: int) -> dict[str, Any]:
-    value = PointValue.decode(part.points[-1].value, stage=Stage.OUTCOME, round_=number)
-    assert value.figures is not None
-    return value.figures

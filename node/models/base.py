@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, Self, runtime_checkable
 
-from consensus.bodies import Proposal
+from consensus.bodies import Proposal, Usage
 from consensus.deliberation.requests import DraftRequest, JudgeRequest, Judgment
 
 GROUP = "quorate.models"
@@ -145,11 +145,11 @@ class Spent:
     tokens_out: int = 0
     micros: int = 0
 
-    def add(self, tokens_in: int, tokens_out: int, micros: int) -> None:
-        """Count one reply."""
-        self.tokens_in += tokens_in
-        self.tokens_out += tokens_out
-        self.micros += micros
+    def add(self, usage: Usage) -> None:
+        """Count what one request took."""
+        self.tokens_in += usage.tokens_in
+        self.tokens_out += usage.tokens_out
+        self.micros += usage.micros
 
 
 @runtime_checkable

@@ -81,7 +81,7 @@ class Guarded:
         if usage.tokens_in or usage.tokens_out or usage.micros:
             described = self.describe()
             spent = self._spent.setdefault(described.served or described.name, Spent())
-            spent.add(usage.tokens_in, usage.tokens_out, usage.micros)
+            spent.add(usage)
 
     def _refuse(self, doing: str, fault: str) -> None:
         if fault:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from consensus.agreement.instance import value_id
 from consensus.bodies import Packet, Propose, Vote
 from consensus.deliberation.points import POINT_NAME
+from consensus.deliberation.scribe import SlotKey, slot_of
 from consensus.envelope import ZERO, Envelope, Kind, Stage
 from consensus.ports import Message
 
@@ -51,7 +52,7 @@ class Names:
         self._members = members
         self._authors: dict[bytes, str] = {}
         self._known: dict[bytes, tuple[str, Kind, str, str]] = {}
-        self._slots: dict[tuple[object, ...], list[bytes]] = {}
+        self._slots: dict[tuple[bytes, SlotKey], list[bytes]] = {}
         self._values: dict[tuple[int, Stage], list[bytes]] = {}
 
     def member(self, key: bytes) -> str:
@@ -73,16 +74,14 @@ class Names:
         if message.id in self._known:
             return
         body, round_, stage = message.body, message.ctx.round, message.ctx.stage
-        view = getattr(body, "view", 0) if not isinstance(body, Packet) else body.path
         what, order = "", ""
-        slot = (message.signer, message.kind, round_, stage, view)
-        there = self._slots.setdefault(slot, [])
+        there = self._slots.setdefault((message.signer, slot_of(message)), [])
         there.append(message.id)
         match body:
             case Propose():
-                what = f" of {self.value(round_, stage, value_id(body.value))} in view {view}"
+                what = f" of {self.value(round_, stage, value_id(body.value))} in view {body.view}"
             case Vote():
-                what = f" for {self.value(round_, stage, body.value)} in view {view}"
+                what = f" for {self.value(round_, stage, body.value)} in view {body.view}"
             case Packet():
                 what = f" for path {body.path + 1}"
             case _:

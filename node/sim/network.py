@@ -59,10 +59,10 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 0
-        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._heap: list[tuple[int, int, Callable[[], object]]] = []
         self._count = 0
 
-    def after(self, delay: int, act: Callable[[], None]) -> None:
+    def after(self, delay: int, act: Callable[[], object]) -> None:
         """Have `act` happen `delay` ms from now."""
         self._count += 1
         heapq.heappush(self._heap, (self.now + delay, self._count, act))

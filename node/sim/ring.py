@@ -7,10 +7,12 @@ none of their point. Nobody in a simulation can sign for a key whose secret it w
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from nacl import bindings
 
+from consensus.bodies import Note
 from consensus.envelope import Envelope, Member
 from consensus.masking import Path
 from consensus.ports import AliasKey, Reader, Writer
@@ -49,6 +51,13 @@ class KeyRing:
             sign=lambda preimage: self._sign(member, preimage),
             alias=self._alias,
         )
+
+    def note(
+        self, author: bytes, task: bytes, text: str, *, number: int = 1, at_ms: int = 0
+    ) -> Note:
+        """A person's note for `task`, signed by `author` (R1c)."""
+        blank = Note(author=author, number=number, at_ms=at_ms, text=text, signature=bytes(64))
+        return replace(blank, signature=self._sign(author, blank.preimage(task)))
 
     def verify(self, signer: bytes, preimage: bytes, signature: bytes) -> bool:
         """Whether `signature` was made with the secret behind `signer`."""

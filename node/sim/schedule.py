@@ -7,7 +7,6 @@ import random
 from dataclasses import dataclass, replace
 
 from consensus.bodies import ARM_FIGURES, COUNT_CAP, Budget
-from consensus.committee import FaultMode
 from consensus.envelope import VOTES, Kind
 from consensus.policy import ONE, RULES, STOPS, Policy
 
@@ -65,7 +64,6 @@ class Schedule:
 
     seed: int
     members: int
-    mode: FaultMode
     weather: Weather
     mallories: tuple[tuple[int, frozenset[str]], ...]
     one_alias: bool
@@ -132,7 +130,6 @@ class Schedule:
         return cls(
             seed=seed,
             members=members,
-            mode=FaultMode.BYZANTINE,
             weather=weather,
             mallories=mallories,
             one_alias=f > 1 and rng.random() < 0.7,
@@ -158,7 +155,7 @@ class Schedule:
         """One line for people."""
         bad = "; ".join(f"{at}: {', '.join(sorted(habits))}" for at, habits in self.mallories)
         return (
-            f"seed {self.seed}: {self.members} members, {self.policy.rounds} rounds, {self.mode}, "
+            f"seed {self.seed}: {self.members} members, {self.policy.rounds} rounds, "
             f"rule {self.policy.rule}, stops {self.policy.stops or 'none'}, "
             f"dials {self.policy.dials}, {self.budget.tokens} tokens, "
             f"{'free text' if self.free else 'options'}, "

@@ -64,7 +64,6 @@ class Trial(Swarm):
             minds=tuple(minds),
             answer=spec,
             seed=schedule.seed,
-            mode=schedule.mode,
             policy=schedule.policy,
             budget=schedule.budget,
             weather=replace(weather, barriers=barriers, split=split),
@@ -85,8 +84,7 @@ class Trial(Swarm):
         for crash in schedule.crashes:
             if crash.persist is None:
                 node = self.nodes[crash.position]
-                self.clock.after(crash.at_ms, partial(self._die, node, crash))
-
+                self.clock.after(crash.at_ms, partial(self._fall, node, crash))
         for flap in schedule.flaps:
             if choices.take("flap"):
                 self.clock.after(flap.at_ms, partial(self._flap, flap))
@@ -224,9 +222,6 @@ class Trial(Swarm):
         node = self.nodes[jump.position]
         node.wall_offset_ms += jump.by_ms
         self.say(node, f"has its wall clock set by {jump.by_ms} ms")
-
-    def _die(self, node: SimNode, crash: Crash) -> None:
-        self._fall(node, crash)
 
     def _fall(self, node: SimNode, crash: Crash) -> bool:
         """Have `node` crash, if it is up and this crash has not been; whether it does."""

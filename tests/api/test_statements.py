@@ -14,7 +14,7 @@ import pytest_asyncio
 import node
 from consensus.bodies import NOTES_EACH
 from consensus.verdict import MAX_STATEMENT
-from node import facts, notes
+from node import notes, proofs
 from node.identity import Identity
 from node.ledger import STATEMENTS
 from reputation import FeedbackFact
@@ -70,7 +70,7 @@ class Counter:
             answer=answer,
             at_ms=at_ms or self.now(),
         )
-        return facts.sign_feedback(fact, who.signing)
+        return proofs.sign_feedback(fact, who.signing)
 
     def noted(self, who: Identity, task: bytes, number: int = 1, text: str = "So.") -> bytes:
         note = notes.sign(who.signing, task, number=number, at_ms=self.now(), text=text)

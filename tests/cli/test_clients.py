@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from node import federation, federation_file, identity
+from node import federation_file, federation_text, identity
 from node.cli import exits
 from tests.cli.conftest import Decided
 from tests.harness.command import Command
@@ -58,7 +58,7 @@ def test_an_approver_is_a_client_with_a_role_that_the_file_keeps_and_pins(
     plain = replace(found, clients=(replace(found.clients[0], approver=False),))
     assert plain.hash != found.hash
     assert not plain.is_approver(bytes.fromhex(key))
-    assert b"approver" not in federation.render(plain)
+    assert b"approver" not in federation_text.render(plain)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from consensus.bodies import Ballot, Opening, Pair, Preference, Usage
-from consensus.envelope import Kind, MessageId
+from consensus.envelope import ZERO, Ctx, Envelope, Kind, MessageId, Stage
 from consensus.verdict import Bundle
+from consensus.verdict.bundle import RoundBundle
 from node.cli import exits, verdict
 from node.cli.tables import Roll
 from node.wire import codec
@@ -119,12 +120,15 @@ def test_who_called_a_model_to_judge_is_shown_with_what_it_took() -> None:
         Ballot(held=held, pairs=pairs, usage=Usage(tokens_in=400, tokens_out=21, calls=2)),
         Ballot(held=held, pairs=pairs),
     ]
+    ctx = Ctx(network=ZERO, committee=ZERO, task=ZERO, round=1, stage=Stage.OUTCOME).pack()
     named = []
     for key, ballot in zip(keys, ballots, strict=False):
         body = Opening(ballot=ballot, ballot_bytes=codec.encode(ballot), salt=bytes(32))
         payload = codec.encode(body)
-        named.append(SimpleNamespace(kind=Kind.OPENING, payload=payload, signer=key))
-    bundle: Any = SimpleNamespace(rounds=[SimpleNamespace(named=named)])
+        named.append(
+            Envelope(kind=Kind.OPENING, ctx=ctx, payload=payload, signer=key, signature=bytes(64))
+        )
+    bundle: Any = SimpleNamespace(rounds=[RoundBundle(points=(), named=tuple(named))])
     assert list(verdict._calls(bundle, 1, roll)) == [
         "alice judged 1 pairs in 2 calls of its model, 421 tokens"
     ]

@@ -135,8 +135,7 @@ def test_notes_take_no_more_than_their_share_of_the_limit_and_say_what_is_cut(to
 
 def signed(by: Speaker, task: bytes, text: str, number: int = 1, at_ms: int = 0) -> Note:
     """A note signed in the simulation."""
-    blank = note(by, text, number=number, at_ms=at_ms)
-    return replace(blank, signature=RING.writer(by.key).sign(blank.preimage(task)))
+    return RING.note(by.key, task, text, number=number, at_ms=at_ms)
 
 
 def test_a_note_is_of_one_task_by_one_speaker_and_of_its_words_alone() -> None:

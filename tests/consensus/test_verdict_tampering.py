@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from consensus.bodies import AnswerKind, AnswerSpec
+from consensus.bodies import AnswerKind, AnswerSpec, Speaker
 from consensus.committee import FaultMode
 from consensus.policy import Policy
 from consensus.verdict import Bundle, BundleError, VerdictError, verify
@@ -61,6 +61,20 @@ def silent(seed: int) -> SmallSwarm:
     return swarm(seed, minds=[hanging(minds[0]), *minds[1:]])
 
 
+class Spoken(SmallSwarm):
+    """Two people may speak: one twice through one member, the other through another."""
+
+    def speakers(self) -> tuple[Speaker, ...]:
+        return tuple(Speaker(name=one, key=self.ring.identity(one)) for one in ("ann", "ben"))
+
+    def boot(self) -> None:
+        super().boot()
+        ann, ben = (one.key for one in self.speakers())
+        for at, author, number in ((0, ann, 1), (0, ann, 2), (1, ben, 1)):
+            text = f"Word {number}."
+            self.nodes[at].noted(self.ring.note(author, self.opened.id, text, number=number))
+
+
 MADE: dict[str, Callable[[int], SmallSwarm]] = {
     "plain": swarm,
     "several rounds": lambda seed: swarm(seed, policy=replace(QUICK, rounds=3)),
@@ -83,6 +97,7 @@ MADE: dict[str, Callable[[int], SmallSwarm]] = {
     "degraded": silent,
     "a self-vote struck": lambda seed: swarm(seed, habits=frozenset({"self_vote"})),
     "seven members": lambda seed: swarm(seed, 7),
+    "people's notes": lambda seed: Spoken(4, seed=seed, policy=QUICK),
     "three in crash mode": lambda seed: swarm(seed, 3, mode=FaultMode.CRASH),
 }
 """Kinds of verdicts; a seed gives another task of the same committee."""
@@ -132,6 +147,7 @@ def test_kinds_of_verdicts_are_what_they_are_called() -> None:
     assert verified("a self-vote struck").outcomes[-1]["strikes"]
     warned = dict(verified("three in crash mode").decision["warnings"])
     assert {"crash_mode", "unmasked"} <= warned.keys()
+    assert len(verified("people's notes").notes) == 3
 
 
 @pytest.mark.adversary

@@ -14,12 +14,12 @@ import pytest
 
 from node import federation_file
 from node.clock import SystemClock
-from node.demo.accuracy import Decided, tabulate
 from node.demo.deal import LABELS, ORGANISATIONS
 from node.demo.processes import Processes
 from node.demo.reading import read
 from node.demo.run import verify
 from tests.harness.demo import CASES, ROOT, WAIT_S, Played, command, play
+from tests.harness.tabulating import Decided, tabulate
 
 NAMES = tuple(organisation.name for organisation in ORGANISATIONS)
 

@@ -55,6 +55,9 @@ CORE_ROOMS: Mapping[str, frozenset[str]] = {
 }
 """Rooms of `consensus`, and which others each may know."""
 
+VOCABULARY = "consensus/bodies/"
+"""A folder of the core's vocabulary, which knows no room."""
+
 NODE_ROOMS: Mapping[str, frozenset[str]] = {
     "pb": frozenset(),
     "wire": frozenset({"pb"}),
@@ -237,7 +240,7 @@ def _broken(
 def _room(path: str) -> str:
     """The room of a file: its folder below the package, or an empty string at its root."""
     parts = PurePosixPath(path).parts
-    return parts[1] if len(parts) > 2 else ""
+    return parts[1] if len(parts) > 2 and not path.startswith(VOCABULARY) else ""
 
 
 def _rooms(

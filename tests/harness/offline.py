@@ -37,10 +37,11 @@ from consensus.envelope import MessageId
 from consensus.plateau import Plateau, assess
 from consensus.policy import Policy
 from consensus.tally import Candidate, Claims, CountedBallot, Tally, tally, weigh
-from node.demo.accuracy import Decided, Table, tabulate
+from node.demo.accuracy import Table
 from node.demo.deal import LABELS, ORGANISATIONS, Deal, deal
 from node.models import registry
 from node.models.base import Model, ModelError
+from tests.harness.tabulating import Decided, tabulate
 
 NAMES = tuple(organisation.name for organisation in ORGANISATIONS)
 SPEC = AnswerSpec(kind=AnswerKind.LABEL, options=LABELS)

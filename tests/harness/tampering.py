@@ -320,6 +320,9 @@ def _said_anew(verdict: Verdict, envelope: Envelope) -> Iterator[tuple[str, Enve
                 "to something else": Commit(commitment=bytes([3]) * 32, views=body.views),
                 "abstaining": Commit(commitment=bytes(32), abstain="no", views=body.views),
             }
+            if body.notes:
+                changed["with a note less"] = replace(body, notes=body.notes[1:])
+                changed["with other words in a note"] = _misquoting(body)
         case Seal():
             changed = {"of something else": Seal(hash=bytes([3]) * 32)}
         case Report():
@@ -477,6 +480,12 @@ def by_all(verdict: Verdict) -> Iterator[Tampering]:
                     )
 
 
+def _misquoting(commit: Commit) -> Commit:
+    """Other words under a person's signature (R1c)."""
+    first, *others = commit.notes
+    return replace(commit, notes=(replace(first, text="Other words."), *others))
+
+
 def _meant(verdict: Verdict, number: int, old: Envelope) -> Iterator[tuple[str, Envelope]]:
     """What a member could be made to have said, so that its vote says something else."""
     read, write = verdict.reader.decode, verdict.swarm.ring.writer(old.signer).encode
@@ -484,6 +493,8 @@ def _meant(verdict: Verdict, number: int, old: Envelope) -> Iterator[tuple[str, 
     changed: dict[str, Body] = {}
     if isinstance(body, Commit) and not body.abstain:
         changed["to nothing that is opened"] = replace(body, commitment=bytes([3]) * 32)
+        if body.notes:
+            changed["with other words in a note"] = _misquoting(body)
     if isinstance(body, Seal):
         mine = next(
             (read(Kind.OPENING, one.payload) for one in verdict.named(Kind.OPENING, number)

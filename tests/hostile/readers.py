@@ -17,7 +17,7 @@ from consensus import canonical
 from consensus.bodies import AnswerKind, AnswerSpec, BodyError, Budget, Content, Note
 from consensus.committee import Committee
 from consensus.deliberation.points import POINT_NAME, PointValue
-from consensus.envelope import POINTS, Kind
+from consensus.envelope import POINTS, Kind, pack
 from consensus.tally.answers import normalise
 from consensus.verdict import (
     Approval,
@@ -30,7 +30,17 @@ from consensus.verdict import (
     evidence_problem,
     verify,
 )
-from node import card, certificates, config, config_text, facts, federation, identity, notes
+from node import (
+    card,
+    certificates,
+    config,
+    config_text,
+    federation,
+    federation_text,
+    identity,
+    notes,
+    proofs,
+)
 from node.config import Config, ConfigError, ModelConfig
 from node.federation import FederationError
 from node.identity import IdentityError
@@ -227,18 +237,18 @@ def _approval() -> bytes:
 
 def _proofs(_: Path) -> list[bytes]:
     accepted = real_envelopes()[Kind.ACCEPTANCE][0]
-    proofs = (
-        (FactKind.ACCEPTANCE, facts.encode_envelope(accepted)),
+    signed = (
+        (FactKind.ACCEPTANCE, pack(accepted)),
         (FactKind.EVIDENCE, encode_evidence(*real_evidence())),
-        (FactKind.FEEDBACK, facts.sign_feedback(_statement(), ALICE)),
+        (FactKind.FEEDBACK, proofs.sign_feedback(_statement(), ALICE)),
         (FactKind.APPROVAL, _approval()),
     )
-    return [bytes([PROVEN.index(kind)]) + proof for kind, proof in proofs]
+    return [bytes([PROVEN.index(kind)]) + proof for kind, proof in signed]
 
 
 def _prove(data: bytes) -> object:
     kind = PROVEN[data[0] % len(PROVEN)] if data else PROVEN[0]
-    return facts.prove(kind, data[1:], real_verdict().committee.network)
+    return proofs.prove(kind, data[1:], real_verdict().committee.network)
 
 
 def _answers(_: Path) -> list[bytes]:
@@ -280,7 +290,7 @@ def _federations(home: Path) -> list[bytes]:
         name="orchard", network=NETWORK, epoch=1, floors=federation.Floors(),
         members=tuple(members), clients=(federation.Client(name="shop", key=ALICE.public),),
     )  # fmt: skip
-    return [federation.render(made)]
+    return [federation_text.render(made)]
 
 
 def _person(home: Path, name: str) -> identity.Identity:
@@ -431,14 +441,14 @@ READERS: Final[dict[str, Reader]] = {
         samples=_evidence, read=plainly(_convict), refusals=(BundleError,), text=True
     ),
     "fact": Reader(samples=_facts, read=plainly(parse), refusals=(FactError,), text=True),
-    "proof": Reader(samples=_proofs, read=plainly(_prove), refusals=(facts.BadProof,)),
+    "proof": Reader(samples=_proofs, read=plainly(_prove), refusals=(proofs.BadProof,)),
     "answer": Reader(samples=_answers, read=plainly(_normalised), refusals=(), text=True),
     "configuration": Reader(
         samples=_configs, read=_config, refusals=(ConfigError,), text=True, slow=True
     ),
     "federation file": Reader(
         samples=_federations,
-        read=plainly(federation.parse),
+        read=plainly(federation_text.parse),
         refusals=(FederationError,),
         text=True,
         slow=True,

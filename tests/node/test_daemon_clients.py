@@ -12,7 +12,7 @@ import pytest
 import node
 from consensus.bodies import AnswerKind, AnswerSpec, Budget, Content
 from consensus.verdict import Approval, Bundle, Statement, verify
-from node import config, config_text, facts, federation_file, notes
+from node import config, config_text, federation_file, notes, proofs
 from node.clock import SystemClock
 from node.config import CONFIG_FILE, ClientsConfig
 from node.federation import Client
@@ -112,7 +112,7 @@ async def test_a_client_asks_watches_takes_the_verdict_and_says_what_it_was_wort
             answer="",
             at_ms=SystemClock().wall_ms(),
         )
-        taken = await client.feedback(facts.sign_feedback(fact, desk.key.signing))
+        taken = await client.feedback(proofs.sign_feedback(fact, desk.key.signing))
         assert (taken["task"], taken["new"]) == (last.task.hex(), True)
 
 

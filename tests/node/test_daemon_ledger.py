@@ -14,7 +14,7 @@ from consensus.policy import EXPERTS
 from consensus.ports import Message
 from consensus.tally.rules.adaptive import PRIOR
 from consensus.verdict import Bundle
-from node import facts, federation_file, identity
+from node import federation_file, identity, proofs
 from node.cli import exits
 from node.entropy import SystemEntropy
 from node.facts import Decided
@@ -58,7 +58,7 @@ def statement(grove: Grove, name: str, task: bytes, **fields: object) -> bytes:
     """A signed word on a task."""
     said = {"right": True, "answer": "", "at_ms": 1, **fields}
     fact = FeedbackFact(task=task, client=grove.key(name), **said)  # type: ignore[arg-type]
-    return facts.sign_feedback(fact, grove.people[name].signing)
+    return proofs.sign_feedback(fact, grove.people[name].signing)
 
 
 def figures(data: bytes) -> dict[str, Any]:
@@ -128,7 +128,7 @@ async def test_a_clients_word_moves_scores_in_every_node_and_views_follow(tmp_pa
         at_ms = book(grove.nodes["alice"]).latest_ms()
         before = book(grove.nodes["alice"]).score(grove.key("alice"), "", at_ms)
         fact = FeedbackFact(task=opened.id, client=client.public, right=False, answer="b", at_ms=1)
-        await grove.nodes["carol"].feedback(facts.sign_feedback(fact, client.signing))
+        await grove.nodes["carol"].feedback(proofs.sign_feedback(fact, client.signing))
         await alike(grove, *NAMES)
         for node in grove.nodes.values():
             assert fact.id in book(node)
@@ -181,7 +181,7 @@ async def test_a_clients_word_moves_what_rules_weigh_in_the_next_verdict(tmp_pat
         assert known is not None
         assert len(known.picks) == len(EXPERTS)
         fact = FeedbackFact(task=opened.id, client=client.public, right=False, answer="b", at_ms=1)
-        await grove.nodes["carol"].feedback(facts.sign_feedback(fact, client.signing))
+        await grove.nodes["carol"].feedback(proofs.sign_feedback(fact, client.signing))
         await alike(grove, *NAMES)
         after = await grove.decide(*NAMES, rule="adaptive")
         mixed = {
@@ -208,7 +208,7 @@ async def test_who_is_taken_off_the_file_takes_its_words_out_of_every_ledger(
         opened = await grove.decide(*names)
         digest = book(grove.nodes["alice"]).digest
         fact = FeedbackFact(task=opened.id, client=client.public, right=False, answer="b", at_ms=1)
-        await grove.nodes["alice"].feedback(facts.sign_feedback(fact, client.signing))
+        await grove.nodes["alice"].feedback(proofs.sign_feedback(fact, client.signing))
         await alike(grove, *names)
         assert book(grove.nodes["bob"]).digest != digest
         for name in names:
@@ -256,9 +256,10 @@ async def test_words_that_do_not_count_are_refused_with_a_reason(tmp_path: Path)
         for proof, reason in (
             (statement(grove, "bob", opened.id), "is no client"),
             (said[:-1] + bytes([said[-1] ^ 1]), "signature does not hold"),
-            (said + b"x", "bytes to spare"),
+            (said + b"x", "cut short"),
+            (said + bytes(4), "3 parts, not 2"),
             (said[:-9], "cut short"),
-            (bytes(facts.STATEMENT_MAX + 1), "over 8192"),
+            (bytes(proofs.STATEMENT_MAX + 1), "over 8192"),
             (statement(grove, "alice", bytes(32)), "no verdict is held"),
             (statement(grove, "alice", opened.id, answer="q"), "is no answer to the task"),
             (statement(grove, "alice", opened.id, answer="B"), "spelled 'b'"),

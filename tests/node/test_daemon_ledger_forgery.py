@@ -4,9 +4,9 @@ import asyncio
 from pathlib import Path
 
 from consensus.bodies import Acceptance
-from consensus.envelope import Kind
+from consensus.envelope import Kind, pack
 from consensus.verdict import encode_evidence
-from node import facts
+from node import proofs
 from node.wire.frames import Frame
 from node.wire.ledger import ProvenFact
 from reputation import LEAF, AcceptanceFact, EvidenceFact, FactKind, FeedbackFact
@@ -43,11 +43,11 @@ async def test_forged_facts_are_refused_with_their_codes(tmp_path: Path) -> None
             signed(bob, Kind.ACCEPTANCE, ctx(committee, task=ours.id).pack()[::-1], item.payload)
             for item in answers
         ]
-        listed = facts.sign_feedback(
+        listed = proofs.sign_feedback(
             FeedbackFact(task=ours.id, client=rogue.public, right=True, answer="", at_ms=1),
             key("mallory"),
         )
-        unknown = facts.sign_feedback(
+        unknown = proofs.sign_feedback(
             FeedbackFact(task=bytes(32), client=rogue.public, right=True, answer="", at_ms=1),
             key("mallory"),
         )
@@ -56,18 +56,18 @@ async def test_forged_facts_are_refused_with_their_codes(tmp_path: Path) -> None
         assert fact is not None
         evidence = encode_evidence(*answers)
         offers = [
-            (FactKind.FEEDBACK, listed, facts.prove(FactKind.FEEDBACK, listed, b"").id),
-            (FactKind.FEEDBACK, unknown, facts.prove(FactKind.FEEDBACK, unknown, b"").id),
+            (FactKind.FEEDBACK, listed, proofs.prove(FactKind.FEEDBACK, listed, b"").id),
+            (FactKind.FEEDBACK, unknown, proofs.prove(FactKind.FEEDBACK, unknown, b"").id),
             (FactKind.FEEDBACK, listed[:-1] + b"x", b"1" * 32),
-            (FactKind.FEEDBACK, bytes(facts.STATEMENT_MAX + 1), b"2" * 32),
+            (FactKind.FEEDBACK, bytes(proofs.STATEMENT_MAX + 1), b"2" * 32),
             (FactKind.VERDICT, bundle, fact.id),
             (FactKind.VERDICT, bundle[:-1], b"3" * 32),
             (
                 FactKind.ACCEPTANCE,
-                facts.encode_envelope(answers[0]),
+                pack(answers[0]),
                 AcceptanceFact(task=ours.id, member=grove.key("bob")).id,
             ),
-            (FactKind.ACCEPTANCE, facts.encode_envelope(answers[1]), b"4" * 32),
+            (FactKind.ACCEPTANCE, pack(answers[1]), b"4" * 32),
             (FactKind.EVIDENCE, evidence, b"5" * 32),  # sound, but under another id
             (FactKind.EVIDENCE, evidence.replace(b'"kind":2', b'"kind":3'), b"6" * 32),
             (FactKind.EVIDENCE, encode_evidence(answers[0], answers[0]), b"7" * 32),

@@ -5,7 +5,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from node import backup, facts
+from node import backup, proofs
 from node.cli import exits
 from node.clock import SystemClock
 from node.config import LimitsConfig
@@ -94,7 +94,7 @@ async def test_ledgers_stay_alike_whoever_pruned_the_verdict_that_a_word_is_abou
             task=opened.id, client=grove.key("dave"), right=False, answer="no option", at_ms=1
         )
         # Who has pruned the verdict cannot tell how its answers are spelled.
-        await alice.feedback(facts.sign_feedback(word, grove.people["dave"].signing))
+        await alice.feedback(proofs.sign_feedback(word, grove.people["dave"].signing))
         async with asyncio.timeout(PATIENCE_S):
             for node in grove.nodes.values():
                 while word.id not in book(node):
@@ -221,7 +221,7 @@ async def test_learning_facts_alone_is_no_signing(tmp_path: Path) -> None:
         counted = alice._store.signings  # a verdict's own fact is in its commit
         assert counted > 0
         fact = FeedbackFact(task=missed.id, client=grove.key("bob"), right=True, answer="", at_ms=1)
-        told = await alice.feedback(facts.sign_feedback(fact, grove.people["bob"].signing))
+        told = await alice.feedback(proofs.sign_feedback(fact, grove.people["bob"].signing))
         assert told["new"]
         assert alice._store.signings == counted
         assert mark.read_text().split()[1] == f"{counted:020d}"

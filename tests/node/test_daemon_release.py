@@ -10,8 +10,8 @@ import pytest
 from consensus.verdict import Approval, State, Statement, until
 from node.cli import exits, mcp_tools
 from node.cli.exits import CliError
-from node.facts import prove
 from node.ledger import STATEMENTS
+from node.proofs import prove
 from node.wire.control import ControlError
 from reputation import ApprovalFact, FactKind
 from tests.harness.command import Command

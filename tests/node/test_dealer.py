@@ -4,15 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from consensus.bodies import Proposal
 from consensus.policy import Policy
-from node.demo.accuracy import Decided, tabulate, wilson
 from node.demo.deal import HELD_OUT, LABELS, ORGANISATIONS, DealError, deal
 from node.models.shard import read_shard
 from tests.harness import offline
+from tests.harness.tabulating import Decided, tabulate
 
 
 def test_every_digit_is_dealt_once_or_held_out(tmp_path: Path) -> None:
@@ -62,38 +60,6 @@ def test_a_draw_that_nothing_can_be_trained_on_is_refused(tmp_path: Path) -> Non
 
 
 # -- the table ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("right", "asked", "low", "high"),
-    [
-        # Newcombe (1998), table I, method 3: score intervals without continuity correction.
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-    ],
-)
-def test_wilson_intervals_equal_published_ones(
-    right: int, asked: int, low: float, high: float
-) -> None:
-    assert wilson(right, asked) == pytest.approx((low, high), abs=5e-5)
-
-
-@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.floats(0, n), st.just(n))))
-def test_a_wilson_interval_holds_the_share_and_stays_within_0_and_1(
-    counts: tuple[float, int],
-) -> None:
-    right, asked = counts
-    low, high = wilson(right, asked)
-    assert 0 <= low <= right / asked + 1e-12
-    assert right / asked - 1e-12 <= high <= 1
-
-
-def test_no_question_says_nothing_and_more_right_than_asked_is_refused() -> None:
-    assert wilson(0, 0) == (0.0, 1.0)
-    with pytest.raises(ValueError, match="no share"):
-        wilson(3, 2)
 
 
 def belief(answer: str, *shares: int) -> Proposal:

@@ -9,7 +9,8 @@ import pytest
 from consensus.bodies import AnswerKind, AnswerSpec
 from consensus.tally import named
 from consensus.verdict import Bundle
-from node.facts import BadProof, Decided, answer_named, check_answer, verdict_fact
+from node.facts import Decided, answer_named, check_answer, verdict_fact
+from node.proofs import BadProof
 from node.sim.minds import first_word, opinionated
 from reputation import observe
 from tests.harness.swarms import QUICK, SmallSwarm, decided

@@ -10,7 +10,7 @@ import pytest
 from consensus.committee import MAX_FAMILY, MAX_MEMBERS, FaultMode
 from consensus.envelope import Member
 from consensus.policy import Policy
-from node import card, certificates, federation, federation_file
+from node import card, certificates, federation, federation_file, federation_text
 from node.federation import Federation, FederationError, FederationMember, Floors
 from tests.harness.cast import ALICE, BOB, CAROL, DAVE, MALLORY, key
 from tests.harness.federations import Named, entry, person
@@ -39,13 +39,13 @@ FOUR = joined(*map(member, ("alice", "bob", "carol", "dave")))
 
 def changed(what: str, into: str, count: int = 1) -> bytes:
     """The file of the four with one piece of text replaced."""
-    text = federation.render(FOUR).decode()
+    text = federation_text.render(FOUR).decode()
     assert what in text
     return text.replace(what, into, count).encode()
 
 
 def test_what_is_rendered_is_parsed_back() -> None:
-    assert federation.parse(federation.render(FOUR)) == FOUR
+    assert federation_text.parse(federation_text.render(FOUR)) == FOUR
 
 
 def test_the_hash_is_the_same_for_the_same_words_in_another_order() -> None:
@@ -132,54 +132,56 @@ def hex_of(name: str) -> str:
 )
 def test_a_wrong_file_is_refused_with_the_place(data: bytes, problem: str) -> None:
     with pytest.raises(FederationError, match=problem):
-        federation.parse(data)
+        federation_text.parse(data)
 
 
 def test_a_member_listed_twice_is_refused() -> None:
-    text = federation.render(FOUR).decode()
+    text = federation_text.render(FOUR).decode()
     again = text[text.index("[[members]]") :].split("\n\n")[0]
     renamed = again.replace('"alice"', '"twin"').replace("alice.example", "twin.example")
     with pytest.raises(
         FederationError, match=r"member 5 \(twin\): the key of twin is the key of alice"
     ):
-        federation.parse((text + "\n" + renamed).encode())
+        federation_text.parse((text + "\n" + renamed).encode())
 
 
 @pytest.mark.parametrize("small", SMALL_ORDER, ids=["zero", "one", "order-8"])
 def test_a_key_of_small_order_is_refused_by_name(small: bytes) -> None:
     with pytest.raises(FederationError, match=rf"member 2 \(bob\): key {small.hex()} is of small"):
-        federation.parse(changed(hex_of("bob"), small.hex()))
+        federation_text.parse(changed(hex_of("bob"), small.hex()))
 
 
 def test_members_in_an_inline_array_are_named_without_a_line() -> None:
-    fields = re.search(r"\[\[members\]\]\n(.*?)\n\n", federation.render(FOUR).decode(), re.DOTALL)
+    fields = re.search(
+        r"\[\[members\]\]\n(.*?)\n\n", federation_text.render(FOUR).decode(), re.DOTALL
+    )
     assert fields
     inline = ", ".join(fields[1].replace("alice.example:7000", "nowhere").splitlines())
-    head = federation.render(replace(FOUR, members=())).decode().replace("members = []\n", "")
+    head = federation_text.render(replace(FOUR, members=())).decode().replace("members = []\n", "")
     data = head.replace("[floors]", f"members = [{{{inline}}}]\n[floors]").encode()
     with pytest.raises(FederationError, match=r"\Amember 1 \(alice\): address 'nowhere'"):
-        federation.parse(data)
+        federation_text.parse(data)
 
 
 def test_the_file_may_be_as_large_as_its_bound_and_no_larger() -> None:
-    data = federation.render(FOUR)
-    full = data + b"#" * (federation.FILE_MAX - len(data))
-    assert federation.parse(full) == FOUR
+    data = federation_text.render(FOUR)
+    full = data + b"#" * (federation_text.FILE_MAX - len(data))
+    assert federation_text.parse(full) == FOUR
     with pytest.raises(FederationError, match="over 1048576"):
-        federation.parse(full + b"#")
+        federation_text.parse(full + b"#")
 
 
 def test_a_federation_takes_its_bound_of_members_and_not_one_more() -> None:
     crowd = tuple(member(f"m{number}") for number in range(federation.FEDERATION_MAX + 1))
     full = replace(FOUR, members=crowd[:-1])
-    assert federation.parse(federation.render(full)) == full
+    assert federation_text.parse(federation_text.render(full)) == full
     with pytest.raises(FederationError, match="257 members; a federation has at most 256"):
         replace(FOUR, members=crowd)
 
 
 def test_deep_nesting_is_refused_and_not_a_crash() -> None:
     with pytest.raises(FederationError, match="not readable as TOML"):
-        federation.parse(b"a = " + b"[" * 100_000)
+        federation_text.parse(b"a = " + b"[" * 100_000)
 
 
 def test_a_members_words_may_be_as_long_as_their_bounds_and_no_longer() -> None:
@@ -362,7 +364,7 @@ def test_file_errors_name_the_path(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_bytes(changed("bob.example:7000", "nowhere"))
     with pytest.raises(FederationError, match=r"bad.toml: line 18, member 2 \(bob\): address"):
         federation_file.load(tmp_path / "bad.toml")
-    (tmp_path / "big.toml").write_bytes(b"#" * (federation.FILE_MAX + 1))
+    (tmp_path / "big.toml").write_bytes(b"#" * (federation_text.FILE_MAX + 1))
     with pytest.raises(FederationError, match=r"big.toml is over 1048576 bytes"):
         federation_file.load(tmp_path / "big.toml")
     with pytest.raises(FederationError, match=r"cannot write .*no/orchard.toml"):

@@ -6,7 +6,8 @@ import pytest
 
 from consensus.policy import Policy
 from node.api import seen
-from node.rounds import ELLIPSIS, TEXT_MAX, Committee, Opened, cut, round_seen
+from node.opened import OpenedRound
+from node.rounds import ELLIPSIS, TEXT_MAX, Committee, cut, round_seen
 from tests.harness.swarms import QUICK, SmallSwarm
 from tests.harness.verdicts import Verdict
 
@@ -21,7 +22,7 @@ def shown(mask: str) -> seen.Round:
     committee = Committee(
         keys=tuple(map(bytes, verdict.committee.members)), names=NAMES, policy=policy
     )
-    return round_seen(Opened.of(1, verdict.bundle.rounds[0]), committee)
+    return round_seen(OpenedRound.signed(1, verdict.bundle.rounds[0]), committee)
 
 
 def masked(round_: seen.Round) -> set[tuple[str, str]]:

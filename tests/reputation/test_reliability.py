@@ -146,3 +146,37 @@ def test_phi_is_pearsons_correlation(counts: list[int]) -> None:
     cov = sum((a - ma) * (b - mb) for a, b in points)
     va, vb = sum((a - ma) ** 2 for a, _ in points), sum((b - mb) ** 2 for _, b in points)
     assert found == pytest.approx(cov / (va * vb) ** 0.5)
+
+
+@pytest.mark.parametrize(
+    ("right", "asked", "low", "high"),
+    [
+        # Newcombe (1998), table I, method 3: score intervals without continuity correction.
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_intervals_equal_published_ones(
+    right: int, asked: int, low: float, high: float
+) -> None:
+    found = share(right, asked)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.floats(0, n), st.just(n))))
+def test_a_wilson_interval_holds_the_share_and_stays_within_0_and_1(
+    counts: tuple[float, int],
+) -> None:
+    right, asked = counts
+    found = share(right, asked)
+    assert 0 <= found.low <= found.value + 1e-12
+    assert found.value - 1e-12 <= found.high <= 1
+
+
+def test_no_question_says_nothing_and_more_right_than_asked_is_refused() -> None:
+    nothing = share(0, 0)
+    assert (nothing.low, nothing.high) == (0.0, 1.0)
+    with pytest.raises(ValueError, match="no share"):
+        share(3, 2)

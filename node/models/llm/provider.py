@@ -9,44 +9,26 @@ what the request leaves of time, and what a call costs is reserved and counted.
 import asyncio
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from consensus.bodies import Usage
+
 from ...clock import Clock, monotonic_ms
 from ...log import silence
-from ..base import Failure, Spent, public_name
-from .options import Deployment, Options, key, wrong
+from ..base import Failure, Spent
+from .deployments import NO_KEY, Served, params, served_by
+from .failures import MAYBE_BILLED, classified, never_connected
+from .options import Options
 from .spending import BudgetSpent, Purse
 
 _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
-NO_KEY = "none"
-"""What servers of one's own are given as a key: they want none, and the SDK wants some."""
 OVERHEAD_TOKENS = 64
 """Tokens that a chat template may add to two messages."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """One deployment as it is called: prices in micros a token in and out, if anybody knows."""
-
-    group: str
-    provider: str
-    model: str
-    public: str
-    max_tokens: int
-    prices: tuple[Decimal, Decimal] | None
-
-    def micros(self, tokens_in: int, tokens_out: int) -> int:
-        """What so many tokens cost, rounded up."""
-        if self.prices is None:
-            return 0
-        cost = tokens_in * self.prices[0] + tokens_out * self.prices[1]
-        return int(cost.to_integral_value(ROUND_CEILING))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +42,11 @@ class Reply:
     micros: int
     fault: tuple[Failure, str] | None
     """Set if the reply is there, and billed, but holds no text to read."""
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens and money, as a draft or a ballot tells them."""
+        return Usage(tokens_in=self.tokens_in, tokens_out=self.tokens_out, micros=self.micros)
 
 
 class CallError(Exception):
@@ -113,12 +100,12 @@ class Provider:
         served: list[Served] = []
         models: list[dict[str, Any]] = []
         for place, item in enumerate(options.deployments, 1):
-            found = _served(litellm, item, place, options)
+            found = served_by(litellm, item, place, options)
             served.append(found)
             models.append(
                 {
                     "model_name": found.group,
-                    "litellm_params": _params(item, place, base),
+                    "litellm_params": params(item, place, base),
                     "model_info": {"id": found.group},
                 }
             )
@@ -214,7 +201,7 @@ class Provider:
                 single=single,
             )
             used = self.spent.setdefault(reply.served.public, Spent())
-            used.add(reply.tokens_in, reply.tokens_out, reply.micros)
+            used.add(reply.usage)
             tokens, micros = reply.tokens_in + reply.tokens_out, reply.micros
             if not tokens:  # it tells no usage
                 tokens = tokens_in + reply.served.max_tokens
@@ -314,74 +301,11 @@ class Provider:
         text = str(error).partition("\n")[0]
         for secret in self._secrets:  # some providers quote the key that they refuse
             text = text.replace(secret, "(the key)")
-        free = failure not in _MAYBE_BILLED
+        free = failure not in MAYBE_BILLED
         if failure is Failure.UNREACHABLE:  # a connection that broke off may have been asked first
-            free = _never_connected(error)
+            free = never_connected(error)
         cause = f"{type(error).__name__}: {text[:400]}"
         return CallError(failure, served, cause, status=status, free=free)
-
-
-_MAYBE_BILLED = frozenset({Failure.TIMEOUT, Failure.UNPARSEABLE, Failure.FAILED})
-"""Failures after which nobody knows whether the provider has worked, and billed it."""
-
-_BY_NAME: Mapping[str, Failure] = {
-    "Timeout": Failure.TIMEOUT,
-    "APITimeoutError": Failure.TIMEOUT,
-    "RateLimitError": Failure.RATE,
-    "RouterRateLimitError": Failure.RATE,
-    "AuthenticationError": Failure.AUTHENTICATION,
-    "PermissionDeniedError": Failure.AUTHENTICATION,
-    "ContentPolicyViolationError": Failure.REFUSED,
-    "ContextWindowExceededError": Failure.TOO_LONG,
-    "NotFoundError": Failure.NOT_FOUND,
-    "APIResponseValidationError": Failure.UNPARSEABLE,
-    "JSONDecodeError": Failure.UNPARSEABLE,
-}
-_CONNECTIONS = (
-    "ConnectError",
-    "ConnectionError",
-    "ClientConnectorError",
-    "ServerDisconnectedError",
-)
-_UNMADE = frozenset({"ConnectError", "ClientConnectorError", "ConnectionRefusedError"})
-_LOST = ("Connection error", "Server disconnected", "Cannot connect", "Connection refused",
-         "Connection reset", "All connection attempts failed")  # fmt: skip
-
-
-def classified(error: BaseException) -> tuple[Failure, int]:
-    """The class of one of litellm's exceptions, and the HTTP status if a server sent one."""
-    names = [kind.__name__ for kind in type(error).__mro__]
-    status = getattr(error, "status_code", None)
-    status = status if isinstance(status, int) and 100 <= status < 600 else 0
-    for name in names:
-        if name in _BY_NAME:
-            return _BY_NAME[name], status
-    raised = {kind.__name__ for link in chain(error) for kind in type(link).__mro__}
-    text = str(error)
-    if "Unable to get json response" in text or "JSONDecodeError" in raised or status == 200:
-        return Failure.UNPARSEABLE, 0
-    lost = raised.intersection(_CONNECTIONS) or any(words in text for words in _LOST)
-    if lost or names[0] == "APIConnectionError":
-        return Failure.UNREACHABLE, 0
-    if status >= 500:
-        return Failure.SERVER, status
-    if status >= 400:
-        return Failure.REQUEST, status
-    return Failure.FAILED, 0
-
-
-def _never_connected(error: BaseException) -> bool:
-    """Whether there was no connection at all, so that nothing was asked."""
-    return any(kind.__name__ in _UNMADE for link in chain(error) for kind in type(link).__mro__)
-
-
-def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception and what caused it, the outermost first."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _count(value: object) -> int:
@@ -407,74 +331,3 @@ def _import() -> ModuleType:
         silence(name)  # prompts and a provider's words are in what they say
     module: ModuleType = litellm
     return module
-
-
-def _params(item: Deployment, place: int, base: Path) -> dict[str, Any]:
-    params: dict[str, Any] = {
-        "model": item.model,
-        "max_tokens": item.max_tokens,
-        "max_retries": 0,  # the SDK's own, beneath the Router's
-    }
-    for name in ("api_base", "rpm", "tpm", "temperature"):
-        if (value := getattr(item, name)) not in (None, ""):
-            params[name] = value
-    found = key(item, place, base)
-    if found is None and item.api_base:
-        found = NO_KEY  # servers of one's own want none; the SDK wants some
-    if found is not None:
-        params["api_key"] = found
-    return params
-
-
-def _served(litellm: ModuleType, item: Deployment, place: int, options: Options) -> Served:
-    try:
-        model, provider, *_ = litellm.get_llm_provider(item.model)
-    except litellm.exceptions.BadRequestError:
-        raise wrong(
-            place,
-            f"has the model {item.model!r}, whose provider litellm does not know; write it as "
-            "provider/model, such as openai/gpt-5 or ollama_chat/llama3.1",
-        ) from None
-    if item.price_in is not None and item.price_out is not None:
-        prices: tuple[Decimal, Decimal] | None = (
-            Decimal(str(item.price_in)),
-            Decimal(str(item.price_out)),
-        )
-    else:
-        prices = _known_prices(litellm, item.model)
-    money = (options.task_budget.usd, options.day_budget.usd)
-    if prices is None and money != (None, None):
-        raise wrong(
-            place,
-            f"has the model {item.model!r}, whose price litellm does not know, and there is a "
-            "budget in dollars; give `price_in` and `price_out` (0 if it costs nothing)",
-        )
-    if not item.api_base and not item.key_env and not item.key_file:
-        missing = litellm.validate_environment(item.model).get("missing_keys") or []
-        if missing:
-            raise wrong(
-                place,
-                f"has no key: set `key_env` or `key_file`, or {' and '.join(map(str, missing))} in "
-                "the environment",
-            )
-    return Served(
-        group=f"deployment-{place}",
-        provider=provider,
-        model=model,
-        public=public_name(provider, model),
-        max_tokens=item.max_tokens,
-        prices=prices,
-    )
-
-
-def _known_prices(litellm: ModuleType, model: str) -> tuple[Decimal, Decimal] | None:
-    """Micros a token by litellm's list; a dollar a million tokens is a micro a token."""
-    try:
-        info = litellm.get_model_info(model)
-    except Exception:  # noqa: BLE001  it raises whatever its list's reader meets
-        return None
-    prices = info.get("input_cost_per_token"), info.get("output_cost_per_token")
-    if not all(isinstance(price, int | float) for price in prices):
-        return None
-    one, two = (Decimal(str(price)) * 1_000_000 for price in prices)
-    return one, two

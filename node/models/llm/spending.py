@@ -39,7 +39,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(slots=True, kw_only=True)
-class Spent:
+class Outlay:
     """Tokens and micros, of what is spent and what is reserved."""
 
     tokens: int = 0
@@ -92,8 +92,8 @@ class Purse:
         self._clock = clock
         self._task, self._day = task, day
         self._durable = day != Limit()
-        self._tasks: OrderedDict[str, Spent] = OrderedDict()
-        self._today, self._spent = 0, Spent()
+        self._tasks: OrderedDict[str, Outlay] = OrderedDict()
+        self._today, self._spent = 0, Outlay()
         self._writing = asyncio.Lock()
         if self._durable:
             self._load()
@@ -124,10 +124,10 @@ class Purse:
         self._settle(held, tokens, micros)
         await self._save()
 
-    def today(self) -> Spent:
+    def today(self) -> Outlay:
         """The day's spending, open reservations included."""
         self._turn()
-        return Spent(tokens=self._spent.tokens, micros=self._spent.micros)
+        return Outlay(tokens=self._spent.tokens, micros=self._spent.micros)
 
     def _settle(self, held: Reservation, tokens: int, micros: int) -> None:
         if not held.open:
@@ -139,8 +139,8 @@ class Purse:
         if held.day == self._today:
             self._spent.add(*more)
 
-    def _of(self, task: str) -> Spent:
-        spent = self._tasks.setdefault(task, Spent())
+    def _of(self, task: str) -> Outlay:
+        spent = self._tasks.setdefault(task, Outlay())
         self._tasks.move_to_end(task)
         while len(self._tasks) > TASKS_MAX:
             self._tasks.popitem(last=False)
@@ -149,7 +149,7 @@ class Purse:
     def _turn(self) -> None:
         day = self._clock.wall_ms() // DAY_MS
         if day > self._today:
-            self._today, self._spent = day, Spent()
+            self._today, self._spent = day, Outlay()
 
     def _load(self) -> None:
         cure = (
@@ -173,7 +173,7 @@ class Purse:
                 f"the day's spending in {self._path} is damaged: {error}; {cure}"
             ) from None
         self._today = found.day
-        self._spent = Spent(tokens=found.tokens, micros=found.micros)
+        self._spent = Outlay(tokens=found.tokens, micros=found.micros)
 
     async def _save(self) -> None:
         if not self._durable:
@@ -190,7 +190,7 @@ class Purse:
             await asyncio.to_thread(files.write_atomic, self._path, data + b"\n", 0o600)
 
 
-def _told(which: str, spent: Spent, tokens: int, micros: int, limit: Limit) -> str:
+def _told(which: str, spent: Outlay, tokens: int, micros: int, limit: Limit) -> str:
     parts = []
     if limit.tokens is not None:
         parts.append(f"{spent.tokens} of {limit.tokens} tokens are spent or reserved, and the call "

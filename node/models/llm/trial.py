@@ -13,8 +13,10 @@ from consensus.deliberation.requests import Case, Dials, DraftRequest
 
 from ...clock import Clock, monotonic_ms
 from ..base import Failure, Tried
+from .deployments import Served
+from .failures import chain
 from .prompts import ANSWER_CHARS, Prompts
-from .provider import CallError, Provider, Served, chain
+from .provider import CallError, Provider
 from .reply import ReplyError, read_draft
 
 TRY_S: Final = 30.0

@@ -6,12 +6,11 @@ systems). The questions are the only thing that is drawn: what other models or j
 said is not in these intervals.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 RESAMPLES: Final = 10_000
 SEED: Final = 2_026
@@ -58,9 +57,14 @@ def draws(questions: int, *, resamples: int = RESAMPLES, seed: int = SEED) -> ND
     return generator.multinomial(questions, even, size=resamples).astype(np.float64)
 
 
-def paired(
-    base: Sequence[float], others: Sequence[Sequence[float]], drawn: NDArray[np.float64]
-) -> Paired:
+def interval(differences: NDArray[np.float64]) -> tuple[float, float, float]:
+    """The mean of one series of paired differences, with the ends of its interval, in points."""
+    found = paired(np.zeros_like(differences), [differences], draws(len(differences)))
+    one = found.differences[0]
+    return one.points, one.low, one.high
+
+
+def paired(base: ArrayLike, others: ArrayLike, drawn: NDArray[np.float64]) -> Paired:
     """Compare each of `others` with `base`: shares of right answers in [0, 1], by question."""
     gained = np.asarray(others, dtype=np.float64) - np.asarray(base, dtype=np.float64)
     means = 100 * gained.mean(axis=1)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from random import Random
 from typing import Final
 
@@ -10,10 +11,10 @@ import numpy as np
 
 from consensus.exact import ONE_BP, round_ratio
 from consensus.plateau import Plateau
-from consensus.plateau.scheduler import MOVES, Arm, choose, view
+from consensus.plateau.scheduler import MOVES, Arm, choose
 from consensus.policy import Policy
+from tests.bench.rules.bootstrap import interval
 
-from .measure import interval
 from .traces import CAP, simulate
 
 ARMS: Final = {
@@ -143,4 +144,4 @@ def turned(tasks: int = 300, n: int = 5) -> list[Turned]:
 
 
 def _learnt(last: Plateau, known: tuple[int, ...]) -> tuple[int, ...]:
-    return view(last.bandit.arms) if last.bandit.arms else known
+    return tuple(chain.from_iterable(last.bandit.to_dict()["arms"])) or known

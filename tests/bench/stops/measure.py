@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from consensus.policy import STOPS, Policy
-from tests.bench.rules.bootstrap import draws
+from tests.bench.rules.bootstrap import interval
 
 from .traces import CAP, Trace
 
@@ -90,13 +90,6 @@ def _row(name: str, traces: Sequence[Trace], ends: Sequence[tuple[int, str]]) ->
         first=interval(right - np.array([trace.right(1) for trace in traces])),
         reasons={reason: 100 * count / len(ends) for reason, count in why.most_common()},
     )
-
-
-def interval(differences: Any) -> tuple[float, float, float]:
-    """Mean of paired differences in points, and its 95 % bootstrap interval over tasks."""
-    means = 100 * (draws(len(differences), resamples=4_000) @ differences) / len(differences)
-    low, high = np.percentile(means, (2.5, 97.5))
-    return 100 * float(differences.mean()), float(low), float(high)
 
 
 def table(title: str, found: Sequence[Row]) -> str:

@@ -10,11 +10,13 @@ nobody guesses, asked it or was told it by who did. So `ask` is enough to follow
 """
 
 import base64
+import fcntl
 import hashlib
 import hmac
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -114,6 +116,19 @@ def add(
         raise KeyFileError(
             f"{name!r} is no name of a client: 1 to 64 letters, digits, dots, dashes, underscores"
         )
+    with _alone(path):
+        return _add(path, name, now_ms, entropy, requests_per_minute, tasks_per_day, may)
+
+
+def _add(
+    path: Path,
+    name: str,
+    now_ms: int,
+    entropy: Entropy,
+    requests_per_minute: int | None,
+    tasks_per_day: int | None,
+    may: Collection[Scope],
+) -> str:
     known = read(path)
     if any(key.name == name and not key.revoked_ms for key in known):
         raise KeyFileError(f"{name} has a key already: revoke it first, or choose another name")
@@ -138,13 +153,14 @@ def add(
 
 def revoke(path: Path, which: str, *, now_ms: int) -> ApiKey:
     """Revoke the key of that name or id. Raises `KeyFileError`."""
-    known = read(path)
-    found = [key for key in known if which in (key.name, key.id) and not key.revoked_ms]
-    if len(found) != 1:
-        raise KeyFileError(f"{which!r} is the name or id of no key that counts")
-    gone = msgspec.structs.replace(found[0], revoked_ms=now_ms)
-    _write(path, tuple(gone if key is found[0] else key for key in known))
-    return gone
+    with _alone(path):
+        known = read(path)
+        found = [key for key in known if which in (key.name, key.id) and not key.revoked_ms]
+        if len(found) != 1:
+            raise KeyFileError(f"{which!r} is the name or id of no key that counts")
+        gone = msgspec.structs.replace(found[0], revoked_ms=now_ms)
+        _write(path, tuple(gone if key is found[0] else key for key in known))
+        return gone
 
 
 class Keyring:
@@ -192,6 +208,23 @@ class Keyring:
 
 def _hash(salt: bytes, secret: str) -> bytes:
     return hmac.digest(salt, b"quorate-api-key\0" + secret.encode("ascii"), hashlib.sha256)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the file's lock from reading it to writing it: of two changes at a time the later would
+    undo the earlier, and a revoked key count again. Raises `KeyFileError`."""
+    try:
+        handle = os.open(
+            path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
+    except OSError as error:
+        raise KeyFileError(f"cannot write the API keys to {path}: {error.strerror}") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)  # which gives the lock back; the file stays, as `store.lock` says why
 
 
 def _write(path: Path, keys: tuple[ApiKey, ...]) -> None:

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from consensus.bodies import AnswerKind, AnswerSpec
 from consensus.policy import policy_problem
+from node import files
 from node.api import keys
 from node.api.catalogue import BUILT_IN, Catalogue, CatalogueError
 from node.api.errors import ApiError
@@ -51,6 +54,26 @@ def test_a_key_for_an_application_asks_and_one_from_before_scopes_may_do_all(
         path.write_text(json.dumps({"keys": [{**before[0], "may": wrong}]}))
         with pytest.raises(keys.KeyFileError, match=r"keys.*may"):
             keys.read(path)
+
+
+def test_a_key_that_is_made_while_another_is_revoked_undoes_no_revocation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "keys.json"
+    keys.add(path, "ann", now_ms=1, entropy=SystemEntropy())
+    revoking = Thread(target=partial(keys.revoke, path, "ann", now_ms=2))
+    write = files.write_atomic
+
+    def slowly(target: Path, data: bytes, mode: int) -> None:
+        if not revoking.ident:  # the file was read, and is not yet written
+            revoking.start()
+            revoking.join(0.2)  # with no lock it is through by now, or at the latest after this
+        write(target, data, mode)
+
+    monkeypatch.setattr(files, "write_atomic", slowly)
+    keys.add(path, "bo", now_ms=2, entropy=SystemEntropy())
+    revoking.join()
+    assert [(key.name, key.revoked_ms) for key in keys.read(path)] == [("ann", 2), ("bo", 0)]
 
 
 def test_a_node_whose_last_key_was_revoked_is_not_open_to_all(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """Finished tasks: what late and restarted members are caught up from (rules A14, T2)."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 from consensus.bodies import TaskOpen
 from consensus.committee import Committee
@@ -12,7 +13,7 @@ from consensus.verdict import Bundle
 
 from .damage import of_task, reading
 from .store.contract import Store
-from .store.records import TaskRow, VerdictRow
+from .store.records import TaskRow, VerdictRow, listed
 from .watchers import opening
 from .wire import codec
 from .wire.frames import Digest
@@ -87,6 +88,20 @@ def past_of(row: VerdictRow) -> Past:
         if (bundle.task, bundle.id) != (row.task, row.verdict):
             raise ValueError("its bytes are another's")
         return Past(bundle=bundle, spec=codec.task_open(bundle.opened))
+
+
+def summary(bundle: Bundle, spec: TaskOpen, figures: Mapping[str, Any]) -> dict[str, Any]:
+    """What lists say of a verdict, whose last round has these figures."""
+    decision = figures["decision"]
+    return {
+        "answer": listed(decision["answer"]),
+        "domain": spec.domain,
+        "probability": decision["probability"],
+        "reason": decision["reason"],
+        "rounds": len(bundle.rounds),
+        "status": decision["status"],
+        "warnings": decision["warnings"],
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +234,9 @@ class Archive:
         for number, part in enumerate(bundle.rounds, 1):
             figures = part.value(Stage.OUTCOME, number).figures
             told.append(Event(task=task, round=number, kind="outcome", detail={"figures": figures}))
-        detail = {"verdict": row.verdict.hex(), **row.summary, "figures": figures}
+        assert figures is not None
+        said = {**row.summary, **summary(bundle, past.spec, figures)}
+        detail = {"verdict": row.verdict.hex(), **said, "figures": figures}
         told.append(Event(task=task, round=len(bundle.rounds), kind="verdict", detail=detail))
         return told
 

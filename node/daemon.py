@@ -498,7 +498,7 @@ class Daemon:
         return [entry.plain() for entry in await self._store.verdicts(limit)]
 
     async def verdict(self, prefix: str) -> bytes:
-        """A verdict file. Raises `ControlError`, `NotFound`."""
+        """A verdict file. Raises `ControlError`, `NotFound`, `Damaged`."""
         try:
             row = await self._store.find_verdict(prefix)
             gone = None if row else await self._store.find_pruned(prefix)

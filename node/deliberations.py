@@ -142,10 +142,10 @@ class Deliberations:
         for brief in await self._store.recent(ENDED):
             if (state := _WITHOUT.get(brief.state)) is None:
                 continue
-            row = await self._store.task(brief.task)
-            if row is None:
-                continue
             try:
+                row = await self._store.task(brief.task)
+                if row is None:
+                    continue
                 spec = asked(brief.task, row)
             except Damaged as error:
                 found.append(_unknown(brief.task, state, self.degraded(str(error))))
@@ -160,11 +160,15 @@ class Deliberations:
             "verdict": entry.verdict.hex(),
             "decided_at_ms": entry.decided_at_ms,
         }
-        row = await self._store.task(entry.task)
-        if row is None:  # since it was listed
-            gone = seen.Warned(code="pruned", text="it was pruned here a moment ago")
-            return _unknown(entry.task, "decided", gone, **told)
         try:
+            row = await self._store.task(entry.task)
+            if row is None:
+                gone = (
+                    self.degraded(entry.damage)
+                    if entry.damage
+                    else seen.Warned(code="pruned", text="it was pruned here a moment ago")
+                )
+                return _unknown(entry.task, "decided", gone, **told)
             spec = asked(entry.task, row)
         except Damaged as error:
             return _unknown(entry.task, "decided", self.degraded(str(error)), **told)

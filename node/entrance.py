@@ -321,7 +321,12 @@ class Entrance:
             if admitted.id != request.task:
                 yield _nothing(request.task, "the TaskOpen that came along is of another task")
                 return
-            if await r.archive.load(request.task) is None:
+            try:
+                known = await r.archive.load(request.task) is not None
+            except Damaged as error:
+                yield _nothing(request.task, str(error))
+                return
+            if not known:
                 self.offered(admitted, source)
         live = r.live.get(request.task)
         if live is not None:
@@ -329,10 +334,10 @@ class Entrance:
                 yield event
             return
         try:
-            told = await r.archive.events(request.task)
+            told = await r.archive.events(request.task) or [await self._end(request.task)]
         except Damaged as error:
             told = [_nothing(request.task, str(error))]
-        for event in told or [await self._end(request.task)]:
+        for event in told:
             yield event
 
     async def _end(self, task: bytes) -> Event:

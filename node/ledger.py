@@ -36,6 +36,8 @@ from reputation import (
 from reputation.scoring import DEFAULT
 
 from . import facts, proofs
+from .archive import past_of
+from .damage import UNREADABLE, Damaged
 from .facts import Decided
 from .federation import Federation
 from .log import get_logger
@@ -108,9 +110,12 @@ class Ledger:
         for at in range(0, len(tasks), AT_ONCE):
             rows: list[FactRow] = []
             for task in tasks[at : at + AT_ONCE]:
-                found = await store.verdict(task)
-                if found is not None:
-                    rows += self.decided(Bundle.decode(found.bundle), ())
+                try:
+                    found = await store.verdict(task)
+                    if found is not None:
+                        rows += self.decided(past_of(found).bundle, ())
+                except Damaged as error:  # the others' facts, and the node's start, are whole
+                    log.error(UNREADABLE, reason=str(error))
             await store.commit(Batch(facts=tuple(rows)))
         found_rows: list[FactRow] = []
         for proof in evidence:

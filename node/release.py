@@ -21,7 +21,6 @@ from .clock import Clock
 from .federation import Federation
 from .ledger import Ledger
 from .store.contract import Store
-from .store.records import TaskState
 from .wire import codec
 from .wire.watch import Event
 
@@ -91,8 +90,7 @@ class Releases:
                 self._free.clear()
             self._free.add(task)
             return ""
-        if row is not None and row.state is not TaskState.DECIDED:
-            return ""
+        # Whatever state the row is in: it is signed by nobody, unlike the question.
         stands = self.stands(task, spec)
         return "" if stands.open else self.reason(stands)
 

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Final
 
 from consensus.envelope import TaskId
 from consensus.verdict import Bundle, BundleError, VerdictError, until, verify
-from reputation import ApprovalFact, FactKind, FeedbackFact, VerdictFact
+from reputation import ApprovalFact, Fact, FactKind, FeedbackFact, VerdictFact
 from reputation.digests import DEPTH, Summary
 
 from . import facts, proofs
 from .archive import past_of
+from .damage import UNREADABLE, Damaged
 from .errands import Errands
 from .facts import Decided
 from .ledger import Ledger, Refused
@@ -120,14 +121,21 @@ class Sharing:
             fact = self._ledger.book.fact(item)
             if fact is None or item not in self._ledger.book.shared(member):
                 continue
-            if isinstance(fact, VerdictFact):
-                verdict = await self._store.verdict(TaskId(fact.task))
-                proof = verdict.bundle if verdict is not None else b""
-            else:
-                row = await self._store.fact(item)
-                proof = row.proof if row is not None else b""
+            try:
+                proof = await self._proof(fact)
+            except Damaged as error:  # the others are given all the same
+                log.error(UNREADABLE, reason=str(error))
+                continue
             if proof:
                 yield ProvenFact(kind=int(fact.kind), proof=proof)
+
+    async def _proof(self, fact: Fact) -> bytes:
+        """What proves a fact that is held, empty where it was pruned. Raises `Damaged`."""
+        if isinstance(fact, VerdictFact):
+            verdict = await self._store.verdict(TaskId(fact.task))
+            return b"" if verdict is None else verdict.bundle
+        row = await self._store.fact(fact.id)
+        return b"" if row is None else row.proof
 
     # -- asking -----------------------------------------------------------------------
 

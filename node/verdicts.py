@@ -8,10 +8,11 @@ from consensus.deliberation.effects import Finish
 from consensus.envelope import Envelope, Stage, TaskId
 from consensus.verdict import Bundle
 
+from .archive import summary
 from .clock import Clock
 from .live import Live, Traffic
 from .log import get_logger
-from .store.records import VerdictRow, listed
+from .store.records import VerdictRow
 from .vitals import ended
 from .wire.watch import Event
 
@@ -38,7 +39,7 @@ class Verdicts:
         elapsed = runner.now - live.began_ms
         if not live.stored:
             runner.tick.tasks.append(live.row)
-        summary = self._keep(
+        told = self._keep(
             bundle,
             live.task.spec,
             figures,
@@ -50,11 +51,11 @@ class Verdicts:
         def settle() -> None:
             runner.archive.keep(bundle, live.task.spec)
             self.decided += 1
-            runner.observers.ended(ended(finish, summary["reason"], runner.federation))
+            runner.observers.ended(ended(finish, told["reason"], runner.federation))
             live.cancel()
             runner.live.pop(live.task.id, None)
             runner.sync.read_up()
-            detail = {"verdict": bundle.id.hex(), **summary, "figures": figures}
+            detail = {"verdict": bundle.id.hex(), **told, "figures": figures}
             live.watchers.tell(
                 Event(task=live.task.id, round=len(finish.rounds), kind="verdict", detail=detail)
             )
@@ -62,9 +63,9 @@ class Verdicts:
                 "decided",
                 task=live.task.id.hex()[:8],
                 verdict=bundle.id.hex()[:8],
-                answer=summary["answer"],
-                status=summary["status"],
-                rounds=summary["rounds"],
+                answer=told["answer"],
+                status=told["status"],
+                rounds=told["rounds"],
                 ms=elapsed,
             )
 
@@ -85,24 +86,14 @@ class Verdicts:
         **cost: Any,
     ) -> dict[str, Any]:
         """Have a verdict stored, with its facts in the same commit (L1); its summary."""
-        decision = figures["decision"]
-        summary = {
-            "answer": listed(decision["answer"]),
-            "domain": spec.domain,
-            "probability": decision["probability"],
-            "reason": decision["reason"],
-            "rounds": len(bundle.rounds),
-            "status": decision["status"],
-            "warnings": decision["warnings"],
-            **cost,
-        }
+        told = {**summary(bundle, spec, figures), **cost}
         row = VerdictRow(
             task=TaskId(bundle.task),
             verdict=bundle.id,
             bundle=bundle.encode(),
             decided_at_ms=self._clock.wall_ms(),
-            summary=summary,
+            summary=told,
         )
         self._runner.tick.verdicts.append(row)
         self._runner.sharing.append(self._runner.ledger.decided(bundle, acceptances))
-        return summary
+        return told

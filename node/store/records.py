@@ -6,10 +6,13 @@ Times are wall-clock milliseconds since 1970, ids are 32 bytes.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from consensus.bodies import MAX_LABEL
 from consensus.envelope import Ctx, Envelope, Kind, Stage, TaskId
+from consensus.policy import ONE
 
 SECRET_SIZE = 32
 """Bytes of a task's secret, from which its one-time keys, nonces and salts grow."""
@@ -118,6 +121,17 @@ class Slot:
         )
 
 
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What the summary of every verdict holds; it may hold more."""
+
+    answer: str | None
+    probability: Annotated[int, msgspec.Meta(ge=0, le=ONE)]
+    reason: str
+    rounds: int
+    status: str
+    warnings: list[tuple[str, str]]
+
+
 def listed(answer: str | None) -> str | None:
     """An answer as summaries have it: a free text no longer than a typed answer can be, since
     one reply lists thousands of them."""
@@ -128,7 +142,8 @@ def listed(answer: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictRow:
-    """A finished verdict: the bundle as it is exported, and a summary (JSON) for lists."""
+    """A finished verdict: the bundle as it is exported, and a `Summary` (JSON) for lists, empty
+    where what is stored is none."""
 
     task: TaskId
     verdict: bytes

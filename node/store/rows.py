@@ -1,7 +1,10 @@
 """Records to and from rows of the schema in `migrations/`. Pure: no connection here."""
 
 import json
+from contextlib import suppress
 from typing import Any
+
+import msgspec
 
 from consensus.envelope import Envelope, Stage, TaskId
 
@@ -12,6 +15,7 @@ from .records import (
     NoteRow,
     Role,
     Slot,
+    Summary,
     TaskBrief,
     TaskRow,
     TaskState,
@@ -51,6 +55,9 @@ _ADD_FACT = "INSERT INTO facts (seq, id, kind, task, body, proof, head) VALUES (
 _ADD_NOTE = "INSERT INTO notes (task, id, body) VALUES (?,?,?) ON CONFLICT DO NOTHING"
 _DECIDE = "UPDATE tasks SET state = 'decided', verdict = ? WHERE id = ?"
 _CLOSE = "UPDATE tasks SET state = ? WHERE id = ? AND state = 'undecided'"
+
+_TIMES_END = 253_402_300_800_000
+"""Milliseconds from 1970 to the year 10000, which no date can show."""
 
 Statement = tuple[str, list[tuple[Any, ...]]]
 """SQL with one tuple of parameters a row."""
@@ -143,6 +150,12 @@ def to_task(row: Any) -> TaskRow:
     )
 
 
+def to_known_task(task: bytes, row: Any) -> TaskRow:
+    """The row of `task`. Raises `Damaged`."""
+    with reading(of_task("row", task)):
+        return to_task(row)
+
+
 def to_slot(row: Any) -> Slot:
     """The slot in a row of `SLOTS`."""
     task, round_, stage, view, secret = row[5:]
@@ -175,14 +188,19 @@ def to_brief(row: Any) -> TaskBrief:
 
 
 def to_entry(row: Any) -> VerdictEntry:
-    """The verdict in a row of `ENTRIES`; one whose summary cannot be read says so."""
+    """The verdict in a row of `ENTRIES`; one whose columns cannot be read says so."""
     task, verdict, size, decided_at_ms, text = row
-    summary, damage = {}, ""
+    task, verdict, damage = _blob(task), _blob(verdict), ""
+    summary: dict[str, Any] = {}
     try:
         with reading(of_task("summary", task)):
+            if not (isinstance(size, int) and isinstance(decided_at_ms, int)):
+                raise TypeError("its size or its time is no number")
+            if not 0 <= decided_at_ms < _TIMES_END:
+                raise ValueError("its time is none")
             summary = _summary(text)
     except Damaged as error:
-        damage = str(error)
+        size, decided_at_ms, damage = 0, 0, str(error)
     return VerdictEntry(
         task=TaskId(task),
         verdict=verdict,
@@ -196,18 +214,24 @@ def to_entry(row: Any) -> VerdictEntry:
 def _summary(text: Any) -> dict[str, Any]:
     """The summary of a verdict. Raises `ValueError`, `TypeError`."""
     found = json.loads(text)
-    if not isinstance(found, dict):
-        raise TypeError("it is no object")
-    return found
+    msgspec.convert(found, Summary)
+    return dict(found)
 
 
 def to_verdict(row: Any) -> VerdictRow:
-    """The verdict in a row of `VERDICTS`."""
-    task, verdict, bundle, decided_at_ms, summary = row
-    return VerdictRow(
-        task=TaskId(task),
-        verdict=verdict,
-        bundle=bundle,
-        decided_at_ms=decided_at_ms,
-        summary=_summary(summary),
-    )
+    """The verdict in a row of `VERDICTS`. Raises `Damaged`.
+
+    Its summary repeats what the bundle says, for lists: without it the verdict is whole.
+    """
+    task, verdict, bundle, decided_at_ms, text = row
+    task, summary = _blob(task), {}
+    with suppress(ValueError, TypeError):
+        summary = _summary(text)
+    with reading(of_task("verdict", task)):
+        return VerdictRow(
+            task=TaskId(task),
+            verdict=_blob(verdict),
+            bundle=_blob(bundle),
+            decided_at_ms=decided_at_ms,
+            summary=summary,
+        )

@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -16,6 +17,7 @@ import aiosqlite
 
 from consensus.envelope import TaskId
 
+from ..damage import Damaged
 from . import database, pruning, rows, schema
 from .contract import (
     FactConflict,
@@ -338,7 +340,8 @@ class SqliteStore:
 
     async def task(self, task: TaskId) -> TaskRow | None:
         """`Store.task`."""
-        found = await self._read(rows.to_task, rows.TASKS + " WHERE id = ?", task)
+        read = partial(rows.to_known_task, task)
+        found = await self._read(read, rows.TASKS + " WHERE id = ?", task)
         return found[0] if found else None
 
     async def slots(self, task: TaskId) -> list[Slot]:
@@ -423,6 +426,8 @@ class SqliteStore:
                 raise StoreError(f"the store {self._path} is closed")
             try:
                 yield
+            except Damaged:  # one row, which it names
+                raise
             except database.DAMAGE as error:
                 raise database.broken(self._path, error) from error
 

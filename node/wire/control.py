@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 
 from consensus.bodies import MAX_SPEAKERS, AnswerSpec, BodyError, Budget, Content
 
+from ..damage import Damaged
 from ..pb import control_pb2, control_pb2_grpc, watch_pb2
 from .bounds import MIB, TASK_OPEN_MAX
 from .limits import waiting
@@ -220,7 +221,7 @@ class _Servicer(control_pb2_grpc.ControlServicer):
             bundle = await self._console.verdict(request.prefix)
         except NotFound as error:
             await context.abort(grpc.StatusCode.NOT_FOUND, str(error))
-        except ControlError as error:
+        except (ControlError, Damaged) as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         return control_pb2.GetVerdictReply(bundle=bundle)
 

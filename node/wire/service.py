@@ -17,7 +17,9 @@ from consensus.envelope import Envelope
 from reputation.digests import Summary
 
 from ..clock import Clock
+from ..damage import UNREADABLE, Damaged
 from ..federation import Federation
+from ..log import get_logger
 from ..pb import peer_pb2
 from . import tls, toll
 from .client import SERVICE
@@ -39,6 +41,8 @@ from .limits import Limits
 from .link import LinkEndedError, Stream, Traffic, part
 from .pairs import envelope_to_proto
 from .watch import Event, WatchError, WatchRequest, event_to_proto, watch_from_bytes
+
+log = get_logger("peers")
 
 _T = TypeVar("_T")
 
@@ -138,7 +142,11 @@ class PeerService:
             if data is grpc.aio.EOF:
                 _add(self._traffic(member).calls_refused, ABANDONED)
                 raise asyncio.CancelledError  # what grpc knows as a call that nobody waits for
-            await serve(member, data, context)
+            try:
+                await serve(member, data, context)
+            except Damaged as error:
+                log.error(UNREADABLE, reason=str(error))
+                await context.abort(grpc.StatusCode.DATA_LOSS, str(error))
 
         return grpc.stream_stream_rpc_method_handler(call)
 

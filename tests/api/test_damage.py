@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -39,11 +40,12 @@ class Worn:
         await live.watchers.ended()
         return opened.id.hex()
 
-    def spoil(self, table: str, column: str, task: str) -> None:
+    def spoil(self, table: str, column: str, task: str, value: str = UNREADABLE) -> None:
         """Make a column of a task's row what it is not, and forget what was read before."""
         key = {"tasks": "id", "verdicts": "task"}[table]
         with sqlite3.connect(self.path, timeout=30) as raw:
-            sql = f"UPDATE {table} SET {column} = {UNREADABLE} WHERE {key} = x'{task}'"
+            raw.execute("PRAGMA ignore_check_constraints = ON")  # as a disk ignores them
+            sql = f"UPDATE {table} SET {column} = {value} WHERE {key} = x'{task}'"
             assert raw.execute(sql).rowcount == 1
         raw.close()
         self.forget()
@@ -113,6 +115,61 @@ async def test_a_summary_that_cannot_be_decoded_takes_no_list_with_it(worn: Worn
     assert f"the stored summary of task {worn.plain[:16]} cannot be read" in warned["text"]
     entries = await worn.node.verdicts(9)
     assert [entry["task"] for entry in entries if "damage" in entry] == [worn.plain]
+
+
+@pytest.mark.parametrize("value", ["'{}'", "7", "'{\"status\": 3}'"])
+async def test_a_summary_that_is_none_takes_neither_a_list_nor_its_verdict_with_it(
+    worn: Worn, value: str
+) -> None:
+    worn.spoil("verdicts", "summary", worn.plain, value)
+    listed = await worn.listed()
+    assert [warned["code"] for warned in listed[worn.plain]["warnings"]] == ["degraded"]
+    for path in ("deliberations/{}", "verdicts/{}", "deliberations/{}/events"):
+        reply = await worn.get(path.format(worn.plain))
+        assert reply.status_code == 200, reply.text
+    *_, last = [line for line in reply.text.splitlines() if line.startswith("data: ")]
+    told = msgspec.json.decode(last.removeprefix("data: "))
+    assert (told["kind"], told["detail"]["answer"]) == ("verdict", "a")
+    reply = await worn.asking.post(f"verdicts/{worn.plain}/check")
+    assert reply.json()["valid"]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("tasks", "signer", "'text'"),
+        ("tasks", "secret", UNREADABLE),
+        ("tasks", "verdict", "-1"),
+        ("tasks", "role", "'text'"),
+        ("verdicts", "id", "'text'"),
+        ("verdicts", "id", UNREADABLE),
+        ("verdicts", "decided_at_ms", "'text'"),
+    ],
+)
+async def test_no_column_of_one_task_takes_a_list_with_it(
+    worn: Worn, table: str, column: str, value: str
+) -> None:
+    worn.spoil(table, column, worn.waits, value)
+    listed = await worn.listed()
+    assert listed[worn.plain]["answer"] == "a"
+    assert listed[worn.waits]["answer"] is None
+    assert (await worn.get("members/alice")).status_code == 200
+    reply = await worn.get(f"verdicts/{worn.waits}")
+    assert reply.status_code in (404, 500)
+    if reply.status_code == 500:
+        assert reply.json()["error"]["code"] == "store_damaged"
+
+
+@pytest.mark.parametrize("state", ["undecided", "expired"])
+async def test_what_waits_for_a_person_waits_in_whatever_state_its_row_is(
+    worn: Worn, state: str
+) -> None:
+    worn.spoil("tasks", "state", worn.waits, f"'{state}'")
+    reply = await worn.get(f"verdicts/{worn.waits}")
+    assert reply.status_code == 404, reply.text
+    assert "awaiting approval" in reply.json()["error"]["message"]
+    facts = (await worn.get("members/alice")).json()["facts"]
+    assert {fact["task"]: fact["answer"] for fact in facts} == {worn.plain: "a", worn.waits: None}
 
 
 @pytest.mark.parametrize("shown", ["deliberations/{}", "verdicts/{}", "verdicts/{}/check"])

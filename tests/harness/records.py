@@ -52,7 +52,15 @@ def verdict(of: TaskRow, number: int = 1, at_ms: int = NOW_MS) -> VerdictRow:
         verdict=number.to_bytes(4, "big") + bytes(28),
         bundle=b"bundle %d" % number,
         decided_at_ms=at_ms,
-        summary={"answer": "yes", "confidence": 8_123},
+        summary={
+            "answer": "yes",
+            "probability": 8_123,
+            "reason": "rounds",
+            "rounds": 1,
+            "status": "decided",
+            "warnings": [],
+            "ms": 41,
+        },
     )
 
 

@@ -24,6 +24,9 @@ INSTALLED := $(VENV)/.installed
 # Half of the tests wait for processes: twice as many workers as cores keep the cores busy. A worker
 # without work takes some from another: tests differ a thousandfold in what they take.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
+# Images for containers like to set this. Without bytecode each worker, and each of some three hundred
+# processes that tests start, compiles every module anew: a third of a node's start.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The generator of the oldest runtime that pyproject.toml allows: generated code runs on newer
 # runtimes and refuses older ones.

@@ -36,11 +36,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
+def pytest_configure() -> None:
+    gc.disable()  # until all is imported and collected: nearly nothing of that is garbage
+
+
 def pytest_collection_finish() -> None:
-    # What was imported and collected lives to the end: no full collection of garbage, of which
-    # some tests ask for many, needs to walk those millions of objects again.
+    # It lives to the end, too: no full collection of garbage, of which some tests ask for many,
+    # needs to walk those millions of objects again.
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
@@ -25,6 +26,9 @@ from .keys import SIGNATURE_SIZE
 
 LEAF_MAX: Final = 4096
 """Most bytes of a leaf in PEM; the leaves issued here take under 800."""
+
+LEAVES_KNOWN: Final = 256
+"""Leaves whose issuer is remembered: each call over a connection shows the same one again."""
 
 LEAF_BACKDATED: Final = timedelta(hours=24)
 """How long before its making a leaf is valid. A peer whose clock is off by less gets as far as
@@ -123,14 +127,20 @@ def issued_by(leaf: bytes, candidates: Iterable[bytes], now: datetime) -> bytes 
     """
     if len(leaf) > LEAF_MAX:
         return None
+    key, since, until = _issuer(leaf, tuple(candidates))
+    return key if since <= now <= until else None
+
+
+@lru_cache(maxsize=LEAVES_KNOWN)
+def _issuer(leaf: bytes, candidates: tuple[bytes, ...]) -> tuple[bytes | None, datetime, datetime]:
+    """Who of the candidates issued a leaf, and from when until when it is valid."""
     try:
         parsed = x509.load_pem_x509_certificate(leaf)
     except (ValueError, x509.InvalidVersion):
-        return None
-    if not parsed.not_valid_before_utc <= now <= parsed.not_valid_after_utc:
-        return None
+        return None, _CA_FROM, _CA_FROM
     body, signature = parsed.tbs_certificate_bytes, parsed.signature
-    return next((key for key in candidates if keys.verify(key, body, signature)), None)
+    key = next((key for key in candidates if keys.verify(key, body, signature)), None)
+    return key, parsed.not_valid_before_utc, parsed.not_valid_after_utc
 
 
 def pem(certificate: bytes) -> bytes:

@@ -8,7 +8,6 @@ among them. Here connections are bounded, and so is the time in which nothing mo
 import asyncio
 import contextlib
 import ipaddress
-import resource
 import socket
 from collections.abc import Iterator
 from typing import Any, Final, Self
@@ -20,13 +19,11 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from .descriptors import CONNECTIONS_MAX, connections_max
 from .federation import split_address
 
 HEADERS_MAX: Final = 65_536
 """Most bytes of a request's head."""
-
-CONNECTIONS_MAX: Final = 1_024
-"""Most connections of a port, where the process may open four times as many files."""
 
 BACKLOG: Final = 128
 """Connections that wait to be taken, and that are taken at one go before any is closed."""
@@ -38,13 +35,6 @@ STALL_S: Final = 60.0
 """Seconds for which a client may take nothing of what waits for it."""
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-def connections_max() -> int:
-    """Most connections of a port: a quarter of the files that this process may open, so that two
-    ports and their backlogs leave some for links and the store."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return CONNECTIONS_MAX if soft < 0 else max(1, min(CONNECTIONS_MAX, soft // 4))
 
 
 class _Connection(H11Protocol):

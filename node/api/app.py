@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..clock import Clock, monotonic_ms
 from ..config_api import ApiConfig
-from ..hosting import LOOPBACK, connections_max, named_host
+from ..descriptors import connections_max
+from ..hosting import LOOPBACK, named_host
 from ..log import get_logger
 from . import assets
 from .asking import BODY_MAX

@@ -18,6 +18,7 @@ from consensus.bodies import MAX_SPEAKERS, AnswerSpec, BodyError, Budget, Conten
 
 from ..pb import control_pb2, control_pb2_grpc, watch_pb2
 from .bounds import MIB, TASK_OPEN_MAX
+from .limits import waiting
 from .pairs import (
     answer_spec_from_proto,
     answer_spec_to_proto,
@@ -43,6 +44,10 @@ VERDICTS_MAX = 10_000
 """Most verdicts in one list."""
 ASK_LIFE_S = 86_400
 """Longest life of a task that the socket asks for, in seconds."""
+CALLS = 64
+"""Calls that one caller may have under way: as many tasks as it may follow at once. Without a bound
+one connection makes more calls wait than a door lets (`limits.waiting`): those that were taken
+back wait as well."""
 
 
 ALIVE_MS = 5_000
@@ -131,6 +136,8 @@ class ControlServer:
             options=[
                 ("grpc.max_receive_message_length", TASK_OPEN_MAX + MIB),
                 ("grpc.max_send_message_length", MESSAGE_MAX),
+                ("grpc.max_concurrent_streams", CALLS),
+                *waiting(),
                 ("grpc.http2.max_ping_strikes", 0),
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", ALIVE_MS // 2),
             ],
@@ -343,6 +350,11 @@ def _explain(error: Any, where: Path | str) -> ControlError:
         if "larger than max" not in (error.details() or ""):  # grpc's own words
             return ControlError(error.details())
         return ControlError(f"the case is too large: a task takes at most {TASK_OPEN_MAX} bytes")
+    if error.code() is grpc.StatusCode.CANCELLED:  # not by us, who would not be here then
+        return ControlUnreachable(
+            f"the node at {where} let go of the call: it is stopping, or more calls wait there "
+            "than it takes; try again"
+        )
     return ControlUnreachable(f"no node answers at {where} ({error.code().name.lower()})")
 
 

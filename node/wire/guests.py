@@ -27,6 +27,7 @@ from ..sliding import MINUTE_MS, Window
 from . import passes, tls
 from .bounds import MIB, TASK_OPEN_MAX
 from .control import (
+    CALLS,
     MESSAGE_MAX,
     UNREADABLE,
     Console,
@@ -42,10 +43,6 @@ from .service import written
 from .watch import WatchError, WatchRequest, event_to_proto, watch_from_proto
 
 SERVICE: Final = "quorate.v1.Control"
-
-CALLS: Final = 64
-"""Calls that one client may have under way here: as many tasks as it may follow at once."""
-
 
 _ID_DIGITS: Final = 64
 

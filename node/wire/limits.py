@@ -17,6 +17,11 @@ TRANSPORT_SLACK: Final = 64 * KIB
 of ours the peer gets a typed refusal; past the transport's, grpc ends the stream by itself and
 the receiving side cannot even tell why, so ours has to come first."""
 
+WAITING_MAX: Final = 4_000
+"""Calls that may wait at a door to be looked at, some 17 KiB each. Above it grpc turns calls away
+at random, above twice as many all: with its own figure, a thousand, a few connections that take
+back what they ask, and one turn in which the loop is busy, are enough."""
+
 FRAME_MIN: Final = 2 * INLINE_MAX
 """Least `frame_bytes` a peer may ask for in its Hello: an inline envelope has to fit."""
 
@@ -95,3 +100,11 @@ class Limits:
 
     ping_ms: int = 5_000
     """Milliseconds between two measurements of a link's round trip."""
+
+
+def waiting() -> list[tuple[str, int]]:
+    """What a server's options say of it."""
+    return [
+        ("grpc.server.max_pending_requests", WAITING_MAX),
+        ("grpc.server.max_pending_requests_hard_limit", 2 * WAITING_MAX),
+    ]

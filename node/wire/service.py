@@ -6,7 +6,7 @@ gets a typed refusal instead of an exception in grpc's own log.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -44,6 +44,10 @@ _T = TypeVar("_T")
 
 FETCH_MAX: Final = 1_048_576
 """Most bytes of a request to fetch; one with every id it may name takes a seventh of it."""
+
+
+ABANDONED: Final = "abandoned"
+"""A call that was taken back before its request was read, in the counts of what was refused."""
 
 
 CALL_OVER = (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError)
@@ -112,12 +116,31 @@ class PeerService:
         """Offer the calls on a `grpc.aio` server."""
         handlers = {
             "Link": grpc.stream_stream_rpc_method_handler(self._serve_link),
-            "Fetch": grpc.unary_stream_rpc_method_handler(self._serve_fetch),
-            "Summarise": grpc.unary_stream_rpc_method_handler(self._serve_summary),
-            "FetchFacts": grpc.unary_stream_rpc_method_handler(self._serve_facts),
-            "Watch": grpc.unary_stream_rpc_method_handler(self._serve_watch),
+            "Fetch": self._asked(self._serve_fetch),
+            "Summarise": self._asked(self._serve_summary),
+            "FetchFacts": self._asked(self._serve_facts),
+            "Watch": self._asked(self._serve_watch),
         }
         server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, handlers)])
+
+    def _asked(self, serve: Callable[[bytes, bytes, Any], Awaitable[None]]) -> Any:
+        """A call with one request, which is read here: who takes calls back unread is counted.
+
+        One request or many are the same on the wire.
+        """
+
+        async def call(_: Any, context: Any) -> None:
+            member = await self._identified(context)
+            try:
+                data = await context.read()
+            except (*CALL_OVER, asyncio.CancelledError):
+                data = grpc.aio.EOF
+            if data is grpc.aio.EOF:
+                _add(self._traffic(member).calls_refused, ABANDONED)
+                raise asyncio.CancelledError  # what grpc knows as a call that nobody waits for
+            await serve(member, data, context)
+
+        return grpc.stream_stream_rpc_method_handler(call)
 
     async def _serve_link(self, _: Any, context: Any) -> None:
         stream = AcceptedStream(context)
@@ -129,8 +152,7 @@ class PeerService:
             with await self._slot("links", member, self._limits.links, context):
                 await self._link(member, stream)
 
-    async def _serve_fetch(self, data: bytes, context: Any) -> None:
-        member = await self._identified(context)
+    async def _serve_fetch(self, member: bytes, data: bytes, context: Any) -> None:
         try:
             if len(data) > FETCH_MAX:
                 raise FrameError(
@@ -153,8 +175,7 @@ class PeerService:
                     if not await written(context, answer) or room <= 0:
                         return  # the rest is asked for again
 
-    async def _serve_summary(self, data: bytes, context: Any) -> None:
-        member = await self._identified(context)
+    async def _serve_summary(self, member: bytes, data: bytes, context: Any) -> None:
         try:
             prefix = summary_request_from_bytes(data)
         except FrameError as error:
@@ -164,8 +185,7 @@ class PeerService:
                 async for summary in summaries:
                     await written(context, summary_to_bytes(summary))
 
-    async def _serve_facts(self, data: bytes, context: Any) -> None:
-        member = await self._identified(context)
+    async def _serve_facts(self, member: bytes, data: bytes, context: Any) -> None:
         try:
             ids = facts_request_from_bytes(data)
         except FrameError as error:
@@ -181,8 +201,7 @@ class PeerService:
                     if not await written(context, answer) or room <= 0:
                         return  # the rest is asked for again
 
-    async def _serve_watch(self, data: bytes, context: Any) -> None:
-        member = await self._identified(context)
+    async def _serve_watch(self, member: bytes, data: bytes, context: Any) -> None:
         try:
             request = watch_from_bytes(data)
         except WatchError as error:

@@ -22,10 +22,11 @@ import grpc
 from .. import certificates
 from ..certificates import LEAF_LIFE, Leaf
 from ..clock import Clock
+from ..descriptors import connections_max
 from ..federation import Federation, FederationMember
 from ..identity import Identity
 from .frames import LinkCode, LinkRefusal
-from .limits import TRANSPORT_SLACK, Limits
+from .limits import TRANSPORT_SLACK, Limits, waiting
 
 TLS_VERSION: Final = b"TLSv1.3"
 
@@ -128,6 +129,8 @@ def server_options(limits: Limits) -> _Options:
         ("grpc.max_receive_message_length", 2 * limits.frame_bytes + TRANSPORT_SLACK),
         ("grpc.max_send_message_length", limits.envelope_bytes + TRANSPORT_SLACK),
         ("grpc.max_concurrent_streams", limits.links + limits.fetches + limits.watches + 8),
+        ("grpc.max_allowed_incoming_connections", connections_max()),
+        *waiting(),
         ("grpc.server_handshake_timeout_ms", limits.hello_ms),
         ("grpc.max_connection_idle_ms", limits.idle_ms),
         ("grpc.http2.max_ping_strikes", 0),

@@ -24,9 +24,10 @@ from consensus.envelope import Envelope, Kind, MessageId, Stage
 from consensus.policy import Policy
 from node import config
 from node.clock import SystemClock
-from node.wire.client import PeerError
+from node.wire.client import SERVICE, PeerError
 from node.wire.control import ControlClient
 from node.wire.frames import Digest, FetchRequest, Frame, Want
+from tests.harness import http2
 from tests.harness.real_nodes import RealNode, RealSwarm
 from tests.harness.rogue import Rogue
 
@@ -125,6 +126,22 @@ async def fetches(scene: Scene, key: bytes) -> None:
         await asyncio.gather(*(scene.rogue.fetch(key, request) for _ in range(2)))
 
 
+async def taken_back(scene: Scene, key: bytes) -> None:
+    """Calls that are opened and taken back at once, until the member has read them all."""
+    reader, writer = await scene.rogue.bare(key)
+    mark = os.urandom(8)
+    writer.write(http2.begun() + TAKEN_BACK + http2.ping(mark))
+    try:
+        await writer.drain()
+        await reader.readuntil(mark)
+    except (OSError, asyncio.IncompleteReadError):
+        pass  # the member had enough
+    finally:
+        writer.transport.abort()
+
+
+TAKEN_BACK: Final = http2.taken_back(f"/{SERVICE}/Fetch", range(1, 10_001, 2))
+
 _MADE: dict[bytes, list[Envelope]] = {}
 
 
@@ -145,6 +162,7 @@ FLOODS: Final[Mapping[str, Flood]] = {
     "digests and wants": digests_and_wants,
     "ledger calls": ledger_calls,
     "fetches": fetches,
+    "calls taken back": taken_back,
 }
 
 
@@ -253,8 +271,14 @@ async def table(names: tuple[str, ...] = tuple(FLOODS), blocks: int = BLOCKS) ->
 
 def _counted(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, str, str]:
     more = {key: now["traffic"][key] - was["traffic"][key] for key in ("envelopes_in", "bytes_in")}
-    refused = sum(now["refused"].values()) - sum(was["refused"].values())
+    refused = _refused(now) - _refused(was)
     return f"{more['envelopes_in']}", f"{more['bytes_in'] / 1e6:.1f}", f"{refused}"
+
+
+def _refused(counts: Mapping[str, Any]) -> int:
+    """Messages and calls."""
+    calls: Mapping[str, int] = counts["traffic"]["calls_refused"]
+    return int(sum(counts["refused"].values())) + sum(calls.values())
 
 
 async def main() -> None:

@@ -1,21 +1,25 @@
 """Mallory over real TLS: a member's identity, its links, and no daemon behind them."""
 
 import os
+import ssl
 import time
+from asyncio import StreamReader, StreamWriter, open_connection
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
 from consensus.bodies import AnswerKind, AnswerSpec, Body, Budget, Content, TaskOpen, Vote
 from consensus.committee import Committee, FaultMode
 from consensus.envelope import Ctx, Envelope, Kind, Member, Stage
 from consensus.policy import Policy
-from node.clock import Clock
+from node.clock import Clock, SystemClock
 from node.federation import Federation
 from node.identity import Identity
 from node.wire.client import PeerClient, open_client
 from node.wire.frames import FetchRequest, Frame, LinkRefusal, Want
 from node.wire.mesh import Mesh
+from node.wire.tls import wall
 
 from .cast import ctx, signed
 from .meshes import QUICK, Listener
@@ -98,6 +102,12 @@ class Rogue:
         """What a member serves."""
         return [envelope async for envelope in self._mesh.fetch(member, request)]
 
+    async def bare(self, member: bytes) -> tuple[StreamReader, StreamWriter]:
+        """A bare connection to a member's port, for HTTP/2 by hand."""
+        found = self._federation.member(member)
+        assert found is not None
+        return await bare(self._me, found.address)
+
     def client(self, member: bytes) -> PeerClient:
         """Calls to a member beside the link, over a connection of their own."""
         return open_client(self._me, self._federation, member, self._clock, QUICK)
@@ -154,3 +164,22 @@ def _asked(heard: Listener, want: tuple[bytes, Frame]) -> bool:
     return any(
         sender == member and frame.wants[0] in got.wants for sender, got in reversed(heard.frames)
     )
+
+
+def trusting() -> ssl.SSLContext:
+    """TLS that believes anybody, for HTTP/2 by hand."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
+async def bare(me: Identity, address: str) -> tuple[StreamReader, StreamWriter]:
+    """A bare connection of the member `me` to a port for members."""
+    leaf, context = me.leaf(wall(SystemClock())), trusting()
+    with NamedTemporaryFile() as shown:  # ssl reads files only
+        shown.write(leaf.certificate + leaf.key)
+        shown.flush()
+        context.load_cert_chain(shown.name)
+    host, _, port = address.rpartition(":")
+    return await open_connection(host, int(port), ssl=context)

@@ -8,7 +8,6 @@ import asyncio
 import gc
 import logging
 import os
-import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -26,23 +25,31 @@ from node.clock import SystemClock
 from node.config import CONFIG_FILE, ClientsConfig
 from node.federation import Client
 from node.pb import control_pb2
-from node.wire import control
+from node.wire import control, tls
 from node.wire.bounds import MIB, TASK_OPEN_MAX
+from node.wire.client import SERVICE as PEER
+from node.wire.client import open_client
 from node.wire.control import Ask, ControlClient
 from node.wire.guests import GuestClient
 from node.wire.limits import Limits
-from node.wire.tls import wall
+from node.wire.service import ABANDONED
 from tests.harness import http2
 from tests.harness.daemons import QUICK, Grove
 from tests.harness.federations import free_address, person
 from tests.harness.mangling import mangled
 from tests.harness.meshes import PATIENCE_S
+from tests.harness.rogue import bare, trusting
 from tests.harness.scale import scaled
 
 SERVICE = "/quorate.v1.Control/"
 METHODS = ("Ask", "Watch", "Status", "ListVerdicts", "GetVerdict", "Feedback", "Prune", "Nothing")
 AT_ONCE = 50
 """Connections that are open at the same time."""
+FLOODS, TAKEN_BACK = 8, 2_000
+"""Connections of a flood, and calls that each of them takes back: as many as a door takes on them
+are far fewer than it lets wait, and all are more."""
+FEW = 20
+"""Connections that a port takes in a test."""
 SPARE = 224 * MIB
 """Bytes by which a process may have grown when all is over: what allocators keep of fifty
 connections at once, both ends of which are in this process (100 MiB after 250 of them, then some
@@ -64,7 +71,7 @@ class Door:
         self.grove, self.kind = grove, kind
         self.address = free_address()
         self._desk = person(grove.home, "desk")
-        self._socket = config.control_socket(config.load(grove.home / "alice"))
+        self.socket = config.control_socket(config.load(grove.home / "alice"))
         if kind == "clients":
             known = Client(name="desk", key=self._desk.public)
             grove.federation = grove.federation.with_client(known)
@@ -78,7 +85,7 @@ class Door:
     def client(self) -> ControlClient:
         """An honest caller."""
         if self.kind == "socket":
-            return ControlClient(self._socket)
+            return ControlClient(self.socket)
         return GuestClient(
             self._desk.signing,
             self.grove.federation.network,
@@ -91,9 +98,9 @@ class Door:
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A bare connection; at the port for clients one over TLS that believes anybody."""
         if self.kind == "socket":
-            return await asyncio.open_unix_connection(self._socket)
+            return await asyncio.open_unix_connection(self.socket)
         host, _, port = self.address.rpartition(":")
-        return await asyncio.open_connection(host, int(port), ssl=_trusting())
+        return await asyncio.open_connection(host, int(port), ssl=trusting())
 
     async def plainly(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A bare connection without TLS."""
@@ -104,13 +111,8 @@ class Door:
 
     async def as_mallory(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A bare connection to the port for members, by one of them."""
-        leaf = self.grove.people["mallory"].leaf(wall(SystemClock()))
-        shown = self.grove.home / "leaf.pem"
-        shown.write_bytes(leaf.certificate + leaf.key)
-        host, _, port = self.grove.federation.find("alice").address.rpartition(":")
-        context = _trusting()
-        context.load_cert_chain(shown)
-        return await asyncio.open_connection(host, int(port), ssl=context)
+        address = self.grove.federation.find("alice").address
+        return await bare(self.grove.people["mallory"], address)
 
     def asked(self) -> Ask:
         """A question that alice decides alone."""
@@ -147,13 +149,11 @@ class Door:
             kinds = [event.kind async for event in client.ask(self.asked())]
             assert kinds[-1] == "verdict"
 
-
-def _trusting() -> ssl.SSLContext:
-    """TLS that believes anybody."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    context.set_alpn_protocols(["h2"])
-    return context
+    def abandoned(self) -> int:
+        """Calls that mallory took back at the port for members, as alice counts them."""
+        peers = self.grove.nodes["alice"].status()["peers"]
+        mallory = next(peer for peer in peers if peer["name"] == "mallory")
+        return int(mallory["traffic"]["calls_refused"].get(ABANDONED, 0))
 
 
 def open_() -> Iterator[str]:
@@ -203,6 +203,7 @@ async def door(home: Path, kind: str, caplog: pytest.LogCaptureFixture) -> Async
 
 
 KINDS = pytest.mark.parametrize("kind", ["socket", "clients"])
+ALL_KINDS = pytest.mark.parametrize("kind", ["socket", "clients", "members"])
 
 
 async def together(work: list[Callable[[], Awaitable[None]]]) -> None:
@@ -298,6 +299,51 @@ async def test_a_request_past_its_bound_is_refused_by_name_however_often_it_come
             assert set(codes) == {grpc.StatusCode.RESOURCE_EXHAUSTED}
 
 
+@pytest.mark.adversary
+@ALL_KINDS
+async def test_nobody_is_turned_away_while_others_take_calls_back_as_fast_as_they_make_them(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """grpc turns calls away once too many wait, and one connection alone can make that many."""
+    async with door(tmp_path, "clients" if kind == "members" else kind, caplog) as here:
+        connect = here.as_mallory if kind == "members" else here.connect
+        path = f"/{PEER}/Fetch" if kind == "members" else SERVICE + "Status"
+        alice = here.grove.keys("alice")[0]
+
+        async def honest() -> None:
+            if kind != "members":
+                async with here.client() as client:
+                    await client.status()
+                return
+            me, federation = here.grove.people["alice"], here.grove.federation
+            async with open_client(me, federation, alice, SystemClock(), Limits()) as client:
+                await client.summarise(b"")
+
+        said = http2.begun() + http2.taken_back(path, range(1, 1 + 2 * TAKEN_BACK, 2))
+
+        async def flood() -> None:
+            reader, writer = await connect()
+            hearing = asyncio.create_task(http2.heard_out(reader))
+            with suppress(OSError):  # the door may have had enough of it
+                writer.write(said)
+                await writer.drain()
+            flooded.release()
+            await answered.wait()
+            writer.transport.abort()
+            await hearing
+
+        for _ in range(scaled(quick=5, commit=20, night=1_000)):
+            flooded, answered = asyncio.Semaphore(0), asyncio.Event()
+            floods = [asyncio.create_task(flood()) for _ in range(FLOODS)]
+            for _ in floods:
+                await flooded.acquire()
+            await honest()
+            answered.set()
+            await asyncio.gather(*floods)
+        if kind == "members":
+            assert here.abandoned()
+
+
 @KINDS
 async def test_an_honest_caller_is_served_while_many_hold_half_a_request_open(
     tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
@@ -317,7 +363,25 @@ async def test_an_honest_caller_is_served_while_many_hold_half_a_request_open(
             writer.transport.abort()
 
 
-@pytest.mark.parametrize("kind", ["socket", "clients", "members"])
+@pytest.mark.parametrize("kind", ["clients", "members"])
+async def test_a_port_takes_no_more_files_than_its_share(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls, "connections_max", lambda: FEW)
+    async with door(tmp_path, "clients", caplog) as here:
+        connect = here.as_mallory if kind == "members" else here.connect
+        held = []
+        for _ in range(3 * FEW):
+            with suppress(OSError):  # closed before its handshake
+                held.append(await connect())
+        assert FEW // 2 < len(held) <= FEW  # one that is over may not be gone yet
+        async with ControlClient(here.socket) as client:
+            assert (await client.status())["name"] == "alice"
+        for _, writer in held:
+            writer.transport.abort()
+
+
+@ALL_KINDS
 async def test_a_call_whose_method_is_no_text_stops_no_server(
     tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -19,8 +19,8 @@ from node.federation import Client
 from node.identity import Identity
 from node.pb import control_pb2
 from node.wire import codec, passes
-from node.wire.control import Ask, ControlError, ControlUnreachable, NotFound
-from node.wire.guests import CALLS, GuestClient
+from node.wire.control import CALLS, Ask, ControlError, ControlUnreachable, NotFound
+from node.wire.guests import GuestClient
 from node.wire.limits import Limits
 from node.wire.watch import Event, WatchRequest
 from reputation import FeedbackFact

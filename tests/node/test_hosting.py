@@ -10,7 +10,7 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from node import hosting
+from node import descriptors, hosting
 from node.hosting import HEAD_S, STALL_S, HttpServer, only_for
 from tests.harness.federations import free_address
 
@@ -105,10 +105,10 @@ async def test_whoever_asks_nothing_gives_way_and_whoever_asks_does_not(
 async def test_no_port_takes_more_files_than_leave_some_for_links_and_store(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for soft, most in ((1_024, 256), (20_000, 1_024), (-1, 1_024)):
-        monkeypatch.setattr(hosting.resource, "getrlimit", lambda _, soft=soft: (soft, soft))
-        assert hosting.connections_max() == most
-        assert soft < 0 or 2 * (most + hosting.BACKLOG) < soft
+    for soft, most in ((1_024, 128), (20_000, 1_024), (-1, 1_024)):
+        monkeypatch.setattr(descriptors.resource, "getrlimit", lambda _, soft=soft: (soft, soft))
+        assert descriptors.connections_max() == most
+        assert soft < 0 or 2 * most + 2 * (most + hosting.BACKLOG) < soft
 
 
 @pytest.mark.parametrize("words", [b"", b"GET / HTTP/1.1\r\nx: "])

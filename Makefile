@@ -24,6 +24,9 @@ INSTALLED := $(VENV)/.installed
 # Half of the tests wait for processes: twice as many workers as cores keep the cores busy. A worker
 # without work takes some from another: tests differ a thousandfold in what they take.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
+# Images for containers like to set this. Without bytecode each worker, and each of some three hundred
+# processes that tests start, compiles every module anew: a third of a node's start.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The generator of the oldest runtime that pyproject.toml allows: generated code runs on newer
 # runtimes and refuses older ones.
@@ -44,7 +47,9 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
-check: lint types contracts drift vectors test adversary
+# All tests, those of adversaries in the amounts of a commit.
+check: export QUORATE_SCALE = commit
+check: lint types contracts drift vectors test
 
 # What adversaries are given to try, in the amounts of a commit.
 adversary: $(INSTALLED)

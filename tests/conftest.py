@@ -1,5 +1,6 @@
 """What every test stands on."""
 
+import gc
 import os
 from collections.abc import Generator
 from typing import Any
@@ -33,6 +34,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("system"):
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_configure() -> None:
+    gc.disable()  # until all is imported and collected: nearly nothing of that is garbage
+
+
+def pytest_collection_finish() -> None:
+    # It lives to the end, too: no full collection of garbage, of which some tests ask for many,
+    # needs to walk those millions of objects again.
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -14,6 +14,8 @@ PROTOCOL = (ROOT / "consensus" / "PROTOCOL.md").read_text(encoding="utf-8")
 
 RULE = re.compile(r"\b[STRAVOPEL]\d{1,2}[a-z]?\b")
 DEFINED = re.compile(rf"\*\*({RULE.pattern})\*\*")
+HINT = re.compile(rf"#.*{RULE.pattern}")
+"""Without it no comment of a text cites anything: most files need not be cut into tokens."""
 
 RESERVED = frozenset({"L4"})
 """Rules that no code has to cite: nobody joins by calibration in this version."""
@@ -23,9 +25,12 @@ ROOMS = ("consensus", "node", "reputation")
 
 def cited(source: str) -> Iterator[str]:
     """Rules named in comments and docstrings, and by constants that are a rule's number."""
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            yield from RULE.findall(token.string)
+    if HINT.search(source):
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type == tokenize.COMMENT:
+                yield from RULE.findall(token.string)
+    if not RULE.search(source):
+        return
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Expr(value=ast.Constant(value=str(text))):

@@ -1,12 +1,16 @@
 """The command line for every test here, and nodes that have decided something."""
 
+import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from node.config import CONFIG_FILE
 from tests.harness import real_nodes
 from tests.harness.command import Command, command
+from tests.harness.once import once
 from tests.harness.real_nodes import RealSwarm
 
 MODELS = {
@@ -19,6 +23,9 @@ MODELS = {
 LONG = ("--timeout", "3600")
 """Tasks that can be played again for longer than a test run takes."""
 
+SAID = "said.json"
+"""What the nodes answered."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Decided:
@@ -27,21 +34,25 @@ class Decided:
     The first is a member's alone; in the second dave drafts nothing, and it is in `file`.
     """
 
-    swarm: RealSwarm
+    folder: Path
     first: str
     second: str
     task: str
-    file: Path
 
     @property
     def home(self) -> Path:
         """Alice's directory."""
-        return self.swarm["alice"].home
+        return self.folder / "alice"
 
     @property
     def federation(self) -> Path:
         """The federation file."""
-        return self.swarm.federation_path
+        return self.folder / "orchard.toml"
+
+    @property
+    def file(self) -> Path:
+        """The second verdict."""
+        return self.folder / "verdict.json"
 
 
 @pytest.fixture
@@ -49,25 +60,30 @@ def quorate(capsys: pytest.CaptureFixture[str]) -> Command:
     return command(capsys)
 
 
-@pytest.fixture(scope="session")
-def decided(tmp_path_factory: pytest.TempPathFactory) -> Decided:
-    home = tmp_path_factory.mktemp("decided")
-    with RealSwarm(home, MODELS) as swarm:
+def decide(folder: Path) -> None:
+    """Have four nodes in `folder` decide twice, and stop them."""
+    with RealSwarm(folder, MODELS) as swarm:
         swarm.all_up()
         where, more = (
             swarm["alice"].home,
             ("--options", "a,b", "--policy", "rounds=2", *LONG, "--json"),
         )
-        first = real_nodes.quorate("ask", where, "Alone?", *more, "--member", "alice").data
-        second = real_nodes.quorate("ask", where, "Which of the two?", *more).data
-        file = home / "verdict.json"
-        real_nodes.quorate("verdict", "export", where, "--to", file)
+        alone = ("--member", "alice")
+        first = real_nodes.told(real_nodes.quorate("ask", where, "Alone?", *more, *alone))
+        second = real_nodes.told(real_nodes.quorate("ask", where, "Which of the two?", *more))
+        real_nodes.quorate("verdict", "export", where, "--to", folder / "verdict.json")
         for node in swarm.nodes.values():
             node.stop()
-    return Decided(
-        swarm=swarm,
-        first=first["verdict"],
-        second=second["verdict"],
-        task=second["task"],
-        file=file,
-    )
+    said = {"first": first["verdict"], "second": second["verdict"], "task": second["task"]}
+    (folder / SAID).write_text(json.dumps(said))
+
+
+@pytest.fixture(scope="session")
+def decided(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Decided:
+    made = once(tmp_path_factory, worker_id, "decided", decide)
+    folder = tmp_path_factory.mktemp("decided") / "mine"  # tests serve and rebuild these nodes
+    shutil.copytree(made, folder)
+    for node in MODELS:
+        path = folder / node / CONFIG_FILE
+        path.write_text(path.read_text().replace(str(made), str(folder)))
+    return Decided(folder=folder, **json.loads((folder / SAID).read_text()))

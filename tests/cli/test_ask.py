@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from consensus.bodies import AnswerKind
+from node import config as node_config
+from node import federation_file
 from node.cli import ask, exits
 from node.cli.question import compose
 from node.follow import FollowError
@@ -197,9 +199,8 @@ def reported(decided: Decided, *events: Event | Exception, as_json: bool = False
                 raise event
             yield event
 
-    swarm = decided.swarm
-    config = swarm["alice"].config
-    return asyncio.run(ask.report(config, swarm.federation, told(), as_json))
+    config, federation = node_config.load(decided.home), federation_file.load(decided.federation)
+    return asyncio.run(ask.report(config, federation, told(), as_json))
 
 
 @pytest.mark.parametrize(("round_", "where"), [(0, "before the first round"), (2, "in round 2")])

@@ -9,6 +9,7 @@ import pytest
 from mcp import Client, MCPError
 
 from node import config as node_config
+from node import federation_file
 from node.cli import mcp_server
 from node.cli.mcp_words import DATA, Quote, Steps, decision, render
 from node.follow import MOVED
@@ -221,7 +222,7 @@ def test_a_fence_cannot_be_closed_from_within() -> None:
 
 
 def test_steps_hold_names_and_nothing_that_a_peer_wrote(decided: Decided) -> None:
-    federation = decided.swarm.federation
+    federation = federation_file.load(decided.federation)
     keys = {member.name: member.key.hex() for member in federation.members}
     steps = Steps(federation, "alice")
     task = bytes(32)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from consensus.bodies import Acceptance, Commit, Report
 from consensus.envelope import Ctx, Kind, Stage
 from consensus.verdict import encode_evidence
-from node import federation_file
+from node import federation_file, identity
 from node.cli import exits
 from node.cli.verify import State, examine
 from tests.cli.conftest import Decided
@@ -219,8 +219,9 @@ def test_evidence_about_a_stranger_or_another_network_is_invalid(
 def test_evidence_about_a_member_is_valid_and_names_it(
     quorate: Command, decided: Decided, tmp_path: Path
 ) -> None:
-    bob = decided.swarm["bob"].me
-    committee = decided.swarm.federation.committee(None, cast.committee().mode, cast.Policy())
+    bob = identity.load(decided.folder / "bob" / "identity")
+    federation = federation_file.load(decided.federation)
+    committee = federation.committee(None, cast.committee().mode, cast.Policy())
     at = Ctx(
         network=committee.network,
         committee=committee.hash,

@@ -18,7 +18,9 @@ from node.demo.deal import LABELS, ORGANISATIONS
 from node.demo.processes import Processes
 from node.demo.reading import read
 from node.demo.run import verify
-from tests.harness.demo import CASES, ROOT, WAIT_S, Played, command, play
+from tests.harness import demo
+from tests.harness.demo import CASES, ROOT, WAIT_S, Played, command
+from tests.harness.once import once
 from tests.harness.tabulating import Decided, tabulate
 
 NAMES = tuple(organisation.name for organisation in ORGANISATIONS)
@@ -26,8 +28,7 @@ NAMES = tuple(organisation.name for organisation in ORGANISATIONS)
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
-    base = tmp_path_factory.getbasetemp()
-    return play((base if worker_id == "master" else base.parent) / "demo")
+    return demo.played(once(tmp_path_factory, worker_id, "demo", demo.play))
 
 
 @pytest.fixture(scope="module")

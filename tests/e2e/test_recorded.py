@@ -11,6 +11,7 @@ from node.demo.hle import POOLS
 from node.demo.run import document
 from node.models.recordings import load
 from tests.harness.demo import ROOT, WAIT_S, command
+from tests.harness.once import once
 from tests.harness.real_nodes import RealSwarm, quorate, told
 
 NODES = load("hle_weighted_consensus", Path())
@@ -42,11 +43,10 @@ def test_five_recorded_members_decide_and_anyone_verifies_it(tmp_path: Path) -> 
             assert said == {m.replace("#", "-"): item.answers[m] for m in FIVE}
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    folder = tmp_path_factory.mktemp("exam") / "out"
+def sit(base: Path) -> None:
+    """The exam in `base`, as the command has it sat."""
     done = subprocess.run(
-        command("--task", "hle", "--json", "--cases", CASES, "--keep", folder),
+        command("--task", "hle", "--json", "--cases", CASES, "--keep", base / "out"),
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -54,8 +54,15 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Any:
         timeout=WAIT_S,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads((folder / "report.json").read_text()) == json.loads(done.stdout)
-    return json.loads(done.stdout)
+    (base / "said.json").write_text(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Any:
+    base = once(tmp_path_factory, worker_id, "exam", sit)
+    said = json.loads((base / "said.json").read_text())
+    assert json.loads((base / "out" / "report.json").read_text()) == said
+    return said
 
 
 def test_each_pool_decides_its_questions_in_both_ways(report: Any) -> None:

@@ -269,7 +269,7 @@ class Grove:
         await self.nodes[name].settled()
         await rogue.through(self.key(name))
 
-    def ask(self, *members: str, text: str = "?", not_after_s: int = 60, **policy: Any) -> Ask:
+    def ask(self, *members: str, text: str = "?", not_after_s: int = 120, **policy: Any) -> Ask:
         """A question to these members."""
         return Ask(
             messages=(Content(text=text),),

@@ -1,6 +1,5 @@
-"""A small demonstration, run once for all tests that look at what came of it."""
+"""A small demonstration, for all tests that look at what came of it."""
 
-import fcntl
 import json
 import os
 import subprocess
@@ -39,29 +38,26 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "node.cli.main", "demo", *map(str, arguments)]
 
 
-def play(base: Path) -> Played:
-    """A demonstration of few cases in `base`, its processes traced; by the first who asks.
+def play(base: Path) -> None:
+    """A demonstration of few cases in `base`, its processes traced."""
+    traces = base / "traces"
+    traces.mkdir()
+    done = subprocess.run(
+        command("--json", "--cases", CASES, "--keep", base / "out"),
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(TRACED), "TRACE_OPENED": str(traces)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WAIT_S,
+    )
+    (base / "outcome.json").write_text(json.dumps([done.returncode, done.stdout, done.stderr]))
 
-    Workers that run tests side by side share `base`, so that one demonstration serves them.
-    """
-    folder, traces, outcome = base / "out", base / "traces", base / "outcome.json"
-    base.mkdir(exist_ok=True)
-    with (base / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not outcome.exists():
-            traces.mkdir()
-            done = subprocess.run(
-                command("--json", "--cases", CASES, "--keep", folder),
-                cwd=ROOT,
-                env=os.environ | {"PYTHONPATH": str(TRACED), "TRACE_OPENED": str(traces)},
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=WAIT_S,
-            )
-            outcome.write_text(json.dumps([done.returncode, done.stdout, done.stderr]))
-    code, out, err = json.loads(outcome.read_text())
-    return Played(code=code, out=out, err=err, folder=folder, opened=_opened(traces))
+
+def played(base: Path) -> Played:
+    """What came of the one that was played in `base`."""
+    code, out, err = json.loads((base / "outcome.json").read_text())
+    return Played(code=code, out=out, err=err, folder=base / "out", opened=_opened(base / "traces"))
 
 
 def _opened(traces: Path) -> dict[str, set[Path]]:

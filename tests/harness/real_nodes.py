@@ -33,7 +33,7 @@ ROOT: Final = Path(__file__).parents[2]
 QUORATE: Final = (sys.executable, "-m", "node.cli.main")
 MORTAL: Final = (sys.executable, "-m", "tests.harness.mortal")
 
-WAIT_S: Final = 60.0
+WAIT_S: Final = 180.0
 """Seconds after which a wait is given up: far more than anything here takes."""
 
 

@@ -120,6 +120,7 @@ def mutant(
     new: str,
     gate: Callable[[int], object],
     within: int = 400,
+    seen: int = 1,
     *,
     names: dict[str, Any] | None = None,
     also: tuple[Change, ...] = (),
@@ -131,6 +132,7 @@ def mutant(
         gate=gate.__qualname__.split(".")[0],
         kills=gate,
         within=within,
+        seen=seen,
     )
 
 
@@ -157,6 +159,7 @@ MUTANTS = (
         "return cls(n=n, f=f, q=n - f, t=f + 1)",
         "return cls(n=n, f=f, q=n - f - 1, t=f + 1)",
         agreement,
+        seen=182,
     ),
     mutant(
         "first vote wins",
@@ -230,6 +233,7 @@ MUTANTS = (
         "return stage not in task.round.values and task",
         "return task",
         deliberation(),
+        seen=95,
     ),
     mutant(
         "openings before the freeze",
@@ -292,6 +296,7 @@ MUTANTS = (
         "self._cast(Kind.PRECOMMIT, value)",
         agreement,
         4_000,
+        seen=1_293,
     ),
     mutant(
         "a view left and why forgotten",
@@ -300,6 +305,7 @@ MUTANTS = (
         "proof",
         agreement,
         4_000,
+        seen=2_324,
     ),
     mutant(
         "a proposal sent with its commit",

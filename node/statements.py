@@ -56,7 +56,7 @@ class Statements:
             raise StatementRefused("damaged", str(error)) from None
         if rows:
             self._runner.sharing.append(rows)
-            await self._stored()
+        await self._stored()  # also where another door took the same a moment ago
         told = {
             "kind": kind.name.lower(),
             "task": fact.task.hex(),

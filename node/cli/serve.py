@@ -32,9 +32,10 @@ def serve(
     says; a second signal does not wait for it.
     """
     from .. import config as node_config
-    from .. import log
+    from .. import descriptors, log
 
     os.umask(PRIVATE)
+    descriptors.raise_limit()
     config = node_config.load(directory)
     log.configure(level=config.log.level, format=config.log.format)
     asyncio.run(_serve(config))

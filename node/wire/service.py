@@ -7,7 +7,7 @@ gets a typed refusal instead of an exception in grpc's own log.
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from typing import Any, Final, NoReturn, TypeVar
 
 import grpc
@@ -51,7 +51,8 @@ FETCH_MAX: Final = 1_048_576
 
 
 ABANDONED: Final = "abandoned"
-"""A call that was taken back before its request was read, in the counts of what was refused."""
+"""A call that was over before its request was read, in the counts of what was refused: taken back,
+without a request, with one that is too large for grpc, or past its deadline."""
 
 
 CALL_OVER = (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError)
@@ -135,10 +136,11 @@ class PeerService:
 
         async def call(_: Any, context: Any) -> None:
             member = await self._identified(context)
-            try:
+            data = grpc.aio.EOF
+            with suppress(*CALL_OVER, asyncio.CancelledError):
                 data = await context.read()
-            except (*CALL_OVER, asyncio.CancelledError):
-                data = grpc.aio.EOF
+                if data is grpc.aio.EOF:  # taken back, or its sender is done and said nothing
+                    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the call asks nothing")
             if data is grpc.aio.EOF:
                 _add(self._traffic(member).calls_refused, ABANDONED)
                 raise asyncio.CancelledError  # what grpc knows as a call that nobody waits for

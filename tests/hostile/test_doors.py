@@ -363,6 +363,22 @@ async def test_an_honest_caller_is_served_while_many_hold_half_a_request_open(
             writer.transport.abort()
 
 
+@pytest.mark.parametrize("method", ["Fetch", "Summarise", "FetchFacts", "Watch"])
+async def test_a_call_of_a_member_that_asks_nothing_is_told_so(
+    tmp_path: Path, method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with door(tmp_path, "clients", caplog) as here:
+        me, federation = here.grove.people["mallory"], here.grove.federation
+        alice = here.grove.keys("alice")[0]
+        async with open_client(me, federation, alice, SystemClock(), Limits()) as client:
+            call = client.channel.stream_stream(f"/{PEER}/{method}")()
+            async with asyncio.timeout(PATIENCE_S):
+                await call.done_writing()
+                assert await call.code() is grpc.StatusCode.INVALID_ARGUMENT
+            del call  # which keeps the connection
+        assert here.abandoned() == 1
+
+
 @pytest.mark.parametrize("kind", ["clients", "members"])
 async def test_a_port_takes_no_more_files_than_its_share(
     tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch

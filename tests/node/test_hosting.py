@@ -111,6 +111,26 @@ async def test_no_port_takes_more_files_than_leave_some_for_links_and_store(
         assert soft < 0 or 2 * most + 2 * (most + hosting.BACKLOG) < soft
 
 
+async def test_a_node_asks_for_as_many_files_as_it_may_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(descriptors.resource, "setrlimit", lambda _, both: asked.append(both))
+    limits = {
+        (1_024, 4_096): 4_096,
+        (1_024, -1): descriptors.FILES,
+        (1_024, 500_000): descriptors.FILES,
+    }
+    for both, wanted in limits.items():
+        monkeypatch.setattr(descriptors.resource, "getrlimit", lambda _, both=both: both)
+        descriptors.raise_limit()
+        assert asked.pop() == (wanted, both[1])
+    for both in ((4_096, 4_096), (-1, -1), (500_000, 500_000)):
+        monkeypatch.setattr(descriptors.resource, "getrlimit", lambda _, both=both: both)
+        descriptors.raise_limit()
+        assert not asked
+
+
 @pytest.mark.parametrize("words", [b"", b"GET / HTTP/1.1\r\nx: "])
 async def test_a_connection_that_brings_no_whole_head_in_time_is_let_go(words: bytes) -> None:
     async with served(App()) as (server, address):

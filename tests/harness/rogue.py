@@ -14,7 +14,7 @@ from consensus.committee import Committee, FaultMode
 from consensus.envelope import Ctx, Envelope, Kind, Member, Stage
 from consensus.policy import Policy
 from node.clock import Clock, SystemClock
-from node.federation import Federation
+from node.federation import Federation, split_address
 from node.identity import Identity
 from node.wire.client import PeerClient, open_client
 from node.wire.frames import FetchRequest, Frame, LinkRefusal, Want
@@ -106,7 +106,7 @@ class Rogue:
         """A bare connection to a member's port, for HTTP/2 by hand."""
         found = self._federation.member(member)
         assert found is not None
-        return await bare(self._me, found.address)
+        return await bare(found.address, self._me)
 
     def client(self, member: bytes) -> PeerClient:
         """Calls to a member beside the link, over a connection of their own."""
@@ -166,20 +166,15 @@ def _asked(heard: Listener, want: tuple[bytes, Frame]) -> bool:
     )
 
 
-def trusting() -> ssl.SSLContext:
-    """TLS that believes anybody, for HTTP/2 by hand."""
+async def bare(address: str, me: Identity | None = None) -> tuple[StreamReader, StreamWriter]:
+    """A bare connection over TLS that believes anybody, for HTTP/2 by hand; `me` shows its leaf."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols(["h2"])
-    return context
-
-
-async def bare(me: Identity, address: str) -> tuple[StreamReader, StreamWriter]:
-    """A bare connection of the member `me` to a port for members."""
-    leaf, context = me.leaf(wall(SystemClock())), trusting()
-    with NamedTemporaryFile() as shown:  # ssl reads files only
-        shown.write(leaf.certificate + leaf.key)
-        shown.flush()
-        context.load_cert_chain(shown.name)
-    host, _, port = address.rpartition(":")
-    return await open_connection(host, int(port), ssl=context)
+    if me is not None:
+        leaf = me.leaf(wall(SystemClock()))
+        with NamedTemporaryFile() as shown:  # ssl reads files only
+            shown.write(leaf.certificate + leaf.key)
+            shown.flush()
+            context.load_cert_chain(shown.name)
+    return await open_connection(*split_address(address), ssl=context)

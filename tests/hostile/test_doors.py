@@ -23,7 +23,7 @@ from consensus.bodies import AnswerKind, AnswerSpec, Budget, Content
 from node import config, config_text, federation_file
 from node.clock import SystemClock
 from node.config import CONFIG_FILE, ClientsConfig
-from node.federation import Client
+from node.federation import Client, split_address
 from node.pb import control_pb2
 from node.wire import control, tls
 from node.wire.bounds import MIB, TASK_OPEN_MAX
@@ -38,7 +38,7 @@ from tests.harness.daemons import QUICK, Grove
 from tests.harness.federations import free_address, person
 from tests.harness.mangling import mangled
 from tests.harness.meshes import PATIENCE_S
-from tests.harness.rogue import bare, trusting
+from tests.harness.rogue import bare
 from tests.harness.scale import scaled
 
 SERVICE = "/quorate.v1.Control/"
@@ -65,14 +65,15 @@ ANSWERS = {
 
 
 class Door:
-    """One of alice's doors."""
+    """One of alice's doors: `socket`, `clients`, or `members`, where honest callers come as
+    clients and whoever is bare comes as mallory."""
 
     def __init__(self, grove: Grove, kind: str) -> None:
         self.grove, self.kind = grove, kind
         self.address = free_address()
         self._desk = person(grove.home, "desk")
         self.socket = config.control_socket(config.load(grove.home / "alice"))
-        if kind == "clients":
+        if kind != "socket":
             known = Client(name="desk", key=self._desk.public)
             grove.federation = grove.federation.with_client(known)
             federation_file.save(grove.federation_path, grove.federation)
@@ -96,23 +97,19 @@ class Door:
         )
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A bare connection; at the port for clients one over TLS that believes anybody."""
+        """A bare connection; at a port one over TLS that believes anybody."""
         if self.kind == "socket":
             return await asyncio.open_unix_connection(self.socket)
-        host, _, port = self.address.rpartition(":")
-        return await asyncio.open_connection(host, int(port), ssl=trusting())
+        if self.kind == "clients":
+            return await bare(self.address)
+        members = self.grove.federation.find("alice").address
+        return await bare(members, self.grove.people["mallory"])
 
     async def plainly(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A bare connection without TLS."""
         if self.kind == "socket":
             return await self.connect()
-        host, _, port = self.address.rpartition(":")
-        return await asyncio.open_connection(host, int(port))
-
-    async def as_mallory(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A bare connection to the port for members, by one of them."""
-        address = self.grove.federation.find("alice").address
-        return await bare(self.grove.people["mallory"], address)
+        return await asyncio.open_connection(*split_address(self.address))
 
     def asked(self) -> Ask:
         """A question that alice decides alone."""
@@ -305,8 +302,7 @@ async def test_nobody_is_turned_away_while_others_take_calls_back_as_fast_as_the
     tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """grpc turns calls away once too many wait, and one connection alone can make that many."""
-    async with door(tmp_path, "clients" if kind == "members" else kind, caplog) as here:
-        connect = here.as_mallory if kind == "members" else here.connect
+    async with door(tmp_path, kind, caplog) as here:
         path = f"/{PEER}/Fetch" if kind == "members" else SERVICE + "Status"
         alice = here.grove.keys("alice")[0]
 
@@ -322,7 +318,7 @@ async def test_nobody_is_turned_away_while_others_take_calls_back_as_fast_as_the
         said = http2.begun() + http2.taken_back(path, range(1, 1 + 2 * TAKEN_BACK, 2))
 
         async def flood() -> None:
-            reader, writer = await connect()
+            reader, writer = await here.connect()
             hearing = asyncio.create_task(http2.heard_out(reader))
             with suppress(OSError):  # the door may have had enough of it
                 writer.write(said)
@@ -384,13 +380,12 @@ async def test_a_port_takes_no_more_files_than_its_share(
     tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tls, "connections_max", lambda: FEW)
-    async with door(tmp_path, "clients", caplog) as here:
-        connect = here.as_mallory if kind == "members" else here.connect
+    async with door(tmp_path, kind, caplog) as here:
         held: list[asyncio.StreamWriter] = []
 
         async def one_more() -> None:
             with suppress(OSError):  # closed before its handshake
-                held.append((await connect())[1])
+                held.append((await here.connect())[1])
 
         for _ in range(3 * FEW):
             await one_more()
@@ -412,10 +407,9 @@ async def test_a_call_whose_method_is_no_text_stops_no_server(
     tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """With grpcio 1.84 one such call, by whoever gets through to the port, was the last."""
-    async with door(tmp_path, "clients" if kind == "members" else kind, caplog) as here:
-        connect = here.as_mallory if kind == "members" else here.connect
+    async with door(tmp_path, kind, caplog) as here:
         for path in (SERVICE + "\x93", "\xff\xfe", SERVICE + "Status\xc3"):
-            reader, writer = await connect()
+            reader, writer = await here.connect()
             writer.write(http2.begun() + http2.call(path, b""))
             await writer.drain()
             await reader.read(1)

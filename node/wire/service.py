@@ -139,10 +139,10 @@ class PeerService:
             data = grpc.aio.EOF
             with suppress(*CALL_OVER, asyncio.CancelledError):
                 data = await context.read()
-                if data is grpc.aio.EOF:  # taken back, or its sender is done and said nothing
-                    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the call asks nothing")
-            if data is grpc.aio.EOF:
+            if data is grpc.aio.EOF:  # taken back, or its sender is done and said nothing
                 _add(self._traffic(member).calls_refused, ABANDONED)
+                with suppress(*CALL_OVER, asyncio.CancelledError):
+                    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the call asks nothing")
                 raise asyncio.CancelledError  # what grpc knows as a call that nobody waits for
             try:
                 await serve(member, data, context)

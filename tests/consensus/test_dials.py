@@ -254,6 +254,23 @@ def test_what_a_move_earned_is_learnt_in_the_round_after_it() -> None:
     assert second.dials == Dials(gate=2_000, evidence=2_000)
 
 
+def test_a_move_costs_the_dearest_round_that_it_ever_led_to() -> None:
+    arm = Arm()
+    for cost in (300, 900, 200):
+        arm = arm.after(0, cost)
+    assert arm == Arm(count=3, reward=0, cost=900)
+
+
+def test_the_price_of_a_round_is_its_share_of_the_dearest_that_anybody_knows_of() -> None:
+    """A round of 400 tokens where another move once led to one of 4,000 pays a tenth."""
+    known = (2, 0, 0) * 8 + (2, 0, 4_000)
+    first = judge(replace(APART, policy=UCB), arms=[known] * 5, claims=Claims(tokens=300))
+    second = judge(replace(LEANING, policy=UCB), first, claims=Claims(tokens=700))
+    fallen = max(0, first.entropy - second.entropy) + first.divergence - second.divergence
+    assert second.bandit.played is not None
+    assert second.bandit.played.reward == round(Fraction(fallen, 2)) - 100
+
+
 def test_arms_are_read_in_the_first_round_alone() -> None:
     known = (5, 3_000, 400) * 9
     first = judge(replace(APART, policy=UCB), arms=[known] * 5)

@@ -33,9 +33,11 @@ def serve(
     """
     from .. import config as node_config
     from .. import descriptors, log
+    from ..wire import priority
 
     os.umask(PRIVATE)
     descriptors.raise_limit()
+    priority.lower()
     config = node_config.load(directory)
     log.configure(level=config.log.level, format=config.log.format)
     asyncio.run(_serve(config))

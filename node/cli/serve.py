@@ -37,9 +37,9 @@ def serve(
 
     os.umask(PRIVATE)
     descriptors.raise_limit()
-    priority.lower()
     config = node_config.load(directory)
     log.configure(level=config.log.level, format=config.log.format)
+    priority.lower()
     asyncio.run(_serve(config))
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import grpc
 from google.protobuf.message import DecodeError
 
+from .. import certificates
 from ..clock import Clock
 from ..federation import Federation
 from ..log import get_logger
@@ -118,14 +119,22 @@ class Doorkeeper(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         if now < self._cut.get(peer, now):
             raise asyncio.CancelledError  # what grpc knows as a call that nobody waits for
         member = self.caller(context)
+        accountable: bytes | None
         if isinstance(member, bytes):
+            accountable = member
             self._charge(member, CALL)
-            visits = self._traffic(member).visits
-            if visits.shut(now):
-                self._cut[peer] = visits.until_ns
-                cut(peer)
-                raise asyncio.CancelledError
+        elif (accountable := self._signer(context)) is not None:
+            self.vain(accountable, member.code)
+        if accountable is not None and (visits := self._traffic(accountable).visits).shut(now):
+            self._cut[peer] = visits.until_ns
+            cut(peer)
+            raise asyncio.CancelledError
         return member
+
+    def _signer(self, context: Any) -> bytes | None:
+        """The member that let in who is nobody: TLS took its word."""
+        leaf = b"".join(context.auth_context().get("x509_pem_cert", ()))
+        return certificates.signed_by(leaf, self._members)
 
     async def _read(self, member: bytes | LinkRefusal, context: Any) -> bytes:
         data = grpc.aio.EOF

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import grpc
 
-NICE: Final = int(os.environ.get("NICE_BY", "15"))
+NICE: Final = 15
 """Steps by which grpc's threads are nicer: a busy one of ours gets 28 times what a busy one of
 theirs gets (Linux, kernel/sched/core.c, `sched_prio_to_weight`: 1024 and 36)."""
 
@@ -32,5 +32,6 @@ def lower() -> None:
 
 
 def _begin() -> None:
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+    here = threading.get_native_id()
+    os.setpriority(os.PRIO_PROCESS, here, os.getpriority(os.PRIO_PROCESS, here) + NICE)
     _kept.append(grpc.insecure_channel("unix:nowhere"))  # never connects: nobody asks it to

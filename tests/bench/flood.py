@@ -191,9 +191,12 @@ async def _heard(reader: StreamReader, writer: StreamWriter, said: bytes) -> Non
     mark = os.urandom(8)
     writer.write(said + http2.ping(mark))
     await writer.drain()
-    while mark not in await reader.read(1 << 20):
-        if reader.at_eof():
-            raise asyncio.IncompleteReadError(b"", None)
+    heard = b""
+    while mark not in heard:
+        more = await reader.read(1 << 20)
+        if not more:
+            raise asyncio.IncompleteReadError(heard, None)
+        heard = heard[-len(mark) :] + more
 
 
 def hang_up() -> None:

@@ -137,7 +137,7 @@ def server_options(limits: Limits) -> _Options:
         ("grpc.so_reuseport", 0),
         ("grpc.max_receive_message_length", 2 * limits.frame_bytes + TRANSPORT_SLACK),
         ("grpc.max_send_message_length", limits.envelope_bytes + TRANSPORT_SLACK),
-        ("grpc.max_concurrent_streams", limits.links + limits.fetches + limits.watches + 8),
+        ("grpc.max_concurrent_streams", limits.calls),
         ("grpc.max_allowed_incoming_connections", connections_max()),
         *waiting(),
         ("grpc.server_handshake_timeout_ms", limits.hello_ms),

@@ -28,10 +28,10 @@ def cut(peers: Iterable[str]) -> int:
     if not wanted:
         return 0
     for name in os.listdir(_OPEN):  # noqa: PTH208  names alone, of what may be gone again
-        with suppress(OSError), _duplicate(int(name)) as found:
-            host, port = found.getpeername()[:2]
+        with suppress(OSError), _duplicate(int(name)) as open_:
+            host, port = open_.getpeername()[:2]
             if port in ports and _of(host, port) in wanted:
-                found.shutdown(socket.SHUT_RDWR)
+                open_.shutdown(socket.SHUT_RDWR)
                 count += 1
     return count
 

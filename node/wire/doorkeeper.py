@@ -37,6 +37,10 @@ UNKNOWN: Final = "unknown_method"
 CUT_EVERY_S: Final = 1.0
 """Seconds between two searches for connections to cut."""
 
+CUT_NS: Final = 2_000_000_000
+"""Nanoseconds for which calls on a connection that is to be cut are none, whosever they are: long
+enough for the next search, and short, for the port that it came from may soon be another's."""
+
 CALL_OVER = (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError)
 """What grpc raises, here and there, on a call that the other side has dropped."""
 
@@ -86,8 +90,6 @@ class Doorkeeper(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         found = self._federation.member(member)
         name = member.hex() if found is None else found.name
         log.warning("shut out", member=name, seconds=SHUT_NS // 10**9, times=visits.shut_out)
-        now = self._clock.monotonic_ns()
-        self._cut = {peer: until for peer, until in self._cut.items() if now < until}
 
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], details: Any
@@ -185,17 +187,18 @@ class Doorkeeper(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         To find connections takes a while, and a member may have kept a thousand from before: those
         of a second are cut together, and nothing on them is looked at until then.
         """
-        visits = self._traffic(member).visits
-        if not visits.shut(self._clock.monotonic_ns()):
+        now = self._clock.monotonic_ns()
+        if not self._traffic(member).visits.shut(now):
             return
-        self._cut[peer] = visits.until_ns
+        self._cut[peer] = now + CUT_NS
         self._doomed.add(peer)
         if self._cutting is None:
             self._cut_all()
         raise asyncio.CancelledError
 
     def _cut_all(self) -> None:
-        self._cutting = None
+        self._cutting, now = None, self._clock.monotonic_ns()
+        self._cut = {peer: until for peer, until in self._cut.items() if now < until}
         if self._doomed:
             cut(self._doomed)
             self._doomed.clear()

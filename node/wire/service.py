@@ -154,24 +154,28 @@ class PeerService:
             refusal = LinkRefusal(code=LinkCode.MALFORMED_FRAME, text="not readable as a fetch")
             await self._reject(context, member, refusal)
         room = self._limits.fetch_bytes
-        async with self._slot("fetches", member, self._limits.fetches, context):
-            async with _closing(self._fetch(member, request)) as envelopes:
-                async for envelope in envelopes:
-                    answer = envelope_to_proto(envelope).SerializeToString()
-                    room -= len(answer)
-                    await self._pay(member, toll.ID + toll.KIB * len(answer) / 1_024)
-                    if not await written(context, answer) or room <= 0:
-                        return  # the rest is asked for again
+        async with (
+            self._slot("fetches", member, self._limits.fetches, context),
+            _closing(self._fetch(member, request)) as envelopes,
+        ):
+            async for envelope in envelopes:
+                answer = envelope_to_proto(envelope).SerializeToString()
+                room -= len(answer)
+                await self._pay(member, toll.ID + toll.KIB * len(answer) / 1_024)
+                if not await written(context, answer) or room <= 0:
+                    return  # the rest is asked for again
 
     async def _serve_summary(self, member: bytes, data: bytes, context: Any) -> None:
         try:
             prefix = summary_request_from_bytes(data)
         except FrameError as error:
             await self._reject(context, member, error.refusal)
-        async with self._slot("ledgers", member, self._limits.ledgers, context):
-            async with _closing(self._summary(member, prefix)) as summaries:
-                async for summary in summaries:
-                    await written(context, summary_to_bytes(summary))
+        async with (
+            self._slot("ledgers", member, self._limits.ledgers, context),
+            _closing(self._summary(member, prefix)) as summaries,
+        ):
+            async for summary in summaries:
+                await written(context, summary_to_bytes(summary))
 
     async def _serve_facts(self, member: bytes, data: bytes, context: Any) -> None:
         try:
@@ -179,15 +183,17 @@ class PeerService:
         except FrameError as error:
             await self._reject(context, member, error.refusal)
         room = self._limits.fetch_bytes
-        async with self._slot("ledgers", member, self._limits.ledgers, context):
-            async with _closing(self._facts(member, ids)) as facts:
-                async for fact in facts:
-                    answer = fact_to_bytes(fact)
-                    if len(answer) > self._limits.envelope_bytes:
-                        continue  # such a verdict is read up on round by round
-                    room -= len(answer)
-                    if not await written(context, answer) or room <= 0:
-                        return  # the rest is asked for again
+        async with (
+            self._slot("ledgers", member, self._limits.ledgers, context),
+            _closing(self._facts(member, ids)) as facts,
+        ):
+            async for fact in facts:
+                answer = fact_to_bytes(fact)
+                if len(answer) > self._limits.envelope_bytes:
+                    continue  # such a verdict is read up on round by round
+                room -= len(answer)
+                if not await written(context, answer) or room <= 0:
+                    return  # the rest is asked for again
 
     async def _serve_watch(self, member: bytes, data: bytes, context: Any) -> None:
         try:
@@ -195,11 +201,13 @@ class PeerService:
         except WatchError as error:
             refusal = LinkRefusal(code=LinkCode.MALFORMED_FRAME, text=str(error))
             await self._reject(context, member, refusal)
-        async with self._slot("watches", member, self._limits.watches, context):
-            async with _closing(self._watch(member, request)) as events:
-                async for event in events:
-                    if not await written(context, event_to_proto(event).SerializeToString()):
-                        return
+        async with (
+            self._slot("watches", member, self._limits.watches, context),
+            _closing(self._watch(member, request)) as events,
+        ):
+            async for event in events:
+                if not await written(context, event_to_proto(event).SerializeToString()):
+                    return
 
     async def _identified(self, context: Any) -> bytes:
         member = self._door.caller(context)

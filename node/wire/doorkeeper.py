@@ -150,11 +150,17 @@ class Doorkeeper(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         self, handler: Any, requests: Any, member: bytes | LinkRefusal, context: Any
     ) -> AsyncIterator[Any]:
         """The requests of a stream, each charged as a call: any number may come in one."""
-        async for data in requests:
-            if isinstance(member, bytes):
-                self._charge(member, CALL)
-                self._turn_out(member, context.peer())
-            yield await self._parsed(handler, data, member, context)
+        idle = True
+        try:
+            async for data in requests:
+                idle = False
+                if isinstance(member, bytes):
+                    self._charge(member, CALL)
+                    self._turn_out(member, context.peer())
+                yield await self._parsed(handler, data, member, context)
+        finally:
+            if idle:
+                self._refused(member, ABANDONED)
 
     async def _parsed(
         self, handler: Any, data: bytes, member: bytes | LinkRefusal, context: Any

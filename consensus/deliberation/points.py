@@ -24,6 +24,10 @@ POINT_NAME = {Stage.SLATE: "slate", Stage.FREEZE: "freeze", Stage.OUTCOME: "outc
 READ = ("proposals", "void")
 """The figures that name proposals: those that an outcome counts, and those it finds void."""
 
+SLOT_ROOM = 288
+"""Most bytes of a set that one member's slot takes: its id or the pair that voids it, and its
+REPORT, each as 64 letters in quotes with brackets and commas, with room."""
+
 Lookup = Callable[[MessageId], Message | None]
 """Finds a verified message by id, among those held."""
 

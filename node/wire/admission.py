@@ -297,8 +297,8 @@ def _check_open(envelope: Envelope, ctx: Ctx, body: TaskOpen) -> None:
     if policy.rounds > (most := rounds_max(committee.quorum, size)):
         raise _RefusalError(
             Code.BAD_POLICY,
-            f"policy.rounds is {policy.rounds}; with {members} members and proposals of {size} "
-            f"bytes it can be at most {most}, for the verdict to be read again",
+            f"policy.rounds is {policy.rounds}; for a committee of {members} with proposals of "
+            f"{size} bytes it can be at most {most}, or the verdict could be too large to read",
         )
 
 

@@ -312,7 +312,7 @@ def test_a_task_whose_verdict_could_be_too_large_to_read_is_refused_with_the_rou
         if fits:
             assert isinstance(result, Message)
         else:
-            assert f"at most {most}, for the verdict" in refused(result, Code.BAD_POLICY)
+            assert f"at most {most}, or the verdict" in refused(result, Code.BAD_POLICY)
 
 
 def test_the_default_policy_is_admitted_in_every_size_of_committee_and_mode() -> None:

@@ -24,7 +24,7 @@ FORMAT = "quorate-verdict/1"
 MAX_FILE = 268_435_456
 """Largest file that is read, in bytes: three rounds, the default, of the largest committee, every
 word of theirs as long as it may be. Reading it takes some times its size in memory, so a task
-whose verdict could be larger is not admitted (S7)."""
+whose verdict could be larger is not admitted (S7, `node.wire.bounds.rounds_max`)."""
 
 MAX_RELEASE = 256
 """Most approvers' words in a file: as many as a federation has clients."""

@@ -8,6 +8,8 @@ import pytest
 
 from consensus.bodies import Acceptance
 from consensus.envelope import Kind, Stage
+from consensus.verdict import Bundle
+from node import verdicts
 from node.config import control_socket
 from node.pb import control_pb2, quorate_pb2
 from node.wire import admission, pairs
@@ -189,6 +191,27 @@ async def test_a_task_whose_verdict_could_not_be_read_is_not_opened_and_the_text
         assert "it can be at most 2" in text
         assert node.runner.live == {}
         await grove.decide("alice", rounds=2)
+
+
+@pytest.mark.parametrize("spare", [0, -1])
+async def test_a_verdict_past_what_is_read_is_said_so_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spare: int
+) -> None:
+    async with Grove(tmp_path, "alice") as grove:
+        await grove.start("alice")
+        node = grove.nodes["alice"]
+        encode = Bundle.encode
+
+        def bounded(bundle: Bundle) -> bytes:
+            monkeypatch.setattr(verdicts, "MAX_FILE", len(encode(bundle)) + spare)
+            return encode(bundle)
+
+        monkeypatch.setattr(Bundle, "encode", bounded)
+        opened = await grove.decide("alice")
+        await node.settled()
+        grove.expected.add("a verdict is too large to be read again")
+        lines = grove.logged("a verdict is too large to be read again")
+        assert [line["task"] for line in lines] == [opened.id.hex()[:8]] * -spare
 
 
 async def test_a_list_has_as_many_verdicts_as_its_bound_and_no_more(

@@ -43,8 +43,8 @@ def main() -> None:
     with ProcessPoolExecutor() as executor:
         report = Report(
             sets=sets,
-            runs=recorded.runs(executor, asked.shuffles),
-            alone=dict(recorded.alone(sets)),
+            endorsed=recorded.played(executor, sets, asked.shuffles, marks=True),
+            bare=recorded.played(executor, sets, asked.shuffles, marks=False),
             attacked=attacked.runs(executor, fewer[0]),
             caught=farmer.measure(executor, fewer[1]),
         )

@@ -141,11 +141,13 @@ def _runs(of: Committee, kind: str, shuffle: int) -> list[Attacked]:
 
 
 def runs(executor: Executor, shuffles: int) -> list[Attacked]:
-    """Every committee, attack and share."""
+    """Every committee, attack and share. With more bad than f the same streams are attacked as
+    with f, so that without an attack they are played once."""
     jobs = [
         executor.submit(_runs, of, kind, shuffle)
         for of in COMMITTEES
         for kind, _ in CELLS
+        if kind != NONE or of.bad <= F[of.name]
         for shuffle in range(shuffles)
     ]
     return [one for job in jobs for one in job.result()]

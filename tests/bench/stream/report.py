@@ -75,14 +75,23 @@ class Report:
             f"best single rule: {rule}, {best_alone:.2f}"
         )
         for at, of in enumerate(self.sets):
-            told, none = (played.cell(of, "adaptive", share).mean for share in (1.0, 0.0))
-            majority = played.alone["majority"][at]
-            least = min(recorded.percents(of, played.runs, "adaptive", 0.0))
+            told = played.cell(of, "adaptive", 1.0).mean
             yield (
                 f"{of.title}: with words on all {told - of.percent(of.best):+.1f} from the best "
-                f"member (goal: -{GOAL_BEST} where one stands out); without any "
-                f"{none - majority:+.1f} from majority, in the worst shuffle "
-                f"{least - majority:+.1f} (goal: -{GOAL_MAJORITY})"
+                f"member (goal: -{GOAL_BEST} where one stands out)"
+            )
+            majority = played.alone["majority"][at]
+            found_ = {
+                share: recorded.percents(of, played.runs, "adaptive", share)
+                for share in played.told
+            }
+            each = ", ".join(
+                f"{fmean(one) - majority:+.1f} ({min(one) - majority:+.1f}) on {share:.0%}"
+                for share, one in found_.items()
+            )
+            yield (
+                f"  from majority, in brackets in the worst shuffle, by the share of words: {each} "
+                f"(goal: -{GOAL_MAJORITY} without any)"
             )
             lost = [
                 max(run.right[way] for way in WAYS[:-3]) - run.right["the draw"]
@@ -121,7 +130,7 @@ class Report:
                 [
                     *(f"{one.mean:.1f} ({one.spread:.1f})" for one in cells),
                     f"{taught:.0f}",
-                    f"{right:.0f} %",
+                    f"{right:.0f} %" if taught else "",
                 ],
             )
 

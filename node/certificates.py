@@ -143,6 +143,31 @@ def _issuer(leaf: bytes, candidates: tuple[bytes, ...]) -> tuple[bytes | None, d
     return key, parsed.not_valid_before_utc, parsed.not_valid_after_utc
 
 
+def signed_by(leaf: bytes, candidates: Iterable[bytes]) -> bytes | None:
+    """The public key among `candidates` that signed `leaf` (PEM), whatever else is wrong with it.
+
+    It says whose doing a leaf is that `issued_by` refuses, and nothing more. The certificate is not
+    parsed: its body is the first thing in it (RFC 5280, 4.1), and the signature its last 64 bytes.
+    """
+    try:
+        whole = base64.b64decode(leaf.partition(b"-----\n")[2].partition(b"-----END")[0])
+        start, _ = _content(whole, 0)
+        body = whole[start : _content(whole, start)[1]]
+    except (ValueError, IndexError):
+        return None
+    signature = whole[-SIGNATURE_SIZE:]
+    return next((key for key in candidates if keys.verify(key, body, signature)), None)
+
+
+def _content(der: bytes, at: int) -> tuple[int, int]:
+    """Where the content of what begins at `at` begins and ends (X.690, 8.1.3)."""
+    length, start = der[at + 1], at + 2
+    if length & 0x80:
+        size = length & 0x7F
+        length, start = int.from_bytes(der[start : start + size]), start + size
+    return start, start + length
+
+
 def pem(certificate: bytes) -> bytes:
     """DER to PEM."""
     text = base64.b64encode(certificate)

@@ -477,6 +477,7 @@ class Daemon:
                 "federation_differs": peer.federation_differs,
                 "last_end": None if peer.last_end is None else str(peer.last_end),
                 "second_calls": peer.traffic.second_calls,
+                "shut_out": peer.traffic.visits.shut_out,
                 "refused": self.runner.refused(peer.member.key),
                 "traffic": asdict(peer.traffic),
             }

@@ -153,7 +153,7 @@ class Bundle:
                 opened=from_plain(plain["opened"]),
                 release=tuple(
                     Statement.decode(base64.b64decode(item, validate=True))
-                    for item in plain.get("release", [])[: MAX_RELEASE + 1]
+                    for item in _words(plain.get("release", []))
                 ),
                 rounds=tuple(
                     RoundBundle(
@@ -175,6 +175,13 @@ class Bundle:
             text = "the verdict file is not in canonical form, or holds more than a verdict"
             raise BundleError(text, damaged=True)
         return bundle
+
+
+def _words(plain: list[str]) -> list[str]:
+    """Approvers' words, before any is read (T3). Raises `ValueError` if they are too many."""
+    if len(plain) > MAX_RELEASE:
+        raise ValueError(f"{len(plain)} words on its release, over {MAX_RELEASE}")
+    return plain
 
 
 def _statement(item: Statement) -> str:

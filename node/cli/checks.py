@@ -274,6 +274,8 @@ def linked(status: dict[str, Any], federation: Federation, limits: Limits) -> li
             checks.append(warn(name, link(peer), "give both the same federation file"))
         elif peer["second_calls"]:
             checks.append(warn(name, link(peer), "tell its operator: its identity may be copied"))
+        elif peer["shut_out"]:
+            checks.append(warn(name, link(peer), "tell its operator: it floods this node"))
         else:
             checks.append(ok(name, link(peer)))
     if status["signed_by_another"]:

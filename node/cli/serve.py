@@ -33,11 +33,13 @@ def serve(
     """
     from .. import config as node_config
     from .. import descriptors, log
+    from ..wire import priority
 
     os.umask(PRIVATE)
     descriptors.raise_limit()
     config = node_config.load(directory)
     log.configure(level=config.log.level, format=config.log.format)
+    priority.lower()
     asyncio.run(_serve(config))
 
 

@@ -101,13 +101,15 @@ def show(found: dict[str, Any]) -> None:
 
 def link(peer: dict[str, Any]) -> str:
     """How the link with a member stands, in words."""
+    times = peer["shut_out"]
+    out = f"; shut out for a minute, as it called in vain ({times} times)" if times else ""
     if not peer["up"]:
-        return f"down: {tame(peer['last_end'] or 'not tried yet')}"
+        return f"down: {tame(peer['last_end'] or 'not tried yet')}{out}"
     trip = "" if peer["rtt_ms"] is None else f", {peer['rtt_ms']} ms"
     other = "; its federation file differs from ours" if peer["federation_differs"] else ""
     calls = peer["second_calls"]
     second = f"; a second process calls with its key ({calls} times)" if calls else ""
-    return f"up{trip}{other}{second}"
+    return f"up{trip}{other}{second}{out}"
 
 
 def duration(ms: int) -> str:

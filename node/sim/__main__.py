@@ -8,7 +8,7 @@ import argparse
 import sys
 
 from ..clock import SystemClock
-from .replay import agree, play, shrink, trace
+from .replay import agree, play, smallest
 
 
 def main() -> int:
@@ -31,13 +31,10 @@ def main() -> int:
         sys.stdout.write(f"{line}\n")
 
     if chosen.shrink:
-        faults, failure = shrink(chosen.seed, chosen.members, agreement=chosen.agreement)
-        if failure is None:
-            write("nothing fails")
-            return 0
-        trace(chosen.seed, chosen.members, faults, write, agreement=chosen.agreement)
-        write(f"{failure.__name__} takes {len(faults)} faults: {'; '.join(faults) or 'none'}")
-        return 1
+        lines = smallest(chosen.seed, chosen.members, agreement=chosen.agreement)
+        for line in lines or ["nothing fails"]:
+            write(line)
+        return 1 if lines else 0
     one = agree if chosen.agreement else play
     clock = SystemClock()
     failed, began = 0, clock.monotonic_ns()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from consensus.agreement.effects import Persist
-from consensus.bodies import Ballot, Opening, Report
+from consensus.bodies import COUNT_CAP, Ballot, Opening, Report
 from consensus.deliberation.opened import Facts
 from consensus.deliberation.outcome import figures
 from consensus.deliberation.points import PointValue
@@ -139,7 +139,24 @@ class Promises:
         for positions in sealed.values():  # Byzantine members may share all they have
             if len(positions) > 1 and any(swarm.nodes[at].honest for at in positions):
                 raise SafetyError("a copied ballot counts")
+        self._honest_claims_bound_spending(value, facts)
         self._nobody_judges_itself(value, facts, openings)
+
+    def _honest_claims_bound_spending(self, value: PointValue, facts: Facts) -> None:
+        """P2a: what a task took lies between what two honest members claim, and time is up for
+        one of them at least."""
+        assert value.figures is not None
+        nodes, found = self._swarm.nodes, value.figures["plateau"]
+        honest = {node.member for node in nodes if node.honest}
+        held = [_held(item, facts) for item in value.reports]
+        claims = [one.body for one in held if one.signer in honest]
+        for name, times in (("tokens", len(nodes)), ("micros", len(nodes)), ("ms", 1)):
+            said = [min(COUNT_CAP, times * getattr(claim, name)) for claim in claims]
+            if not min(said) <= found[name] <= max(said):
+                raise SafetyError(f"liars move the {name} that a task took to {found[name]}")
+        late = any(isinstance(claim, Report) and claim.deadline for claim in claims)
+        if found["reason"] == "deadline" and not late:
+            raise SafetyError("liars alone say that time is up")
 
     def _nobody_judges_itself(
         self, value: PointValue, facts: Facts, openings: list[Message]

@@ -63,6 +63,21 @@ def shrink(seed: int, members: int, *, agreement: bool = False) -> tuple[list[st
     return fewest(whole, fails, most=MOST_RUNS), failure
 
 
+def smallest(seed: int, members: int, *, agreement: bool = False) -> list[str]:
+    """The transcript of a failing schedule with the fewest faults with which it still fails, and
+    in its last line what those are; empty if nothing fails.
+
+    Plays the schedule up to `MOST_RUNS` times.
+    """
+    faults, failure = shrink(seed, members, agreement=agreement)
+    if failure is None:
+        return []
+    lines: list[str] = []
+    trace(seed, members, faults, lines.append, agreement=agreement)
+    lines.append(f"{failure.__name__} takes {len(faults)} faults: {'; '.join(faults) or 'none'}")
+    return lines
+
+
 def trace(seed: int, members: int, faults: list[str], write: Write, *, agreement: bool) -> None:
     """Write down the run with those faults alone."""
     _run(seed, members, frozenset(faults), agreement=agreement, write=write)

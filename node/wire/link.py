@@ -28,6 +28,7 @@ from .frames import (
 from .limits import FRAME_MIN, Limits
 from .outbox import Outbox
 from .toll import Toll
+from .visits import Visits
 
 
 class By(Enum):
@@ -100,6 +101,8 @@ class Traffic:
     """How often a link, or an attempt at one, ended for each reason's code."""
     toll: Toll = field(default_factory=Toll)
     """What the member may still have done in vain; `slowed` counts how often it had to wait."""
+    visits: Visits = field(default_factory=Visits)
+    """What calls the member has left; `shut_out` counts how often it had none."""
     calls: dict[str, int] = field(default_factory=dict)
     """Calls from the member that were answered, by what they were for."""
     calls_refused: dict[str, int] = field(default_factory=dict)

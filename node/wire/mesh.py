@@ -22,6 +22,7 @@ from ..log import get_logger
 from . import tls
 from .client import PeerClient, connect, open_channel
 from .dial import DialledStream
+from .doorkeeper import Doorkeeper
 from .frames import (
     WIRE_VERSIONS,
     FetchRequest,
@@ -160,8 +161,9 @@ class Mesh:
 
     async def start(self) -> None:
         """Listen, and begin to dial. Raises `ListenError`."""
+        door = Doorkeeper(federation=self._federation, clock=self._clock, traffic=self._traffic)
         service = PeerService(
-            federation=self._federation,
+            door=door,
             clock=self._clock,
             limits=self._limits,
             link=self._accept,
@@ -175,6 +177,7 @@ class Mesh:
         self._server = await Server.open(
             self._listen,
             service,
+            door,
             leaves=self._leaves,
             federation=self._federation,
             limits=self._limits,

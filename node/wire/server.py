@@ -11,6 +11,7 @@ from grpc_reflection.v1alpha import reflection
 from ..federation import Federation
 from . import tls
 from .client import SERVICE
+from .doorkeeper import Doorkeeper
 from .limits import Limits
 from .service import PeerService
 
@@ -32,13 +33,14 @@ class Server:
         cls,
         listen: str,
         service: PeerService,
+        door: Doorkeeper,
         *,
         leaves: tls.Leaves,
         federation: Federation,
         limits: Limits,
     ) -> "Server":
         """Listen on `host:port` (port 0: any) and serve. Raises `ListenError`."""
-        server = grpc.aio.server(options=tls.server_options(limits))
+        server = grpc.aio.server(interceptors=[door], options=tls.server_options(limits))
         healthy = health.aio.HealthServicer()
         service.register(server)
         health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
@@ -46,7 +48,8 @@ class Server:
             (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server
         )
         try:
-            port = server.add_secure_port(listen, tls.server_credentials(leaves, federation))
+            trusted = tls.server_credentials(leaves, federation, door.shut)
+            port = server.add_secure_port(listen, trusted)
         except RuntimeError:
             await server.stop(None)
             raise listen_error(listen) from None

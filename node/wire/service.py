@@ -7,7 +7,7 @@ gets a typed refusal instead of an exception in grpc's own log.
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Any, Final, NoReturn, TypeVar
 
 import grpc
@@ -18,11 +18,11 @@ from reputation.digests import Summary
 
 from ..clock import Clock
 from ..damage import UNREADABLE, Damaged
-from ..federation import Federation
 from ..log import get_logger
 from ..pb import peer_pb2
-from . import tls, toll
+from . import toll
 from .client import SERVICE
+from .doorkeeper import CALL_OVER, Doorkeeper
 from .frames import (
     FetchRequest,
     FrameError,
@@ -48,15 +48,6 @@ _T = TypeVar("_T")
 
 FETCH_MAX: Final = 1_048_576
 """Most bytes of a request to fetch; one with every id it may name takes a seventh of it."""
-
-
-ABANDONED: Final = "abandoned"
-"""A call that was over before its request was read, in the counts of what was refused: taken back,
-without a request, with one that is too large for grpc, or past its deadline."""
-
-
-CALL_OVER = (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError)
-"""What grpc raises, here and there, on a call that the other side has dropped."""
 
 
 class AcceptedStream:
@@ -94,7 +85,7 @@ class PeerService:
     def __init__(
         self,
         *,
-        federation: Federation,
+        door: Doorkeeper,
         clock: Clock,
         limits: Limits,
         link: Callable[[bytes, Stream], Any],
@@ -105,7 +96,7 @@ class PeerService:
         refused: Callable[[str, LinkRefusal], None],
         traffic: Callable[[bytes], Traffic],
     ) -> None:
-        self._members = [member.key for member in federation.members]
+        self._door = door
         self._clock = clock
         self._limits = limits
         self._link = link
@@ -129,32 +120,19 @@ class PeerService:
         server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, handlers)])
 
     def _asked(self, serve: Callable[[bytes, bytes, Any], Awaitable[None]]) -> Any:
-        """A call with one request, which is read here: who takes calls back unread is counted.
-
-        One request or many are the same on the wire.
-        """
-
-        async def call(_: Any, context: Any) -> None:
+        async def call(data: bytes, context: Any) -> None:
             member = await self._identified(context)
-            data = grpc.aio.EOF
-            with suppress(*CALL_OVER, asyncio.CancelledError):
-                data = await context.read()
-            if data is grpc.aio.EOF:  # taken back, or its sender is done and said nothing
-                _add(self._traffic(member).calls_refused, ABANDONED)
-                with suppress(*CALL_OVER, asyncio.CancelledError):
-                    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the call asks nothing")
-                raise asyncio.CancelledError  # what grpc knows as a call that nobody waits for
             try:
                 await serve(member, data, context)
             except Damaged as error:
                 log.error(UNREADABLE, reason=str(error))
                 await context.abort(grpc.StatusCode.DATA_LOSS, str(error))
 
-        return grpc.stream_stream_rpc_method_handler(call)
+        return grpc.unary_stream_rpc_method_handler(call)
 
     async def _serve_link(self, _: Any, context: Any) -> None:
         stream = AcceptedStream(context)
-        member = self._caller(context)
+        member = self._door.caller(context)
         if isinstance(member, LinkRefusal):
             self._refused(context.peer(), member)
             await part(stream, LinkEndedError.refusing(member), self._limits)
@@ -223,11 +201,8 @@ class PeerService:
                     if not await written(context, event_to_proto(event).SerializeToString()):
                         return
 
-    def _caller(self, context: Any) -> bytes | LinkRefusal:
-        return tls.identify(context.auth_context(), self._members, tls.wall(self._clock))
-
     async def _identified(self, context: Any) -> bytes:
-        member = self._caller(context)
+        member = self._door.caller(context)
         if isinstance(member, LinkRefusal):
             self._refused(context.peer(), member)
             await self._abort(context, grpc.StatusCode.UNAUTHENTICATED, member)
@@ -240,9 +215,10 @@ class PeerService:
         if self._busy[what, member] >= limit:
             text = f"{limit} {what} of yours are under way here; wait for one to end"
             refusal = LinkRefusal(code=LinkCode.BUSY, text=text)
-            _add(self._traffic(member).calls_refused, refusal.code)
+            self._door.vain(member, refusal.code)
             await self._abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, refusal)
-        _add(self._traffic(member).calls, what)
+        calls = self._traffic(member).calls
+        calls[what] = calls.get(what, 0) + 1
         if what != "links":
             await self._pay(member, toll.CALL)
         return self._occupied((what, member))
@@ -262,16 +238,12 @@ class PeerService:
 
     async def _reject(self, context: Any, member: bytes, why: LinkRefusal) -> NoReturn:
         """Refuse a call whose request is past a bound."""
-        _add(self._traffic(member).calls_refused, why.code)
+        self._door.vain(member, why.code)
         await self._abort(context, grpc.StatusCode.INVALID_ARGUMENT, why)
 
     async def _abort(self, context: Any, status: grpc.StatusCode, why: LinkRefusal) -> NoReturn:
         await context.abort(status, str(why))
         raise AssertionError("abort does not return")
-
-
-def _add(counts: dict[str, int], name: str) -> None:
-    counts[str(name)] = counts.get(str(name), 0) + 1
 
 
 async def written(context: Any, data: bytes) -> bool:

@@ -13,7 +13,7 @@ What grpcio does was found by trying 1.76 and 1.85; where it shapes the code, it
   60 seconds of `http2.ping_timeout_ms`, so that one is set too.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -54,15 +54,21 @@ def wall(clock: Clock) -> datetime:
     return datetime.fromtimestamp(clock.wall_ms() / 1000, UTC)
 
 
-def server_credentials(leaves: Leaves, federation: Federation) -> grpc.ServerCredentials:
+def server_credentials(
+    leaves: Leaves, federation: Federation, shut: Callable[[], frozenset[bytes]] = frozenset
+) -> grpc.ServerCredentials:
     """A server's side: a client must show a leaf that leads to a member's CA certificate.
 
-    That much TLS checks by itself; `identify` then says which member it is. The leaf is
-    asked for at each handshake, so that a node may run for longer than one is valid.
+    That much TLS checks by itself; `identify` then says which member it is. The leaf, and the
+    members that are `shut` out, are asked for at each handshake, so that a node may run for longer
+    than a leaf is valid. Not all members may be shut out at once.
     """
-    return _serving(
-        leaves, b"".join(certificates.pem(member.certificate) for member in federation.members)
-    )
+
+    def roots() -> tuple[FederationMember, ...]:
+        out = shut()
+        return tuple(member for member in federation.members if member.key not in out)
+
+    return _serving(leaves, roots)
 
 
 def guest_credentials(leaves: Leaves) -> grpc.ServerCredentials:
@@ -70,21 +76,24 @@ def guest_credentials(leaves: Leaves) -> grpc.ServerCredentials:
     return _serving(leaves, None)
 
 
-def _serving(leaves: Leaves, roots: bytes | None) -> grpc.ServerCredentials:
-    """Credentials of a server; with `roots`, a caller's certificate must lead to one of them."""
-    served: list[Leaf] = []
+def _serving(
+    leaves: Leaves, trusted: Callable[[], tuple[FederationMember, ...]] | None
+) -> grpc.ServerCredentials:
+    """Credentials of a server; a caller's certificate must lead to one of those `trusted`."""
+    served: list[tuple[Leaf, tuple[FederationMember, ...] | None]] = []
 
     def configuration() -> grpc.ServerCertificateConfiguration | None:
-        leaf = leaves.current()
-        if served and served[0] is leaf:
+        leaf, members = now = leaves.current(), None if trusted is None else trusted()
+        if served == [now]:
             return None  # as before
-        served[:] = [leaf]
+        served[:] = [now]
+        roots = members and b"".join(certificates.pem(member.certificate) for member in members)
         return grpc.ssl_server_certificate_configuration(
             [(leaf.key, leaf.certificate)], root_certificates=roots
         )
 
     return grpc.dynamic_ssl_server_credentials(
-        configuration(), configuration, require_client_authentication=roots is not None
+        configuration(), configuration, require_client_authentication=trusted is not None
     )
 
 

@@ -15,7 +15,7 @@ from tests.harness.command import Command
 def peer(name: str, **changes: Any) -> dict[str, Any]:
     """How a link stands, as a node tells it."""
     told = {"up": True, "rtt_ms": 2, "federation_differs": False, "last_end": None}
-    told["second_calls"] = 0
+    told |= {"second_calls": 0, "shut_out": 0}
     return {"name": name, "address": f"{name}.example:7400", **told, **changes}
 
 
@@ -37,6 +37,7 @@ FOUND = {
         peer("carol", up=False, last_end="unreachable: nothing listens there"),
         peer("dave", federation_differs=True),
         peer("erin", second_calls=3),
+        peer("frank", shut_out=2),
     ],
 }
 
@@ -76,6 +77,10 @@ def test_links_tasks_and_refusals_are_shown(capsys: pytest.CaptureFixture[str]) 
     assert "twin another process signs with this key: 4 messages seen" in lines
     erin = "erin erin.example:7400 up, 2 ms; a second process calls with its key (3 times)"
     assert erin in lines
+    frank = (
+        "frank frank.example:7400 up, 2 ms; shut out for a minute, as it called in vain (2 times)"
+    )
+    assert frank in lines
     assert "dave dave.example:7400 up, 2 ms; its federation file differs from ours" in lines
 
 

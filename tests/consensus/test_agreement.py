@@ -3,7 +3,7 @@
 import pytest
 
 from consensus.agreement.effects import Persist, Send
-from consensus.agreement.instance import proposer_order
+from consensus.agreement.instance import EARLY_PROPOSALS, proposer_order
 from consensus.agreement.validity import Pending, Valid, Validity
 from consensus.agreement.votes import VIEW_WINDOW, VOTES_PER_SLOT
 from consensus.bodies import VIEW_CAP, Vote
@@ -317,6 +317,21 @@ def test_certificate_decides_before_the_point_has_begun() -> None:
     chamber.propose(b"blue")
     chamber.precommits(b"blue", "alice", "bob", "carol")
     assert chamber.decided == b"blue"
+
+
+@pytest.mark.parametrize("known", ["all", "one past"])
+def test_before_the_start_a_members_first_proposals_wait_and_not_one_past_them(known: str) -> None:
+    """T3: whose turn it is nobody knows yet, so anybody may have some bytes kept."""
+    chamber = Chamber(started=False)
+    count = EARLY_PROPOSALS + (known == "one past")
+    sent = [chamber.proposal(bytes([at]), view=4 * at, by="alice") for at in range(count)]
+    chamber.take(*sent, *sent)
+    kept = sent[:EARLY_PROPOSALS]
+    assert chamber.instance.waiting() == kept
+    assert [chamber.instance.holds(one.id) for one in sent] == [one in kept for one in sent]
+    other = chamber.proposal(b"blue", view=1, by="bob")
+    chamber.take(other)
+    assert chamber.instance.waiting() == [*kept, other]
 
 
 def test_decided_instance_casts_no_more_votes() -> None:

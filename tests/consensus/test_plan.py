@@ -9,6 +9,7 @@ from consensus.deliberation.plan import CLAIM_CAP, EACH, retrieval_plan
 from consensus.policy import ONE
 from consensus.tally import CountedBallot
 from tests.harness.plateaus import AGREED, APART
+from tests.harness.swarms import QUICK, SmallSwarm, decided
 from tests.harness.tallies import ALICE, BOB, CAROL, DAVE, MALLORY, SEED, Round, id_of
 
 
@@ -130,3 +131,10 @@ def test_a_plan_is_short_whatever_members_say() -> None:
     assert len(found["questions"]) == 2 * EACH
     assert len(found["fetch"]) == EACH + 1
     assert all(len(item["text"]) < CLAIM_CAP + 100 for item in found["questions"])
+
+
+def test_the_last_outcome_alone_has_a_plan() -> None:
+    checked = decided(SmallSwarm(policy=replace(QUICK, rounds=2, stops="", plan_below=ONE)))
+    first, last = (outcome["decision"] for outcome in checked.outcomes)
+    assert (first["kind"], first["plan"]) == ("continue", None)
+    assert len(last["plan"]["rivals"]) == 2

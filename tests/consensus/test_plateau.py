@@ -14,7 +14,7 @@ from consensus.plateau.dials import follow
 from consensus.plateau.signals import divergence, normal_entropy, overlap
 from consensus.plateau.stop import gained
 from consensus.policy import ONE, Policy
-from consensus.tally import Candidate, Claims, Opinion
+from consensus.tally import Candidate, Claims, Opinion, Weights
 from tests.harness.plateaus import (
     AGREED,
     APART,
@@ -100,6 +100,23 @@ def naive_divergence(held: tuple[Opinion, ...], weights: tuple[int, ...]) -> flo
     ]
     apart = sum(weight * entropy(belief) for weight, belief in zip(each, beliefs, strict=True))
     return max(0.0, entropy(mixture) - apart) / entropy(each)
+
+
+def test_a_rounds_divergence_goes_by_what_voters_weigh() -> None:
+    trusted = Weights(scores=(5_000,) * 5, weights=(9_000, 9_000, 9_000, 1_000, 1_000))
+    of = replace(APART, weights=trusted)
+    found = judge(of).divergence
+    assert found == divergence(of.tally().opinions, trusted.weights)
+    assert found != judge(APART).divergence
+
+
+def test_a_rounds_entropy_is_that_of_its_belief_in_all_classes() -> None:
+    blue = (0, 0, ONE, 0)
+    of = believing(RED, RED, GREEN, GREEN, blue)
+    belief = [item.belief for item in of.tally().classes]
+    assert len(belief) == 3 and min(belief) > 0
+    meant = -sum(part / ONE * math.log(part / ONE) for part in belief) / math.log(4)
+    assert judge(of).entropy == pytest.approx(meant * ONE, abs=1)
 
 
 def test_overlap_is_the_mean_jaccard_of_pairs_that_cite_anything() -> None:

@@ -22,6 +22,7 @@ from consensus.verdict import (
     until,
     verify,
 )
+from consensus.verdict.bundle import MAX_RELEASE
 from consensus.verdict.release import MAX_NOTE, MAX_STATEMENT
 from node import keys
 from node.keys import SigningKey
@@ -105,6 +106,14 @@ def test_a_policy_that_asks_nobody_leaves_the_outcome_free() -> None:
 def test_the_verdicts_id_is_the_same_with_approvals_and_without() -> None:
     assert checked(*ordered(word(ANN), word(BEN))).id == bundle().id
     assert Bundle.decode(replace(bundle(), release=()).encode()) == bundle()
+
+
+def test_a_file_holds_so_many_words_and_not_one_more() -> None:
+    full = replace(bundle(), release=(word(ANN),) * MAX_RELEASE)
+    assert Bundle.decode(full.encode()) == full
+    over = replace(full, release=(*full.release, word(ANN)))
+    with pytest.raises(BundleError, match=f"{MAX_RELEASE + 1} words on its release, over"):
+        Bundle.decode(over.encode())
 
 
 @pytest.mark.parametrize("pinned", [True, False])

@@ -1,7 +1,9 @@
 """A node as a process: ready, private, stopped in order, ended by a disk that fails."""
 
+import os
 import resource
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from node.cli import exits
 from node.config import control_socket
+from node.wire.priority import NICE
 from tests.harness.real_nodes import RealNode, RealSwarm, quorate, told
 
 ASK = ("Alone?", "--options", "a,b", "--json")
@@ -31,6 +34,22 @@ def test_a_ready_node_says_so_in_one_line_and_keeps_everything_private(alice: Re
     stopped = alice.stop()
     assert stopped.code == exits.OK, stopped.err
     assert not control_socket(alice.config).exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priorities of their own")
+def test_what_reads_the_network_yields_to_what_works(alice: RealNode) -> None:
+    """grpc's threads meet every flood first, before anything of ours can count it (T3)."""
+    alice.start()
+    alice.ready()
+    process = alice.serving.process.pid
+    nice: dict[str, set[int]] = {}
+    for thread in Path(f"/proc/{process}/task").iterdir():
+        name = (thread / "comm").read_text().strip()
+        at = os.getpriority(os.PRIO_PROCESS, int(thread.name))
+        nice.setdefault("main" if int(thread.name) == process else name, set()).add(at)
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    assert nice["main"] == {usual}
+    assert nice["event_engine"] == {min(19, usual + NICE)} == nice["lifeguard"]
 
 
 def test_a_second_daemon_on_one_store_is_refused_and_the_first_goes_on(alice: RealNode) -> None:

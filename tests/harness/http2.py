@@ -1,7 +1,7 @@
 """HTTP/2 by hand (RFC 9113; RFC 7541, 6.2.2), to say what no library would: half a frame, a
 message whose length lies, a request that never ends."""
 
-from asyncio import StreamReader
+from asyncio import IncompleteReadError, StreamReader
 from collections.abc import Iterable
 from contextlib import suppress
 from random import Random
@@ -73,6 +73,15 @@ def taken_back(path: str, streams: Iterable[int]) -> bytes:
     return b"".join(
         headers(path, stream) + frame(RST, pack(">I", CANCEL), stream=stream) for stream in streams
     )
+
+
+async def ended(reader: StreamReader, calls: int) -> None:
+    """Read until so many calls have been answered to their end, or the connection is over."""
+    with suppress(OSError, IncompleteReadError):
+        while calls:
+            head = await reader.readexactly(9)
+            await reader.readexactly(int.from_bytes(head[:3]))
+            calls -= head[3] == HEADERS and bool(head[4] & END_STREAM)
 
 
 async def heard_out(reader: StreamReader) -> None:

@@ -13,6 +13,7 @@ from consensus.bodies import AnswerKind, AnswerSpec, Body, Budget, Content, Task
 from consensus.committee import Committee, FaultMode
 from consensus.envelope import Ctx, Envelope, Kind, Member, Stage
 from consensus.policy import Policy
+from node.certificates import Leaf
 from node.clock import Clock, SystemClock
 from node.federation import Federation, split_address
 from node.identity import Identity
@@ -166,13 +167,17 @@ def _asked(heard: Listener, want: tuple[bytes, Frame]) -> bool:
     )
 
 
-async def bare(address: str, me: Identity | None = None) -> tuple[StreamReader, StreamWriter]:
-    """A bare connection over TLS that believes anybody, for HTTP/2 by hand; `me` shows its leaf."""
+async def bare(
+    address: str, me: Identity | None = None, leaf: Leaf | None = None
+) -> tuple[StreamReader, StreamWriter]:
+    """A bare connection over TLS that believes anybody, for HTTP/2 by hand; `me` shows its leaf,
+    or that one."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols(["h2"])
-    if me is not None:
+    if me is not None and leaf is None:
         leaf = me.leaf(wall(SystemClock()))
+    if leaf is not None:
         with NamedTemporaryFile() as shown:  # ssl reads files only
             shown.write(leaf.certificate + leaf.key)
             shown.flush()

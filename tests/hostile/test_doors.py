@@ -30,9 +30,9 @@ from node.wire.bounds import MIB, TASK_OPEN_MAX
 from node.wire.client import SERVICE as PEER
 from node.wire.client import open_client
 from node.wire.control import Ask, ControlClient
+from node.wire.doorkeeper import ABANDONED
 from node.wire.guests import GuestClient
 from node.wire.limits import Limits
-from node.wire.service import ABANDONED
 from tests.harness import http2
 from tests.harness.daemons import QUICK, Grove
 from tests.harness.federations import free_address, person

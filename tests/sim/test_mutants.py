@@ -282,6 +282,22 @@ MUTANTS = (
         names={"own_views": own_views},
     ),
     mutant(
+        "the highest claim of spending believed",
+        "consensus.deliberation.outcome:_claims",
+        "sorted(body.tokens for body in bodies)[middle]",
+        "max(body.tokens for body in bodies)",
+        deliberation("odd_reports"),
+        seen=2,
+    ),
+    mutant(
+        "one claim that time is up believed",
+        "consensus.deliberation.outcome:_claims",
+        "sum(body.deadline for body in bodies) >= quorum.t",
+        "any(body.deadline for body in bodies)",
+        deliberation("odd_reports"),
+        seen=17,
+    ),
+    mutant(
         "valid value dropped",
         f"{INSTANCE}._precommit",
         "self.valid = (self.view, value)",

@@ -16,7 +16,7 @@ from consensus.policy import RULES, STOPS
 from node.sim.choices import fewest
 from node.sim.mallory import HABITS
 from node.sim.member import LivenessError, SafetyError
-from node.sim.replay import agree, play, shrink
+from node.sim.replay import agree, play, shrink, smallest
 from node.sim.schedule import TWINS, Crash, Schedule
 from node.sim.trial import PATIENCE_MS, Trial
 from tests.harness.scale import scaled
@@ -32,6 +32,16 @@ AMOUNTS = {
 """Schedules by game and members."""
 
 
+def held(game: Callable[[int, int], bytes], seed: int, members: int) -> None:
+    """Play a seed. A failure says how to play it again, and tells it with the fewest faults."""
+    try:
+        game(seed, members)
+    except Exception as error:
+        for line in smallest(seed, members, agreement=game is agree):
+            error.add_note(line)
+        raise
+
+
 @pytest.mark.adversary
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 @pytest.mark.parametrize(
@@ -41,7 +51,7 @@ def test_honest_members_decide_and_decide_the_same(
     game: Callable[[int, int], bytes], members: int, chunk: int
 ) -> None:
     for seed in range(chunk, AMOUNTS[game, members], CHUNKS):
-        game(seed, members)  # a failure says how to play its seed again
+        held(game, seed, members)
 
 
 @pytest.mark.parametrize("game", [agree, play], ids=["agree", "play"])
@@ -113,6 +123,24 @@ def test_failing_schedule_shrinks_to_faults_that_it_takes() -> None:
         faults = next(faults for faults, failure in found if failure is SafetyError)
     assert 1 <= len(faults) < 20
     assert any(name.startswith("lie") for name in faults)
+
+
+def test_failing_seed_is_told_by_one_line_that_plays_it_again_and_a_shrunk_trace() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("node.sim.agreements.VALUES", (b"red",))
+        patch.setattr("node.sim.agreements.Arena.check", lambda *_: Valid())
+        failing = (seed for seed in range(200) if smallest(seed, 4, agreement=True))
+        seed = next(failing)
+        whole: list[str] = []
+        with pytest.raises(SafetyError):
+            agree(seed, write=whole.append)
+        with pytest.raises(SafetyError) as caught:
+            held(agree, seed, 4)
+    described, *told, last = caught.value.__notes__
+    assert f"python -m node.sim --agreement --seed {seed} --members 4" in described
+    assert last.startswith("SafetyError takes ")
+    assert told[-1].startswith("SafetyError: ")
+    assert 1 < len(told) < len(whole)
 
 
 def test_two_dead_of_four_leave_no_quorum_and_are_noticed() -> None:

@@ -15,6 +15,7 @@ from node.clock import SystemClock
 from node.wire import frames, tls
 from node.wire.client import open_channel
 from node.wire.dial import DialledStream
+from node.wire.doorkeeper import Doorkeeper
 from node.wire.frames import Digest, Frame, Hello, LinkCode, LinkRefusal, Packet
 from node.wire.limits import FRAME_MIN, Limits
 from node.wire.link import LinkEndedError, Stream, Traffic, check_hello, common_version
@@ -377,8 +378,11 @@ async def rude_acceptor(
             federation=orchard.federation.hash,
             wall_ms=SystemClock().wall_ms(),
         )
+        door = Doorkeeper(
+            federation=orchard.federation, clock=SystemClock(), traffic=lambda _: Traffic()
+        )
         service = PeerService(
-            federation=orchard.federation,
+            door=door,
             clock=SystemClock(),
             limits=limits,
             link=lambda _, stream: behaviour(stream, hello),
@@ -392,6 +396,7 @@ async def rude_acceptor(
         server = await Server.open(
             orchard.address(second),
             service,
+            door,
             leaves=tls.Leaves(orchard.people[second], SystemClock()),
             federation=orchard.federation,
             limits=limits,

@@ -61,8 +61,9 @@ def leaf_of(
     key: Any = None,
     names: str = "",
     authority: bool = False,
+    padding: int = 0,
 ) -> Leaf:
-    """A certificate that any tool could make with an issuer's key."""
+    """A certificate that any tool could make with an issuer's key; `padding` bytes longer."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     builder = (
         x509.CertificateBuilder()
@@ -78,6 +79,9 @@ def leaf_of(
         builder = builder.add_extension(
             x509.SubjectAlternativeName([x509.DNSName(names)]), critical=False
         )
+    if padding:
+        unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.1"), bytes(padding))
+        builder = builder.add_extension(unknown, critical=False)
     hashed = None if isinstance(issuer, ed25519.Ed25519PrivateKey) else hashes.SHA256()
     return Leaf(
         key=key_pem(key),

@@ -17,6 +17,7 @@ from consensus.policy import Policy
 from tests.bench.rules.adversaries import ATTACKS
 from tests.bench.rules.simulated import committee
 from tests.bench.rules.variants import share
+from tests.harness.tallies import Round
 
 from .play import Case, play
 from .recorded import Spread, cases, pools
@@ -63,8 +64,9 @@ COMMITTEES: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attacked:
-    """Percent right in one stream, by way of counting; `equal` where nobody's repute counts. How
-    many outcomes teach without a client's word, and how many of those were right."""
+    """Percent right in one stream, by way of counting; `equal` where nobody's repute counts, `bad
+    left out` where the others alone are heard besides: all that a ledger could win back. How many
+    outcomes teach without a client's word, and how many of those were right."""
 
     committee: str
     attack: str
@@ -112,6 +114,8 @@ def _run(of: Committee, kind: str, shuffle: int) -> Iterator[Attacked]:
 
     order = [changed(case) for case in order]
     equal = {f"{way}, equal": sum(_equal(case, way) for case in order) for way in EQUAL}
+    rid = [replace(case, round=_without(case.round, bad)) for case in order]
+    equal |= {f"{way}, bad left out": sum(_equal(case, way) for case in rid) for way in EQUAL[:2]}
     for told in dict(CELLS)[kind]:
         right = equal | dict.fromkeys(WAYS, 0.0)
         teaching: list[float] = []
@@ -129,6 +133,14 @@ def _run(of: Committee, kind: str, shuffle: int) -> Iterator[Attacked]:
             taught=len(teaching),
             true=sum(teaching),
         )
+
+
+def _without(of: Round, bad: frozenset[int]) -> Round:
+    return replace(
+        of,
+        candidates=tuple(item for item in of.candidates if item.author not in bad),
+        ballots=tuple(item for item in of.ballots if item.voter not in bad),
+    )
 
 
 def _equal(case: Case, rule: str) -> float:

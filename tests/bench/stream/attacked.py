@@ -58,7 +58,7 @@ class Committee:
 
 COMMITTEES: Final = (
     *(Committee(name=name, bad=f) for name, f in F.items()),
-    Committee(name=SIX, bad=2),
+    Committee(name=SIX, bad=2),  # a third of them, which is more than they are built to bear
 )
 
 

@@ -14,7 +14,7 @@ from reputation import Method, Scoring
 
 from . import farmer, recorded
 from .recorded import TOLD
-from .report import Report
+from .report import MADE_UP, Report
 
 SHOWN: Final = ("adaptive", "adaptive_capped", "best_member", "blend", "kemeny", "majority")
 TURN: Final = 100
@@ -56,6 +56,7 @@ def _reputation(of: Report) -> plt.Figure:
             axes.set_xlabel("tasks")
             axes.legend(fontsize=6, loc="lower left", ncols=2)
         row[0].set_ylabel("score as an author, %")
+    figure.suptitle(MADE_UP, fontsize=10)
     return figure
 
 
@@ -83,7 +84,8 @@ def _feedback(of: Report) -> plt.Figure:
         axes.set_xlabel("tasks with a client's word")
         axes.set_title(found.title, fontsize=9)
     row[0].set_ylabel("right, %")
-    row[-1].legend(fontsize=8)
+    row[-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.suptitle(MADE_UP, fontsize=10)
     return figure
 
 

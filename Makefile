@@ -11,7 +11,7 @@
 #   make bench-plateau  what stop rules save and cost, with intervals and pictures
 #   make kills    a node killed at every durable write of every member: four minutes
 #   make model    the protocol's models, searched by spin; MODEL=full for the large ones
-#   make night    the tests with far more examples, and the large models where spin is
+#   make night    the tests with far more examples, and the large models (needs spin and gcc)
 #   make transcripts  the committees' transcripts anew; read what changed
 #   make proto    node/pb from proto/
 #   make metrics  the page of metrics, from the registry
@@ -95,10 +95,14 @@ MODEL ?=
 model: $(INSTALLED)
 	$(BIN)/python -m tests.model $(MODEL)
 
+# A night without the large models would look like one with them: what they need is looked for first.
 night: $(INSTALLED)
+	@for one in spin gcc; do command -v $$one >/dev/null || { \
+		echo "make night searches the large models and needs $$one: install it (Debian: $$one)" >&2; \
+		exit 2; }; done
 	QUORATE_SCALE=night HYPOTHESIS_PROFILE=night KILL_MATRIX=whole \
 		$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
-	! command -v spin >/dev/null || $(BIN)/python -m tests.model full
+	$(BIN)/python -m tests.model full
 
 transcripts: $(INSTALLED)
 	$(BIN)/python -m tests.transcripts

@@ -85,6 +85,9 @@ VOTES = (Kind.PREVOTE, Kind.PRECOMMIT)
 
 _CTX = struct.Struct(">32s32s32sIB")
 
+CTX_SIZE = _CTX.size
+"""Bytes of a packed ctx: 101."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ctx:

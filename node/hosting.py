@@ -23,7 +23,8 @@ from .descriptors import CONNECTIONS_MAX, connections_max
 from .federation import split_address
 
 HEADERS_MAX: Final = 65_536
-"""Most bytes of a request's head."""
+"""Most bytes of a request's head that are kept while its end is awaited. What one reading brings
+whole (256 KiB at most) is not waited for, and is taken."""
 
 BACKLOG: Final = 128
 """Connections that wait to be taken, and that are taken at one go before any is closed."""

@@ -7,6 +7,7 @@ from consensus.bodies import TaskOpen
 from consensus.deliberation.effects import Finish
 from consensus.envelope import Envelope, Stage, TaskId
 from consensus.verdict import Bundle
+from consensus.verdict.bundle import MAX_FILE
 
 from .archive import summary
 from .clock import Clock
@@ -87,10 +88,13 @@ class Verdicts:
     ) -> dict[str, Any]:
         """Have a verdict stored, with its facts in the same commit (L1); its summary."""
         told = {**summary(bundle, spec, figures), **cost}
+        data = bundle.encode()
+        if len(data) > MAX_FILE:  # no honest committee's: members signed many things in one slot
+            log.error("a verdict is too large to be read again", task=bundle.task.hex()[:8])
         row = VerdictRow(
             task=TaskId(bundle.task),
             verdict=bundle.id,
-            bundle=bundle.encode(),
+            bundle=data,
             decided_at_ms=self._clock.wall_ms(),
             summary=told,
         )

@@ -9,8 +9,9 @@ from ..policy import ONE
 from .draft import Usage
 from .fields import MAX_LABEL, MAX_REASON, check, check_length, check_range, check_text
 
-MAX_CRITIQUE = 4_000
-"""Most characters of one critique."""
+MAX_CRITIQUE = 2_000
+"""Most characters of one critique: three times what the record of a round shows of it. Openings are
+most of what a verdict weighs, since each of N holds one on each of N."""
 
 
 class Preference(IntEnum):

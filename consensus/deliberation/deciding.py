@@ -16,7 +16,7 @@ from ..envelope import POINTS, ZERO, Kind, MessageId, Stage
 from ..ports import Message
 from .effects import PointRecord
 from .outcome import build_outcome, check_outcome
-from .points import CONTENT, POINT_NAME, PointValue, build_set, check_set
+from .points import CONTENT, POINT_NAME, SLOT_IDS, PointValue, build_set, check_set
 from .round import RoundState
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class Deciding:
         ids = {
             message.id
             for messages in state.content(CONTENT[stage], stage).values()
-            for message in messages[:2]  # V1a: at most two ids a slot
+            for message in messages[:SLOT_IDS]  # V1a
         }
         body = Report(ids=tuple(sorted(ids)))
         if stage is Stage.OUTCOME:  # P2a

@@ -5,6 +5,7 @@ hand before validity is known. Validity is a function of what the value carries,
 member and every later verifier comes to the same answer.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,13 @@ POINT_NAME = {Stage.SLATE: "slate", Stage.FREEZE: "freeze", Stage.OUTCOME: "outc
 
 READ = ("proposals", "void")
 """The figures that name proposals: those that an outcome counts, and those it finds void."""
+
+SLOT_IDS = 2
+"""Most ids of one slot in a REPORT: they prove that the slot is void (V1a)."""
+
+SLOT_ROOM = 288
+"""Most bytes of a set that one member's slot takes: its id or the pair that voids it, and its
+REPORT, each as 64 letters in quotes with brackets and commas, with room."""
 
 Lookup = Callable[[MessageId], Message | None]
 """Finds a verified message by id, among those held."""
@@ -114,6 +122,16 @@ def closure(value: PointValue, lookup: Lookup) -> tuple[MessageId, ...]:
     return tuple(dict.fromkeys(ids))
 
 
+def overfull(report: Report, lookup: Lookup) -> bool:
+    """Whether a REPORT names more than two envelopes of one slot, of those held (V1a). An honest
+    one shows with two that a slot is void; what more it named would weigh on every verdict."""
+    if len(report.ids) <= SLOT_IDS:
+        return False
+    held = (lookup(item) for item in report.ids)
+    count = Counter(message.signer for message in held if message is not None)
+    return max(count.values(), default=0) > SLOT_IDS
+
+
 def check_set(value: PointValue, *, committee: Committee, ctx: Ctx, lookup: Lookup) -> Validity:
     """Whether `ids` are exactly what the carried REPORTs oblige (V1, V2, V3).
 
@@ -140,6 +158,12 @@ def check_set(value: PointValue, *, committee: Committee, ctx: Ctx, lookup: Look
     missing = _absent(sorted(reported), lookup)
     if missing:
         return Pending(ids=missing)
+    for item in value.reports:
+        body = _held(item, lookup).body
+        assert isinstance(body, Report)
+        if overfull(body, lookup):
+            text = "a REPORT names three envelopes of one slot"
+            return Invalid(rule="V1a", text=text, message=item)
     slots: dict[bytes, set[MessageId]] = {}
     for item in sorted(reported.union(*value.evidence) if value.evidence else reported):
         content = _held(item, lookup)

@@ -11,7 +11,7 @@ from ..bodies import Report
 from ..envelope import POINTS, Kind, MessageId, Stage
 from ..ports import Message
 from .effects import PointRecord
-from .points import CONTENT, PointValue, closure
+from .points import CONTENT, PointValue, closure, overfull
 
 SLOT_CAP = 2
 """Envelopes kept of one slot unasked: two different ids are evidence. A third is kept only
@@ -59,7 +59,7 @@ class RoundState:
         if len(earlier) >= SLOT_CAP and not named:
             return False, None
         earlier.append(message)
-        if message.kind is Kind.REPORT and self.absent_of(message):
+        if message.kind is Kind.REPORT and self.waits(message):
             self._pen[message.id] = message  # V1a: waits until all it names is held
         else:
             self._held[message.id] = message
@@ -96,7 +96,7 @@ class RoundState:
 
     def unpen(self) -> bool:
         """Move REPORTs out of the pen whose every named envelope is held now (V1a)."""
-        ready = [report for report in self._pen.values() if not self.absent_of(report)]
+        ready = [report for report in self._pen.values() if not self.waits(report)]
         for report in ready:
             del self._pen[report.id]
             self._held[report.id] = report
@@ -105,6 +105,12 @@ class RoundState:
     def penned(self) -> tuple[Message, ...]:
         """REPORTs that wait for what they name (V1a)."""
         return tuple(self._pen.values())
+
+    def waits(self, report: Message) -> bool:
+        """Whether a REPORT has its place in the pen: something that it names is not held, or it
+        names three envelopes of one slot, and then it never leaves."""
+        assert isinstance(report.body, Report)
+        return bool(self.absent_of(report)) or overfull(report.body, self.lookup)
 
     def absent_of(self, report: Message) -> tuple[MessageId, ...]:
         """Ids that a REPORT names and that are not held as content of its point.

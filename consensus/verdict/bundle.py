@@ -15,20 +15,25 @@ from ..agreement.instance import value_id
 from ..bodies import BodyError, Propose
 from ..deliberation.effects import Finish
 from ..deliberation.points import PointValue
-from ..envelope import POINTS, Envelope, Stage
-from .release import Statement
+from ..envelope import CTX_SIZE, POINTS, Envelope, Stage
+from .release import MAX_STATEMENT, Statement
 
 FORMAT = "quorate-verdict/1"
 """The first words of every verdict file."""
 
 MAX_FILE = 268_435_456
-"""Largest file that is read, in bytes: sixteen rounds of the largest committee's proposals."""
+"""Largest file that is read, in bytes: three rounds, the default, of the largest committee, every
+word of theirs as long as it may be. Reading it takes some times its size in memory, so a task
+whose verdict could be larger is not admitted (S7, `node.wire.bounds.rounds_max`)."""
 
 MAX_RELEASE = 256
 """Most approvers' words in a file: as many as a federation has clients."""
 
 SPAN = 32
 """Bytes for each value in a file of envelopes, at least: one has six, in over 300 bytes."""
+
+STRUCTURE = 128
+"""Bytes of names and brackets around a file, a round or a point, at least."""
 
 _OPENING_WORDS = b'{"format":"' + FORMAT.encode() + b'"'
 
@@ -177,6 +182,21 @@ class Bundle:
         return bundle
 
 
+def envelope_room(payload: int) -> int:
+    """Bytes that an envelope with a payload of so many bytes takes in a file, at most."""
+    return _BARE + _spelled(payload)
+
+
+def release_room() -> int:
+    """Bytes that approvers' words take in a file, at most."""
+    return MAX_RELEASE * (_spelled(MAX_STATEMENT) + len('"",'))
+
+
+def _spelled(size: int) -> int:
+    """Letters of base64 for so many bytes."""
+    return 4 * -(-size // 3)
+
+
 def _words(plain: list[str]) -> list[str]:
     """Approvers' words, before any is read (T3). Raises `ValueError` if they are too many."""
     if len(plain) > MAX_RELEASE:
@@ -219,3 +239,15 @@ def from_plain(plain: dict[str, Any]) -> Envelope:
 
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
+
+
+_BARE = 1 + len(  # and a comma
+    canonical.encode(
+        to_plain(
+            Envelope(
+                kind=255, ctx=bytes(CTX_SIZE), payload=b"", signer=bytes(32), signature=bytes(64)
+            )
+        )
+    )
+)
+"""Bytes of an envelope in a file without its payload."""

@@ -10,12 +10,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 from consensus.bodies import Batch, Body, BodyError, Bundle, Commit, Packet, Speaker, TaskOpen
 from consensus.committee import Committee
 from consensus.deliberation.notes import note_problem
-from consensus.envelope import STAGE_OF, ZERO, Ctx, Envelope, Kind, Stage, TaskId
+from consensus.envelope import CTX_SIZE, STAGE_OF, ZERO, Ctx, Envelope, Kind, Stage, TaskId
 from consensus.masking import path_count
 from consensus.ports import Message, Reader
 
@@ -29,10 +28,8 @@ from .bounds import (
     inner_size,
     outer_size,
     payload_max,
+    rounds_max,
 )
-
-CTX_SIZE: Final = 101
-"""Bytes of a packed ctx."""
 
 
 class Code(StrEnum):
@@ -53,6 +50,7 @@ class Code(StrEnum):
     BAD_BODY = "bad_body"
     BAD_ENTRY = "bad_entry"
     BAD_NOTE = "bad_note"
+    BAD_POLICY = "bad_policy"
     OVER_QUOTA = "over_quota"
 
 
@@ -286,14 +284,21 @@ def _check_open(envelope: Envelope, ctx: Ctx, body: TaskOpen) -> None:
         raise _RefusalError(
             Code.NOT_A_MEMBER, f"the opener {envelope.signer.hex()[:16]} is not in its committee"
         )
-    size = bundle_max(len(committee.members), committee.policy.proposal_bytes)
-    if size > PAYLOAD_CAP:  # a bundle is larger than the BATCH that comes of it
+    members, policy = len(committee.members), committee.policy
+    size = policy.proposal_bytes
+    if bundle_max(members, size) > PAYLOAD_CAP:  # a bundle is larger than its BATCH
         spare = LENGTH_SIZE + ENVELOPE_OVERHEAD + SEAL_SIZE
-        most = (PAYLOAD_CAP - LENGTH_SIZE) // len(committee.members) - spare
+        most = (PAYLOAD_CAP - LENGTH_SIZE) // members - spare
         raise _RefusalError(
-            Code.OVERSIZE,
-            f"policy.proposal_bytes is {committee.policy.proposal_bytes}; with "
-            f"{len(committee.members)} members it can be at most {most}",
+            Code.BAD_POLICY,
+            f"policy.proposal_bytes is {size}; with {members} members it can be at most {most}",
+        )
+    # What is decided is kept and shown as one file, which has a bound (T3).
+    if policy.rounds > (most := rounds_max(committee.quorum, size)):
+        raise _RefusalError(
+            Code.BAD_POLICY,
+            f"policy.rounds is {policy.rounds}; for a committee of {members} with proposals of "
+            f"{size} bytes it can be at most {most}, or the verdict could be too large to read",
         )
 
 

@@ -18,8 +18,10 @@ from consensus.bodies import (
     MAX_REPORT_IDS,
     MAX_VALUE,
 )
-from consensus.committee import MAX_MEMBERS
-from consensus.envelope import Kind
+from consensus.committee import MAX_MEMBERS, Quorum
+from consensus.deliberation.points import SLOT_ROOM
+from consensus.envelope import POINTS, Kind
+from consensus.verdict.bundle import MAX_FILE, STRUCTURE, envelope_room, release_room
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -139,3 +141,30 @@ def packet_max(proposal_bytes: int) -> int:
 def bundle_max(members: int, proposal_bytes: int) -> int:
     """Bytes of a bundle with a box of every member (rule R3)."""
     return LENGTH_SIZE + members * inner_size(proposal_bytes)
+
+
+def verdict_max(quorum: Quorum, rounds: int, proposal_bytes: int) -> int:
+    """Bytes of the largest verdict file (E1) of a committee of `quorum` with that policy: each
+    envelope as large as it may be, and in each slot one, or the two that void it, of the t - 1
+    members who may sign two.
+
+    Members who lie may sign more than two, and REPORTs then bring those in too (V2). That is not
+    counted: `node/THREATS.md` says how much it can be.
+    """
+    n, q, slots = quorum.n, quorum.q, quorum.n + quorum.t - 1
+
+    def room(kind: Kind) -> int:
+        return envelope_room(payload_max(kind, members=n, proposal_bytes=proposal_bytes))
+
+    content = slots * (room(Kind.COMMIT) + room(Kind.SEAL) + room(Kind.OPENING))
+    # A slate and a freeze are sets alone, whatever a PROPOSE may be.
+    sets = (len(POINTS) - 1) * envelope_room(8 + STRUCTURE + n * SLOT_ROOM)
+    votes = len(POINTS) * (n * room(Kind.REPORT) + q * room(Kind.PRECOMMIT) + STRUCTURE)
+    of_round = content + sets + votes + room(Kind.PROPOSE) + n * room(Kind.PROPOSAL) + STRUCTURE
+    return room(Kind.TASK_OPEN) + rounds * of_round + release_room() + STRUCTURE
+
+
+def rounds_max(quorum: Quorum, proposal_bytes: int) -> int:
+    """Most rounds of such a committee whose verdict is sure to be read again (`MAX_FILE`)."""
+    none, one = (verdict_max(quorum, rounds, proposal_bytes) for rounds in (0, 1))
+    return (MAX_FILE - none) // (one - none)

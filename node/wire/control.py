@@ -15,6 +15,7 @@ import msgspec
 from google.protobuf.message import DecodeError
 
 from consensus.bodies import MAX_SPEAKERS, AnswerSpec, BodyError, Budget, Content
+from consensus.verdict.bundle import MAX_FILE
 
 from ..damage import Damaged
 from ..pb import control_pb2, control_pb2_grpc, watch_pb2
@@ -39,8 +40,8 @@ from .watch import (
     watch_to_proto,
 )
 
-MESSAGE_MAX = 64 * MIB
-"""Largest answer on the socket: a verdict of many rounds."""
+MESSAGE_MAX = MAX_FILE + MIB
+"""Largest answer on the socket: the largest verdict."""
 VERDICTS_MAX = 10_000
 """Most verdicts in one list."""
 ASK_LIFE_S = 86_400

@@ -212,8 +212,8 @@ _SIGNS: tuple[tuple[tuple[str, ...], LinkCode, str], ...] = (
         ("failed to connect to all addresses; last error: UNAVAILABLE",),
         LinkCode.CERTIFICATE,
         "{name} at {address} closed the connection before a word was said: its federation file "
-        "may lack this node's key, the clocks may differ by over a day, it may have shut this node "
-        "out for a minute of too many calls, or it is no quorate node",
+        "may lack this node's key, the clocks may differ by over a day, it may shut this node out "
+        "for a minute because it called too often, or it is no quorate node",
     ),
     (
         ("Received message larger than max",),

@@ -14,11 +14,13 @@ import pytest_asyncio
 
 from node.api.app import WORDS
 from node.api.contract import Question
+from node.api.replays import KEY_MAX
 from node.api.server import FrontServer
 from node.clock import SystemClock
 from node.config_api import ApiConfig
 from node.daemon import Daemon
 from node.doorway import Doorway
+from node.wire import admission
 from tests.harness.daemons import Grove
 from tests.harness.federations import free_address
 from tests.harness.fronts import front, plain
@@ -117,6 +119,25 @@ async def test_an_idempotency_key_is_for_one_request(alone: Alone) -> None:
     assert (await alone.ask(key="k", quorate={"options": ['"one"', "b"]})).status_code == 200
     reply = await alone.ask(key="k", quorate={"options": ['"one"', "c"]})
     assert code(reply) == (409, "idempotency_key_reused")
+
+
+async def test_an_idempotency_key_has_as_many_characters_as_its_bound_and_no_more(
+    alone: Alone,
+) -> None:
+    full = "k" * KEY_MAX
+    assert (await alone.ask(key=full, quorate={"options": ['"one"', "b"]})).status_code == 200
+    reply = await alone.ask(key=full + "k")
+    assert code(reply) == (400, "invalid_value")
+    assert reply.json()["error"]["param"] == "idempotency-key"
+
+
+async def test_a_policy_whose_verdict_could_not_be_read_is_the_requests_fault_and_no_long_case(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "rounds_max", lambda *_: 2)
+    reply = await alone.ask(quorate={"options": ["a", "b"], "policy": {"rounds": 3}})
+    assert code(reply) == (400, "invalid_value")
+    assert "policy.rounds is 3; for a committee of 1" in reply.json()["error"]["message"]
 
 
 async def test_a_node_that_is_stopping_says_so(alone: Alone) -> None:

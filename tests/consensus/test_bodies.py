@@ -454,7 +454,7 @@ CASES: list[Case] = [
         "a critique",
         lambda: replace(MARK, critique="x" * MAX_CRITIQUE),
         lambda: replace(MARK, critique="x" * (MAX_CRITIQUE + 1)),
-        "mark.critique is 4001",
+        "mark.critique is 2001",
     ),
     (
         "what a ballot lists",

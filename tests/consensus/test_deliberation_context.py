@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from consensus.bodies import MAX_ANSWER, AnswerKind, AnswerSpec, Proposal
 from consensus.deliberation import context
 from consensus.deliberation.context import FRAME, PIECE, TOKEN, charge, contest, cut, fold
+from consensus.deliberation.record import CRITIQUE_CAP, RATIONALE_CAP, Entry, agreed_record
 from consensus.deliberation.requests import (
     Claim,
     Context,
@@ -19,7 +20,7 @@ from consensus.deliberation.requests import (
     Reason,
     View,
 )
-from consensus.envelope import Stage
+from consensus.envelope import MessageId, Stage
 from consensus.policy import ONE, Policy
 from consensus.tally import near
 from node.sim.member import Mind
@@ -350,3 +351,21 @@ def test_where_not_even_short_answers_fit_the_most_disputed_are_told() -> None:
     told = fold(claims, tokens=512, forget=0)
     assert [one.answer for one in told.claims] == ["b", "c"]
     assert told.left_out == 1
+
+
+@pytest.mark.parametrize("past", [0, 1])
+def test_a_rationale_and_a_critique_are_told_up_to_their_bounds_and_an_answer_whole(
+    past: int,
+) -> None:
+    long = Entry(
+        letter="A",
+        round=1,
+        id=MessageId(bytes(32)),
+        proposal=Proposal(answer="a" * MAX_ANSWER, rationale="r" * (RATIONALE_CAP + past)),
+        critiques=(
+            Critique(endorsement=1, evidence=2, argument=3, text="c" * (CRITIQUE_CAP + past)),
+        ),
+    )
+    (told,) = agreed_record([long], frozenset())
+    assert told.proposal == replace(long.proposal, rationale="r" * RATIONALE_CAP)
+    assert told.critiques == (replace(long.critiques[0], text="c" * CRITIQUE_CAP),)

@@ -122,6 +122,21 @@ def test_report_of_what_is_not_its_points_content_never_leaves_the_pen(what: str
     assert table.committee.members[1] not in reporters
 
 
+def test_report_of_three_envelopes_of_a_slot_never_leaves_the_pen_and_one_of_two_does() -> None:
+    seat = drafting()
+    table = seat.table
+    said = [
+        table.sign(3, 1, Stage.SLATE, Kind.COMMIT, table.commit(3, answer).body) for answer in "abc"
+    ]
+    for who, count in ((1, SLOT_CAP), (2, SLOT_CAP + 1)):
+        ids = tuple(sorted(message.id for message in said[:count]))
+        report = table.sign(who, 1, Stage.SLATE, Kind.REPORT, Report(ids=ids))
+        seat.receive(report, *said)
+        assert all(seat.task.holds(message.id) for message in said[:count])
+        assert (report in seat.task.round.reports(Stage.SLATE)) is (count == SLOT_CAP)
+        assert (report in seat.task.lacking(1, frozenset(), bytes(32))) is (count == SLOT_CAP)
+
+
 def test_two_reports_of_one_member_convict_it_of_nothing() -> None:
     seat = drafting()
     table = seat.table

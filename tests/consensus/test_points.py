@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from consensus import canonical
 from consensus.agreement.validity import Invalid, Pending, Valid, Validity
 from consensus.bodies import Report, Seal
-from consensus.deliberation.points import PointValue, build_set, check_set, closure
+from consensus.deliberation.points import SLOT_IDS, PointValue, build_set, check_set, closure
 from consensus.envelope import Ctx, Kind, MessageId, Stage
 from consensus.ports import Message
 from tests.harness.tables import Table
@@ -125,6 +125,20 @@ def test_two_reports_of_one_member_are_not_carried_together() -> None:
     broken(book.check(book.value(seals, [*reports, again])), "V1", "two REPORTs of one member")
     # V1b: either of them may be carried.
     assert book.check(book.value(seals, [again, *reports[1:]])) == Valid()
+
+
+def test_report_of_two_envelopes_of_a_slot_is_carried_and_one_of_three_is_not() -> None:
+    book = Book()
+    ids = [book.seal(who) for who in (1, 2)]
+    doubled = [book.seal(3, word) for word in "abc"]
+    others = [book.report(who, *ids) for who in (0, 1)]
+    two = book.report(3, *ids, *doubled[:2])
+    pair = [(doubled[0], doubled[1])]
+    assert book.check(book.value(ids, [*others, two], pair)) == Valid()
+    three = book.report(3, *ids, *doubled)
+    said = book.check(book.value(ids, [*others, three], pair))
+    assert isinstance(said, Invalid)
+    assert (said.rule, said.message) == ("V1a", three)
 
 
 def test_report_of_another_point_is_none_of_this_one() -> None:
@@ -326,7 +340,12 @@ def test_whatever_honest_members_report_a_proposer_builds_a_valid_value(
     for who in range(count):
         if not data.draw(st.booleans()):
             continue
-        ids = data.draw(st.sets(st.sampled_from(everything))) if everything else set()
+        drawn = data.draw(st.sets(st.sampled_from(everything))) if everything else set()
+        ids = {  # V1a
+            item
+            for items in seals.values()
+            for item in [held for held in items if held in drawn][:SLOT_IDS]
+        }
         book.report(who, *ids)
         named |= ids
     built = book.build()

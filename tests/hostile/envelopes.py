@@ -12,11 +12,11 @@ from functools import cache
 from random import Random
 
 from consensus.bodies import Body
-from consensus.envelope import Envelope, Kind
+from consensus.envelope import CTX_SIZE, Envelope, Kind
 from consensus.ports import Message
 from node.pb import peer_pb2
 from node.wire import codec, frames
-from node.wire.admission import CTX_SIZE, Code, Gate, Refusal
+from node.wire.admission import Code, Gate, Refusal
 from node.wire.frames import FrameError
 from node.wire.limits import Limits
 from node.wire.pairs import envelope_to_proto

@@ -19,20 +19,27 @@ from consensus.bodies import (
     MAX_OPTIONS,
     MAX_REPORT_IDS,
     MAX_SPEAKERS,
+    MAX_VALUE,
     BodyError,
+    Propose,
 )
 from consensus.committee import MAX_DESCRIPTOR, MAX_MEMBERS, Committee
-from consensus.envelope import Kind
-from consensus.verdict import Bundle, BundleError
+from consensus.envelope import Kind, Stage
+from consensus.verdict import Bundle, BundleError, encode_evidence
 from consensus.verdict.bundle import SPAN
-from node import toml
+from node import proofs, toml
 from node.pb import quorate_pb2 as pb
+from node.proofs import BadProof
+from node.watchers import HISTORY, Watchers
 from node.wire import codec, frames, pairs
 from node.wire.bounds import payload_max
 from node.wire.frames import FrameError
 from node.wire.limits import Limits
 from node.wire.protowire import fields_over
 from node.wire.toll import BURST, PAUSE_MOST_S, RATE, Toll
+from node.wire.watch import Event
+from reputation import EvidenceFact, FactKind
+from tests.harness import cast
 from tests.harness.mangling import give
 
 
@@ -111,6 +118,38 @@ def test_member_is_read_without_a_pause_up_to_its_burst_and_not_past_it() -> Non
     assert toll.charge(0, int(2e9)) == 0
     assert toll.charge(BURST, int(1e15)) == 0  # long silence fills the account, and not past full
     assert toll.charge(1, int(1e15)) > 0
+
+
+def largest_pair() -> bytes:
+    """Evidence of two of the largest value proposals for one slot (S4), as a file."""
+    at = cast.ctx(cast.committee(), task=b"t" * 32, round=1, stage=Stage.OUTCOME)
+    proposed = (Propose(view=0, valid_view=-1, value=value * MAX_VALUE) for value in (b"a", b"b"))
+    first, second = (cast.signed(cast.MALLORY, Kind.PROPOSE, at, one) for one in proposed)
+    return encode_evidence(first, second)
+
+
+def test_evidence_of_the_largest_proposals_is_a_fact_and_what_is_past_the_bound_is_not_read() -> (
+    None
+):
+    fact = proofs.prove(FactKind.EVIDENCE, largest_pair(), cast.NETWORK)
+    assert fact == EvidenceFact(member=cast.MALLORY.public)
+    with pytest.raises(BadProof, match="not an evidence file"):
+        proofs.prove(FactKind.EVIDENCE, bytes(proofs.EVIDENCE_MAX), cast.NETWORK)
+    with pytest.raises(BadProof, match=f"over {proofs.EVIDENCE_MAX}"):
+        proofs.prove(FactKind.EVIDENCE, bytes(proofs.EVIDENCE_MAX + 1), cast.NETWORK)
+
+
+async def test_so_many_events_of_a_task_are_kept_and_past_them_the_last_alone() -> None:
+    watchers = Watchers()
+    for number in range(HISTORY):
+        watchers.tell(Event(task=bytes(32), round=number, kind="opened", detail={}))
+    assert len(watchers.history) == HISTORY
+    watchers.tell(Event(task=bytes(32), round=HISTORY, kind="opened", detail={}))
+    assert len(watchers.history) == HISTORY
+    watchers.tell(Event(task=bytes(32), round=HISTORY, kind="verdict", detail={}))
+    told = [event async for event in watchers.follow()]
+    assert len(told) == HISTORY + 1
+    assert (told[-2].round, told[-1].kind) == (HISTORY - 1, "verdict")
 
 
 # -- what reading costs ---------------------------------------------------------------------

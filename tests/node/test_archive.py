@@ -6,6 +6,7 @@ import pytest
 
 from consensus.bodies import TaskOpen
 from consensus.envelope import Kind, TaskId
+from node import archive as room
 from node.archive import TOLD, Archive
 from node.store.memory import MemoryStore
 from node.store.records import Batch, Role, TaskRow, VerdictRow
@@ -138,3 +139,17 @@ def test_what_was_told_is_oldest_first_and_bounded(store: MemoryStore) -> None:
     told = archive.recent(archive.finished, found.committee.members[0])
     assert len(told) == TOLD
     assert told[-1].task == bundle.task
+
+
+@pytest.mark.parametrize(("finished", "told"), [(TOLD + 3, TOLD + 3), (TOLD + 4, TOLD + 3)])
+def test_a_member_that_was_away_for_long_is_told_of_so_many_tasks_and_no_more(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch, finished: int, told: int
+) -> None:
+    monkeypatch.setattr(room, "TOLD_MOST", TOLD + 3)
+    archive, found = Archive(store), plain_verdict()
+    for number in range(finished):
+        bundle = replace(found.bundle, opened=replace(found.bundle.opened, kind=number))
+        archive.keep(bundle, spec(found))
+    digests = archive.recent(0, found.committee.members[0])
+    assert len(digests) == told
+    assert digests[-1].task == bundle.task

@@ -1,18 +1,22 @@
 """A member that offers facts that are none: each is refused with its code, and none enters (L1)."""
 
 import asyncio
+import os
 from pathlib import Path
+
+import pytest
 
 from consensus.bodies import Acceptance
 from consensus.envelope import Kind, pack
 from consensus.verdict import encode_evidence
-from node import proofs
+from node import proofs, sharing
 from node.wire.frames import Frame
 from node.wire.ledger import ProvenFact
 from reputation import LEAF, AcceptanceFact, EvidenceFact, FactKind, FeedbackFact
 from tests.harness.cast import ctx, key, signed
-from tests.harness.daemons import Grove
+from tests.harness.daemons import Grove, Node
 from tests.harness.meshes import PATIENCE_S
+from tests.harness.rogue import Rogue
 
 NAMES = ("alice", "bob", "carol")
 
@@ -124,3 +128,53 @@ async def test_evidence_is_found_behind_ids_that_were_ground_to_hide_it(tmp_path
         rogue.heard.facts[own] = ProvenFact(kind=int(FactKind.EVIDENCE), proof=proof)
         rogue.send(grove.key("alice"), Frame(ledger=rogue.heard.ids.digest))
         await alice.until(lambda: alice.runner.ledger.book.excluded(rogue.public))
+
+
+async def compared(alice: Node, rogue: Rogue) -> set[bytes]:
+    """Have alice compare ledgers with mallory; the ids that she asks for."""
+    marker = b"\x01" + os.urandom(31)  # without a proof: it is asked for whenever the rest is
+    rogue.heard.ids.add(marker)
+    rogue.heard.lacking.clear()
+    rogue.send(alice.runner.me, Frame(ledger=rogue.heard.ids.digest))
+    await rogue.heard.until(lambda: marker in rogue.heard.lacking)
+    while pulls := alice.runner.sharing.pulls._running[rogue.public]:
+        await asyncio.wait(pulls, timeout=PATIENCE_S)
+    return set(rogue.heard.lacking)
+
+
+@pytest.mark.parametrize("count", [3, 4])
+async def test_so_many_refused_facts_are_remembered_and_of_more_the_oldest_costs_a_fetch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(sharing, "TURNED_AWAY", 3)
+    async with Grove(tmp_path, *NAMES, rogues=["mallory"]) as grove:
+        await grove.start("alice")
+        rogue, alice = await grove.rogue(), grove.nodes["alice"]
+        at = ctx(alice.spec(grove.ask(*NAMES)).committee)
+        strangers = [key(f"stranger {number}") for number in range(count)]
+        offered = set()
+        for stranger in strangers:
+            pair = [
+                signed(stranger, Kind.ACCEPTANCE, at, Acceptance(refusal=said))
+                for said in ("", "no")
+            ]
+            fact = EvidenceFact(member=stranger.public).id
+            proof = encode_evidence(*pair)
+            rogue.heard.ids.add(fact)
+            rogue.heard.facts[fact] = ProvenFact(kind=int(FactKind.EVIDENCE), proof=proof)
+            offered.add(fact)
+        assert offered <= await compared(alice, rogue)
+        assert bool(offered & await compared(alice, rogue)) is (count > 3)
+
+
+@pytest.mark.parametrize(("most", "found"), [(3, LEAF + 1), (2, LEAF // 2 + 1)])
+async def test_a_comparison_asks_so_many_questions_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, found: int
+) -> None:
+    monkeypatch.setattr(sharing, "SUMMARIES", most)
+    async with Grove(tmp_path, *NAMES, rogues=["mallory"]) as grove:
+        await grove.start("alice")
+        rogue, alice = await grove.rogue(), grove.nodes["alice"]
+        for number in range(LEAF):  # with the marker one more than a summary lists: it has parts
+            rogue.heard.ids.add(bytes([number % 2]) + number.to_bytes(31))
+        assert len(await compared(alice, rogue)) == found

@@ -8,9 +8,12 @@ import pytest
 
 from consensus.bodies import Acceptance
 from consensus.envelope import Kind, Stage
+from consensus.verdict import Bundle
+from node import verdicts
 from node.config import control_socket
 from node.pb import control_pb2, quorate_pb2
-from node.wire import pairs
+from node.wire import admission, pairs
+from node.wire import control as wire_control
 from node.wire.admission import Code
 from node.wire.bounds import TASK_OPEN_MAX
 from tests.harness.daemons import Grove, Node
@@ -173,6 +176,58 @@ async def test_every_malformed_request_of_the_operator_is_named_and_the_next_one
         assert node.runner.live == {}
         assert await control(node, "Status", b"") == (grpc.StatusCode.OK, "")
         await grove.decide(*HONEST)
+
+
+async def test_a_task_whose_verdict_could_not_be_read_is_not_opened_and_the_text_says_what_could(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "rounds_max", lambda *_: 2)
+    async with Grove(tmp_path, "alice") as grove:
+        await grove.start("alice")
+        node = grove.nodes["alice"]
+        status, text = await control(node, "Ask", asking(policy=b'{"rounds": 3}'))
+        assert status is grpc.StatusCode.INVALID_ARGUMENT
+        assert "policy.rounds is 3; for a committee of 1" in text
+        assert "it can be at most 2" in text
+        assert node.runner.live == {}
+        await grove.decide("alice", rounds=2)
+
+
+@pytest.mark.parametrize("spare", [0, -1])
+async def test_a_verdict_past_what_is_read_is_said_so_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spare: int
+) -> None:
+    async with Grove(tmp_path, "alice") as grove:
+        await grove.start("alice")
+        node = grove.nodes["alice"]
+        encode = Bundle.encode
+
+        def bounded(bundle: Bundle) -> bytes:
+            monkeypatch.setattr(verdicts, "MAX_FILE", len(encode(bundle)) + spare)
+            return encode(bundle)
+
+        monkeypatch.setattr(Bundle, "encode", bounded)
+        opened = await grove.decide("alice")
+        await node.settled()
+        grove.expected.add("a verdict is too large to be read again")
+        lines = grove.logged("a verdict is too large to be read again")
+        assert [line["task"] for line in lines] == [opened.id.hex()[:8]] * -spare
+
+
+async def test_a_list_has_as_many_verdicts_as_its_bound_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire_control, "VERDICTS_MAX", 2)
+    async with Grove(tmp_path, "alice") as grove:
+        await grove.start("alice")
+        node = grove.nodes["alice"]
+        opened = [await grove.decide("alice") for _ in range(3)]
+        await node.settled()
+        newest = [one.id.hex() for one in reversed(opened)]
+        async with wire_control.ControlClient(control_socket(node.config)) as client:
+            for asked, listed in ((1, 1), (2, 2), (3, 2), (0, 2)):
+                found = await client.verdicts(asked)
+                assert [one["task"] for one in found] == newest[:listed]
 
 
 async def test_what_a_peer_asks_amiss_is_refused_by_name_and_nobody_signs_for_it(

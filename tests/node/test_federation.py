@@ -11,7 +11,7 @@ from consensus.committee import MAX_FAMILY, MAX_MEMBERS, FaultMode
 from consensus.envelope import Member
 from consensus.policy import Policy
 from node import card, certificates, federation, federation_file, federation_text
-from node.federation import Federation, FederationError, FederationMember, Floors
+from node.federation import Client, Federation, FederationError, FederationMember, Floors
 from tests.harness.cast import ALICE, BOB, CAROL, DAVE, MALLORY, key
 from tests.harness.federations import Named, entry, person
 from tests.harness.federations import federation as joined
@@ -177,6 +177,17 @@ def test_a_federation_takes_its_bound_of_members_and_not_one_more() -> None:
     assert federation_text.parse(federation_text.render(full)) == full
     with pytest.raises(FederationError, match="257 members; a federation has at most 256"):
         replace(FOUR, members=crowd)
+
+
+def test_a_federation_takes_its_bound_of_clients_and_not_one_more() -> None:
+    crowd = tuple(
+        Client(name=f"c{number}", key=key(f"client {number}").public)
+        for number in range(federation.CLIENTS_MAX + 1)
+    )
+    full = replace(FOUR, clients=crowd[:-1])
+    assert federation_text.parse(federation_text.render(full)) == full
+    with pytest.raises(FederationError, match="257 clients; at most 256"):
+        replace(FOUR, clients=crowd)
 
 
 def test_deep_nesting_is_refused_and_not_a_crash() -> None:

@@ -11,7 +11,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from node import descriptors, hosting
-from node.hosting import HEAD_S, STALL_S, HttpServer, only_for
+from node.hosting import HEAD_S, HEADERS_MAX, STALL_S, HttpServer, only_for
 from tests.harness.federations import free_address
 
 LARGE = 32 << 20
@@ -178,3 +178,18 @@ async def test_a_port_answers_only_by_its_own_names() -> None:
             for host in named
         ]
     assert told == [200, 200, 200, 403, 403, 403]
+
+
+async def test_a_head_may_grow_to_its_bound_and_no_further() -> None:
+    begun = asking("/").removesuffix(b"\r\n") + b"x: "
+    full = begun.ljust(HEADERS_MAX, b"x")
+    app = App()
+    async with served(app) as (_, address):
+        reader, writer = await called(address, full)
+        writer.write(b"\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.close()
+        past, writer = await called(address, full + b"x")
+        assert (await past.readline()).startswith(b"HTTP/1.1 4")
+        assert await ended(past)
+        writer.close()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consensus.bodies import AnswerKind, AnswerSpec, Preference
-from node.models.llm.reply import ReplyError, read_batch, read_draft, read_pairwise
+from node.models.llm.reply import VERDICT_MAX, ReplyError, read_batch, read_draft, read_pairwise
 from tests.harness.requests import JSON, NUMBER, labels
 
 YES_NO = labels("yes", "no")
@@ -180,3 +180,11 @@ def test_a_json_answer_is_the_value_itself(answer: Any, canonical: str) -> None:
 def test_a_json_answer_that_is_none_is_asked_for_again(answer: Any, said: str) -> None:
     with pytest.raises(ReplyError, match=said):
         read_draft(fenced({**OPEN, "answer": answer}), JSON, 99)
+
+
+def test_a_verdict_may_be_as_long_as_its_bound_and_no_longer() -> None:
+    said = json.dumps(DRAFT)
+    full = said + " " * (VERDICT_MAX - len(said))
+    assert read_draft(fenced(full), YES_NO, 99).answer == "yes"
+    with pytest.raises(ReplyError, match=f"has {VERDICT_MAX + 1} characters, over {VERDICT_MAX}"):
+        read_draft(fenced(full + " "), YES_NO, 99)

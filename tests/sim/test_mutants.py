@@ -216,7 +216,7 @@ MUTANTS = (
     mutant(
         "a REPORT carried unresolved",
         "consensus.deliberation.round:RoundState.keep",
-        "if message.kind is Kind.REPORT and self.absent_of(message):",
+        "if message.kind is Kind.REPORT and self.waits(message):",
         "if False:",
         deliberation("odd_reports"),
     ),

@@ -1,6 +1,7 @@
 """The gate (node/wire/admission.py): what passes, and what is refused by which name."""
 
 import dataclasses
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -29,10 +30,11 @@ from consensus.bodies import (
     TaskOpen,
     Vote,
 )
-from consensus.committee import MAX_MEMBERS, Committee
+from consensus.committee import MAX_MEMBERS, Committee, FaultMode, Quorum
 from consensus.envelope import STAGE_OF, ZERO, Ctx, Envelope, Kind, Stage, TaskId
 from consensus.policy import Policy
 from consensus.ports import Message, Reader
+from consensus.verdict.bundle import MAX_FILE
 from node import keys, notes
 from node.pb import quorate_pb2 as pb
 from node.wire import bounds, codec, pairs
@@ -285,13 +287,40 @@ def test_a_task_whose_full_bundle_would_not_fit_is_refused_with_what_would() -> 
     spare = bounds.LENGTH_SIZE + bounds.ENVELOPE_OVERHEAD + bounds.SEAL_SIZE
     most = (bounds.PAYLOAD_CAP - bounds.LENGTH_SIZE) // MAX_MEMBERS - spare
     for size, fits in ((most, True), (most + 1, False)):
-        of = cast.committee(*members, policy=Policy(proposal_bytes=size))
+        of = cast.committee(*members, policy=Policy(rounds=1, proposal_bytes=size))
         sent = cast.signed(members[0], Kind.TASK_OPEN, cast.ctx(of), task_open(of))
         result = gate().admit(sent)
         if fits:
             assert isinstance(result, Message)
         else:
-            assert f"at most {most}" in refused(result, Code.OVERSIZE)
+            assert f"at most {most}" in refused(result, Code.BAD_POLICY)
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "most"),
+    [(MAX_MEMBERS, 16_384, 3), (MAX_MEMBERS, 250_000, 2), (40, 16_384, 9), (10, 1_048_576, 15)],
+)
+def test_a_task_whose_verdict_could_be_too_large_to_read_is_refused_with_the_rounds_that_fit(
+    count: int, size: int, most: int
+) -> None:
+    members = [cast.key(f"member {number}") for number in range(count)]
+    for rounds, fits in ((most, True), (most + 1, False)):
+        of = cast.committee(*members, policy=Policy(rounds=rounds, proposal_bytes=size))
+        sent = cast.signed(members[0], Kind.TASK_OPEN, cast.ctx(of), task_open(of))
+        result = gate().admit(sent)
+        assert (bounds.verdict_max(of.quorum, rounds, size) <= MAX_FILE) is fits
+        if fits:
+            assert isinstance(result, Message)
+        else:
+            assert f"at most {most}, or the verdict" in refused(result, Code.BAD_POLICY)
+
+
+def test_the_default_policy_is_admitted_in_every_size_of_committee_and_mode() -> None:
+    for count, mode in product(range(1, MAX_MEMBERS + 1), FaultMode):
+        quorum = Quorum.of(count, mode)
+        assert bounds.rounds_max(quorum, Policy().proposal_bytes) >= Policy().rounds
+        room = (bounds.PAYLOAD_CAP - bounds.LENGTH_SIZE) // count
+        assert bounds.rounds_max(quorum, min(room, bounds.PROPOSAL_CAP)) >= 2
 
 
 @pytest.mark.parametrize("number", [0, max(Kind) + 1, 255, 256, 2**32 - 1])

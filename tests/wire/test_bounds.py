@@ -37,9 +37,13 @@ from consensus.bodies import (
     Views,
     Vote,
 )
-from consensus.committee import MAX_MEMBERS
+from consensus.committee import MAX_MEMBERS, FaultMode, Quorum
+from consensus.deliberation.points import CONTENT, PointValue
 from consensus.envelope import Envelope, Kind, MessageId, Stage
 from consensus.policy import ONE, Policy
+from consensus.verdict import Bundle
+from consensus.verdict.bundle import MAX_RELEASE, PointBundle, RoundBundle
+from consensus.verdict.release import MAX_NOTE, Approval, Statement
 from node.sim.minds import opinionated
 from node.wire import bounds, codec, pairs
 from tests.harness import cast
@@ -216,3 +220,60 @@ def test_an_envelope_around_the_largest_payload_fits_the_cap() -> None:
 def test_the_proposal_cap_is_the_policys_own() -> None:
     (field,) = [item for item in dataclasses.fields(Policy) if item.name == "proposal_bytes"]
     assert field.metadata["high"] == bounds.PROPOSAL_CAP
+
+
+def fullest_verdict(members: int, rounds: int, proposal_bytes: int) -> Bundle:
+    """As large as honest members and t - 1 who sign two things for each slot can make one."""
+    quorum = Quorum.of(members, FaultMode.BYZANTINE)
+    slots, reports = members + quorum.t - 1, hashes(members)
+
+    def enveloped(kind: Kind, payload: bytes) -> Envelope:
+        return Envelope(
+            kind=kind, ctx=bytes(101), payload=payload, signer=bytes(32), signature=bytes(64)
+        )
+
+    def largest(kind: Kind) -> Envelope:
+        return enveloped(kind, max((codec.encode(one) for one in fullest(kind, members)), key=len))
+
+    def carried(stage: Stage) -> Envelope:
+        lies = hashes(2 * (quorum.t - 1))
+        value = PointValue(
+            stage=stage,
+            round=16,
+            ids=reports[quorum.t - 1 :],
+            reports=reports,
+            evidence=tuple(zip(lies[::2], lies[1::2], strict=True)),
+        ).encode()
+        return enveloped(Kind.PROPOSE, Propose(view=1, valid_view=0, value=value).pack())
+
+    votes = (largest(Kind.PRECOMMIT),) * quorum.q
+    carriers = (carried(Stage.SLATE), carried(Stage.FREEZE), largest(Kind.PROPOSE))
+    part = RoundBundle(
+        points=tuple(PointBundle(carrier=one, precommits=votes) for one in carriers),
+        named=(
+            *[largest(kind) for kind in CONTENT.values() for _ in range(slots)],
+            *[largest(Kind.REPORT)] * len(CONTENT) * members,
+            *[enveloped(Kind.PROPOSAL, bytes(proposal_bytes))] * members,
+        ),
+    )
+    approval = Approval(
+        task=bytes(32),
+        verdict=bytes(32),
+        approver=bytes(32),
+        approve=True,
+        note="\x01" * MAX_NOTE,
+        at_ms=COUNT_CAP,
+    )
+    word = Statement(approval=approval, signature=bytes(64))
+    opened = enveloped(Kind.TASK_OPEN, bytes(bounds.TASK_OPEN_MAX))
+    return Bundle(opened=opened, rounds=(part,) * rounds, release=(word,) * MAX_RELEASE)
+
+
+@pytest.mark.parametrize("members", [1, 4, 7])
+def test_the_fullest_verdict_fits_what_is_reckoned_for_it(members: int) -> None:
+    quorum = Quorum.of(members, FaultMode.BYZANTINE)
+    none, one = (len(fullest_verdict(members, rounds, 4_096).encode()) for rounds in (0, 1))
+    reckoned = [bounds.verdict_max(quorum, rounds, 4_096) for rounds in (0, 1, 16)]
+    assert none <= reckoned[0]
+    assert one - none <= reckoned[1] - reckoned[0] <= 1.1 * (one - none)
+    assert reckoned[2] - reckoned[0] == 16 * (reckoned[1] - reckoned[0])

@@ -20,7 +20,8 @@ from .report import Report
 BUILD: Final = Path(__file__).parents[3] / "build"
 ATTACKED: Final = 10
 FARMED: Final = 10
-"""Streams of each kind; the recorded ones have `recorded.SHUFFLES`."""
+BARE: Final = 10
+"""Streams of each kind; the recorded ones with endorsements have `recorded.SHUFFLES`."""
 
 
 def main() -> None:
@@ -39,14 +40,14 @@ def main() -> None:
         return
     began = time.perf_counter()
     sets = recorded_sets()
-    fewer = min(asked.shuffles, ATTACKED), min(asked.shuffles, FARMED)
+    attacks, farmers, bare = (min(asked.shuffles, most) for most in (ATTACKED, FARMED, BARE))
     with ProcessPoolExecutor() as executor:
         report = Report(
             sets=sets,
-            runs=recorded.runs(executor, asked.shuffles),
-            alone=dict(recorded.alone(sets)),
-            attacked=attacked.runs(executor, fewer[0]),
-            caught=farmer.measure(executor, fewer[1]),
+            endorsed=recorded.played(executor, sets, asked.shuffles, marks=True),
+            bare=recorded.played(executor, sets, bare, marks=False),
+            attacked=attacked.runs(executor, attacks),
+            caught=farmer.measure(executor, farmers),
         )
     sys.stdout.write("\n".join(report.lines()) + "\n\n")
     BUILD.mkdir(exist_ok=True)

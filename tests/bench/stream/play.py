@@ -49,11 +49,13 @@ class Case:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """What became of one question: for each way of counting, the share of it that was right (ties
-    split), and the members' combined scores as authors in bp before it."""
+    split), the members' combined scores as authors in bp before it, and whether a ledger learns of
+    the outcome without a client's word (L2)."""
 
     right: dict[str, float]
     scores: tuple[int, ...]
     said: tuple[int, ...]
+    teaches: bool
 
 
 Attack = Callable[[Case, Random], Round]
@@ -121,12 +123,13 @@ def play(
             teaches = lesson(found, partial(_without, round_, given))
             robust = replace(found.robustness, fragile=not teaches)
             found = replace(found, robustness=robust)
+        fact = verdict_fact(_decided(spec, number, found, round_))
         yield Step(
             right={name: float(part) for name, part in _right(found, case.gold)},
             scores=authors.scores,
             said=own.rules,
+            teaches=fact.winner >= 0 and not fact.fragile and len(fact.answers) > 1,
         )
-        fact = verdict_fact(_decided(spec, number, found, round_))
         ledger.book.add(fact)
         if rng.random() < told:
             right = found.winner == case.gold

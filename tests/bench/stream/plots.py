@@ -14,7 +14,7 @@ from reputation import Method, Scoring
 
 from . import farmer, recorded
 from .recorded import TOLD
-from .report import Report
+from .report import MADE_UP, Report
 
 SHOWN: Final = ("adaptive", "adaptive_capped", "best_member", "blend", "kemeny", "majority")
 TURN: Final = 100
@@ -41,7 +41,7 @@ def _reputation(of: Report) -> plt.Figure:
     figure, rows = plt.subplots(2, len(pools), figsize=(14, 7), sharey=True)
     for row, told in zip(rows, (0.0, 1.0), strict=True):
         for axes, (pool, found) in zip(row, pools, strict=True):
-            runs = [run.scores for run in of.runs if (run.pool, run.told) == (pool, told)]
+            runs = [run.scores for run in of.endorsed.runs if (run.pool, run.told) == (pool, told)]
             tasks = range(len(runs[0]))
             for at, member in enumerate(found.judged[0].members):
                 series = [[run[task][at] / 100 for run in runs] for task in tasks]
@@ -56,6 +56,7 @@ def _reputation(of: Report) -> plt.Figure:
             axes.set_xlabel("tasks")
             axes.legend(fontsize=6, loc="lower left", ncols=2)
         row[0].set_ylabel("score as an author, %")
+    figure.suptitle(MADE_UP, fontsize=10)
     return figure
 
 
@@ -66,7 +67,7 @@ def _feedback(of: Report) -> plt.Figure:
     for axes, found in zip(row, pools, strict=True):
         at = [*of.sets].index(next(one for one in of.sets if one.name == found.name))
         for way in SHOWN:
-            cells = [recorded.percent(found, of.runs, way, told) for told in TOLD]
+            cells = [of.endorsed.cell(found, way, told) for told in TOLD]
             axes.errorbar(
                 range(len(TOLD)),
                 [cell.mean for cell in cells],
@@ -76,12 +77,15 @@ def _feedback(of: Report) -> plt.Figure:
                 capsize=2,
             )
         axes.axhline(found.percent(found.best), color="k", ls=":", label="best single member")
-        axes.axhline(of.alone["majority"][at], color="grey", ls="--", label="majority, equal")
+        axes.axhline(
+            of.endorsed.alone["majority"][at], color="grey", ls="--", label="majority, equal"
+        )
         axes.set_xticks(range(len(TOLD)), [f"{told:.0%}" for told in TOLD])
         axes.set_xlabel("tasks with a client's word")
         axes.set_title(found.title, fontsize=9)
     row[0].set_ylabel("right, %")
-    row[-1].legend(fontsize=8)
+    row[-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.suptitle(MADE_UP, fontsize=10)
     return figure
 
 

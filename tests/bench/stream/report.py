@@ -10,76 +10,97 @@ from tests.bench.rules.sets import RecordedSet
 from . import attacked, recorded
 from .attacked import Attacked
 from .farmer import Caught
-from .recorded import TOLD, WAYS, Run, Spread
+from .recorded import WAYS, Played, Run
 
 GOAL_BEST: Final = 2.0
 GOAL_MAJORITY: Final = 1.0
+MADE_UP: Final = "All judges endorse, as made up from each one's order."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Everything measured; `alone` are single rules with equal weights, by set."""
+    """Everything measured: streams with endorsements and without, attacks, farmers."""
 
     sets: tuple[RecordedSet, ...]
-    runs: list[Run]
-    alone: dict[str, list[float]]
+    endorsed: Played
+    bare: Played
     attacked: list[Attacked]
     caught: list[Caught]
 
     def lines(self) -> Iterator[str]:
         """Markdown."""
-        yield from self._streams()
-        yield ""
-        yield from self._goals()
-        yield ""
+        for played, made in ((self.endorsed, MADE_UP), (self.bare, "Nobody endorses.")):
+            yield made
+            yield ""
+            yield from self._streams(played)
+            yield ""
+            yield from self._taught(played)
+            yield ""
+            yield from self._goals(played)
+            yield ""
         yield from self._attacks()
         yield ""
         yield from self._farmers()
 
-    def _cell(self, of: RecordedSet, way: str, told: float) -> Spread:
-        return recorded.percent(of, self.runs, way, told)
-
-    def mean(self, way: str, told: float) -> float:
-        """Over all sets, each counting once."""
-        return fmean(self._cell(of, way, told).mean for of in self.sets)
-
-    def _streams(self) -> Iterator[str]:
+    def _streams(self, played: Played) -> Iterator[str]:
         heads = [of.title for of in self.sets]
         yield f"| way of counting | words on | {' | '.join(heads)} | mean of sets |"
         yield "|---" * (3 + len(heads)) + "|"
         yield _row("best single member", "", [f"{of.percent(of.best):.1f}" for of in self.sets], "")
-        for rule, found in self.alone.items():
+        for rule, found in played.alone.items():
             cells = [f"{one:.1f}" for one in found]
             yield _row(f"{rule}, equal weights", "", cells, f"{fmean(found):.1f}")
         for way in WAYS:
-            for told in TOLD:
-                found_ = [self._cell(of, way, told) for of in self.sets]
-                cells = [f"{one.mean:.1f} ({one.spread:.1f})" for one in found_]
-                yield _row(way, f"{told:.0%}", cells, f"{self.mean(way, told):.1f}")
+            for told in played.told:
+                found_ = [played.cell(of, way, told) for of in self.sets]
+                mean = played.mean(way, told)
+                *cells, last = [f"{one.mean:.1f} ({one.spread:.1f})" for one in (*found_, mean)]
+                yield _row(way, f"{told:.0%}", cells, last)
 
-    def _goals(self) -> Iterator[str]:
-        best_alone, rule = max((fmean(found), rule) for rule, found in self.alone.items())
-        mean = self.mean("adaptive", 1.0)
+    def _taught(self, played: Played) -> Iterator[str]:
+        for pool, of in recorded.pools().items():
+            for told in played.told:
+                runs = [run for run in played.runs if (run.pool, run.told) == (pool, told)]
+                taught, right = _teaching(runs)
+                yield (
+                    f"{pool}, words on {told:.0%}: of {len(of.judged)} outcomes {taught:.1f} teach "
+                    f"without a word, {right:.0f} % of them right"
+                )
+
+    def _goals(self, played: Played) -> Iterator[str]:
+        best_alone, rule = max((fmean(found), rule) for rule, found in played.alone.items())
+        mean = played.mean("adaptive", 1.0)
         yield (
-            f"adaptive over all sets, words on all: {mean:.2f}; "
+            f"adaptive over all sets, words on all: {mean.mean:.2f} ({mean.spread:.2f}); "
             f"best single rule: {rule}, {best_alone:.2f}"
         )
         for at, of in enumerate(self.sets):
-            told, none = (self._cell(of, "adaptive", share).mean for share in (1.0, 0.0))
-            majority = self.alone["majority"][at]
+            told = played.cell(of, "adaptive", 1.0).mean
             yield (
                 f"{of.title}: with words on all {told - of.percent(of.best):+.1f} from the best "
-                f"member (goal: -{GOAL_BEST} where one stands out); without any "
-                f"{none - majority:+.1f} from majority (goal: -{GOAL_MAJORITY})"
+                f"member (goal: -{GOAL_BEST} where one stands out)"
+            )
+            majority = played.alone["majority"][at]
+            found_ = {
+                share: recorded.percents(of, played.runs, "adaptive", share)
+                for share in played.told
+            }
+            each = ", ".join(
+                f"{fmean(one) - majority:+.1f} ({min(one) - majority:+.1f}) on {share:.0%}"
+                for share, one in found_.items()
+            )
+            yield (
+                f"  from majority, in brackets in the worst shuffle, by the share of words: {each} "
+                f"(goal: -{GOAL_MAJORITY} without any)"
             )
             lost = [
                 max(run.right[way] for way in WAYS[:-3]) - run.right["the draw"]
-                for run in self.runs
+                for run in played.runs
                 if run.pool == of.pool and run.told == 1.0
             ]
             vote = [
                 max(run.right[way] for way in WAYS[:-3]) - run.right["adaptive"]
-                for run in self.runs
+                for run in played.runs
                 if run.pool == of.pool and run.told == 1.0
             ]
             bound = (len(of.judged) * 3.785) ** 0.5 + 2
@@ -91,15 +112,26 @@ class Report:
 
     def _attacks(self) -> Iterator[str]:
         ways = list(self.attacked[0].right)
-        yield f"| committee | attack | words on | {' | '.join(ways)} |"
-        yield "|---" * (3 + len(ways)) + "|"
+        yield f"| committee | attack | words on | {' | '.join(ways)} | teach | of them right |"
+        yield "|---" * (5 + len(ways)) + "|"
         seen = dict.fromkeys((one.committee, one.attack, one.told) for one in self.attacked)
         for committee, attack, told in seen:
             cells = [attacked.percent(self.attacked, committee, attack, told, way) for way in ways]
+            taught, right = _teaching(
+                [
+                    one
+                    for one in self.attacked
+                    if (one.committee, one.attack, one.told) == (committee, attack, told)
+                ]
+            )
             yield _row(
                 f"{committee} | {attack}",
                 f"{told:.0%}",
-                [f"{one.mean:.0f} ({one.spread:.0f})" for one in cells],
+                [
+                    *(f"{one.mean:.1f} ({one.spread:.1f})" for one in cells),
+                    f"{taught:.0f}",
+                    f"{right:.0f} %" if taught else "",
+                ],
             )
 
     def _farmers(self) -> Iterator[str]:
@@ -121,19 +153,28 @@ class Report:
         return {
             "streams": [
                 {
+                    "endorsements": played is self.endorsed,
                     "set": of.name,
                     "way": way,
                     "told": told,
-                    **asdict(self._cell(of, way, told)),
+                    **asdict(played.cell(of, way, told)),
                 }
+                for played in (self.endorsed, self.bare)
                 for of in self.sets
                 for way in WAYS
-                for told in TOLD
+                for told in played.told
             ],
-            "alone": self.alone,
+            "alone": {"endorsed": self.endorsed.alone, "bare": self.bare.alone},
             "attacked": [asdict(one) for one in self.attacked],
             "caught": [asdict(one) for one in self.caught],
         }
+
+
+def _teaching(found: Sequence[Run | Attacked]) -> tuple[float, float]:
+    """How many outcomes of a stream teach without a word, and what percentage of those is right,
+    0 without any."""
+    taught = sum(one.taught for one in found)
+    return taught / len(found), 100 * sum(one.true for one in found) / max(1, taught)
 
 
 def _row(name: str, told: str, cells: Sequence[str], last: str | None = None) -> str:

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cache
 from itertools import combinations
 from random import Random
 from statistics import fmean
@@ -23,16 +22,14 @@ from typing import Final
 from consensus.tally import Tally
 from consensus.tally.turned import Stance, turn
 from tests.bench.rules.adversaries import ATTACKS
-from tests.bench.rules.simulated import committee
 from tests.harness.tallies import Round
 
 from . import attacked, farmer
 from .play import Case, Without, play
-from .recorded import Spread, cases, pools
+from .recorded import Spread
 
 SHUFFLES: Final = 6
 WAYS: Final = ("log_odds", "best_member", "adaptive")
-SIMULATED: Final = "seven, simulated"
 
 
 class Criterion(StrEnum):
@@ -101,32 +98,6 @@ def stands(found: Tally, without: Without, f: int) -> bool:
     return True
 
 
-@cache
-def _recorded() -> dict[str, tuple[Case, ...]]:
-    """Recorded questions with made-up endorsements. A node's judges endorse; without that, who
-    turns is the only one that does, and under the blend hardly an outcome is not fragile."""
-    four, fable, six = (cases(of, marks=True) for of in pools().values())
-    return {"four, near equals": four, "four, one stands out": fable, "six nodes": six}
-
-
-COMMITTEES: Final = {
-    "four, near equals": 1,
-    "four, one stands out": 1,
-    "six nodes": 1,
-    SIMULATED: 2,
-}
-"""How many are bad, by committee: f."""
-
-
-def _stream(name: str, rng: Random) -> list[Case]:
-    if name == SIMULATED:
-        drawn = (committee(7, at) for at in rng.sample(range(10_000), attacked.SIMULATED))
-        return [Case(id=str(at), round=one.round, gold=one.gold) for at, one in enumerate(drawn)]
-    found = list(_recorded()[name])
-    rng.shuffle(found)
-    return found[: attacked.SIMULATED]
-
-
 def _select(kind: Selects, case: Case, bad: frozenset[int], rival: int) -> Round:
     """The round once the bad have joined what the others choose, or the runner-up against it."""
     of = case.round
@@ -173,9 +144,9 @@ def _attacked(kind: str, case: Case, bad: frozenset[int], rival: int, rng: Rando
 
 def _run(name: str, kind: str, told: float, criterion: Criterion, shuffle: int) -> Stood:
     rng = Random(f"{name} {shuffle}")  # the same questions and bad members in every cell
-    order = _stream(name, rng)
+    order = attacked.stream(name, rng)
     n = order[0].round.n
-    bad = frozenset(rng.sample(range(n), COMMITTEES[name]))
+    bad = frozenset(rng.sample(range(n), attacked.F[name]))
     rival = rng.choice([member for member in range(n) if member not in bad])
     order = [_attacked(kind, case, bad, rival, rng) for case in order]
     passes: list[tuple[bool, str | None]] = []
@@ -215,7 +186,7 @@ def runs(executor: Executor, shuffles: int) -> list[Stood]:
     """Every committee and cell, under both criteria."""
     jobs = [
         executor.submit(_run, name, kind, told, criterion, shuffle)
-        for name in COMMITTEES
+        for name in attacked.F
         for kind, told in CELLS
         for criterion in Criterion
         for shuffle in range(shuffles)
@@ -230,7 +201,7 @@ def lines(executor: Executor, shuffles: int) -> Iterator[str]:
     heads += ("bad", "others", "rival", *WAYS)
     yield f"| {' | '.join(heads)} |"
     yield "|---" * len(heads) + "|"
-    for name in COMMITTEES:
+    for name in attacked.F:
         for kind, told in CELLS:
             for criterion in Criterion:
                 cell = [

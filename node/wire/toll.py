@@ -41,11 +41,16 @@ class Toll:
 
     def charge(self, units: float, now_ns: int) -> float:
         """Take `units`; the seconds to wait before anything else of this member is handled."""
-        if self._at_ns >= 0:
-            self.units = min(BURST, self.units + (now_ns - self._at_ns) / 1e9 * RATE)
+        held = regained(self.units, self._at_ns, now_ns, rate=RATE, burst=BURST)
         self._at_ns = now_ns
-        self.units = max(self.units - units, -PAUSE_MOST_S * RATE)
+        self.units = max(held - units, -PAUSE_MOST_S * RATE)
         if self.units >= 0:
             return 0.0
         self.slowed += 1
         return -self.units / RATE
+
+
+def regained(units: float, since_ns: int, now_ns: int, *, rate: float, burst: float) -> float:
+    """What an account holds that had `units` at `since_ns` (never, if negative) and regains `rate`
+    a second, up to `burst`."""
+    return units if since_ns < 0 else min(burst, units + (now_ns - since_ns) / 1e9 * rate)

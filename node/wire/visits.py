@@ -6,6 +6,8 @@ A `toll` slows who has things done; this is for calls that cost though nothing i
 from dataclasses import dataclass, field
 from typing import Final
 
+from .toll import regained
+
 BURST: Final = 1_000.0
 """Units at once."""
 RATE: Final = 25.0
@@ -34,10 +36,9 @@ class Visits:
 
     def charge(self, units: float, now_ns: int) -> bool:
         """Take `units`; whether that was the last, and the member is shut out from now on."""
-        if self._at_ns >= 0:
-            self.units = min(BURST, self.units + (now_ns - self._at_ns) / 1e9 * RATE)
+        held = regained(self.units, self._at_ns, now_ns, rate=RATE, burst=BURST)
         self._at_ns = now_ns
-        self.units = max(0.0, self.units - units)
+        self.units = max(0.0, held - units)
         if self.units > 0 or self.shut(now_ns):
             return False
         self.shut_out += 1

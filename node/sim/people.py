@@ -101,7 +101,9 @@ def forged(
     ring: KeyRing, people: tuple[str, ...], task: bytes, held: tuple[Note, ...], rng: random.Random
 ) -> tuple[Note, ...]:
     """What a Byzantine member carries in place of the notes that it holds: none of them, or beside
-    them one that no speaker has signed for this task."""
+    them one that no speaker has signed for this task. Nothing else where nobody is named."""
+    if not people:
+        return held
     stranger = ring.note(speaker(ring, STRANGER).key, task, "Trust me.")
     name = rng.choice(people)
     key = speaker(ring, name).key

@@ -171,7 +171,8 @@ class Schedule:
             f"{'free text' if self.free else 'options'}, "
             f"{self.weather}, Byzantine {{{bad}}}, crashes {list(self.crashes)}, "
             f"hanging models {list(self.hangs)}, flaps {list(self.flaps)}, "
-            f"wall clocks {list(self.jumps)}, speakers {list(self.speakers)}, notes {'; '.join(map(str, self.said)) or 'none'}"
+            f"wall clocks {list(self.jumps)}, speakers {list(self.speakers)}, "
+            f"notes {'; '.join(map(str, self.said)) or 'none'}"
         )
 
 

@@ -7,7 +7,7 @@ heard of the task (S7). No member is special to a task, and the opener is none e
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -33,7 +33,11 @@ GRACE_S: Final = 10
 """Seconds past a task's not-after in which a verdict may still come, as members allow."""
 
 AGAIN_S: Final = 0.5
-"""Seconds between two turns through the members, when none of them could be followed."""
+"""Seconds before a second turn through the members, when none of them could be followed."""
+
+AGAIN_MOST_S: Final = 4.0
+"""Seconds between two such turns in the end. As many as may follow a task with one member then
+call sixteen times a second, which is less than it shuts anybody out for (T3)."""
 
 
 class FollowError(Exception):
@@ -125,6 +129,14 @@ async def _onwards(
         yield event
 
 
+def pauses() -> Iterator[float]:
+    """Seconds before each further turn through the members, each twice as long to a bound."""
+    pause = AGAIN_S
+    while True:
+        yield pause
+        pause = min(2 * pause, AGAIN_MOST_S)
+
+
 async def elsewhere(
     me: Identity,
     federation: Federation,
@@ -142,7 +154,7 @@ async def elsewhere(
     each comes an event of the kind `MOVED`, the first with `reason`. Raises `FollowError`
     once the monotonic clock reads `until_ms` and nobody could be followed.
     """
-    turn = list(members)
+    turn, pause = list(members), pauses()
     while turn:
         for key in turn:
             async with open_client(me, federation, key, clock, limits) as client:
@@ -161,5 +173,5 @@ async def elsewhere(
                     reason = str(error)
         if monotonic_ms(clock) >= until_ms:
             break
-        await asyncio.sleep(AGAIN_S)
+        await asyncio.sleep(next(pause))
     raise FollowError(f"no other member can be followed; the last one said: {reason}")

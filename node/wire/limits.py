@@ -79,6 +79,10 @@ class Limits:
     watches: int = 64
     """Tasks that one member may follow here at once."""
 
+    looks: int = 8
+    """Calls of health and reflection that one member may have under way here: of all services
+    together with those that are not read yet, so many more than the bounds above allow."""
+
     skew_ms: int = 60_000
     """Milliseconds by which two wall clocks may differ: `opened_at` and `not_after` are read
     by every member's own clock, and tasks live for minutes."""
@@ -100,6 +104,12 @@ class Limits:
 
     ping_ms: int = 5_000
     """Milliseconds between two measurements of a link's round trip."""
+
+    @property
+    def calls(self) -> int:
+        """Calls of every kind that one member may have under way here, over all connections. Each
+        holds some 30 KiB, and a request that is not answered yet, for as long as it likes."""
+        return self.links + self.fetches + self.ledgers + self.watches + self.looks
 
 
 def waiting() -> list[tuple[str, int]]:

@@ -161,7 +161,12 @@ class Mesh:
 
     async def start(self) -> None:
         """Listen, and begin to dial. Raises `ListenError`."""
-        door = Doorkeeper(federation=self._federation, clock=self._clock, traffic=self._traffic)
+        door = Doorkeeper(
+            federation=self._federation,
+            clock=self._clock,
+            limits=self._limits,
+            traffic=self._traffic,
+        )
         service = PeerService(
             door=door,
             clock=self._clock,

@@ -7,7 +7,7 @@ gets a typed refusal instead of an exception in grpc's own log.
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from typing import Any, Final, NoReturn, TypeVar
 
 import grpc
@@ -137,7 +137,7 @@ class PeerService:
             self._refused(context.peer(), member)
             await part(stream, LinkEndedError.refusing(member), self._limits)
         else:
-            with await self._slot("links", member, self._limits.links, context):
+            async with self._slot("links", member, self._limits.links, context):
                 await self._link(member, stream)
 
     async def _serve_fetch(self, member: bytes, data: bytes, context: Any) -> None:
@@ -154,24 +154,28 @@ class PeerService:
             refusal = LinkRefusal(code=LinkCode.MALFORMED_FRAME, text="not readable as a fetch")
             await self._reject(context, member, refusal)
         room = self._limits.fetch_bytes
-        with await self._slot("fetches", member, self._limits.fetches, context):
-            async with _closing(self._fetch(member, request)) as envelopes:
-                async for envelope in envelopes:
-                    answer = envelope_to_proto(envelope).SerializeToString()
-                    room -= len(answer)
-                    await self._pay(member, toll.ID + toll.KIB * len(answer) / 1_024)
-                    if not await written(context, answer) or room <= 0:
-                        return  # the rest is asked for again
+        async with (
+            self._slot("fetches", member, self._limits.fetches, context),
+            _closing(self._fetch(member, request)) as envelopes,
+        ):
+            async for envelope in envelopes:
+                answer = envelope_to_proto(envelope).SerializeToString()
+                room -= len(answer)
+                await self._pay(member, toll.ID + toll.KIB * len(answer) / 1_024)
+                if not await written(context, answer) or room <= 0:
+                    return  # the rest is asked for again
 
     async def _serve_summary(self, member: bytes, data: bytes, context: Any) -> None:
         try:
             prefix = summary_request_from_bytes(data)
         except FrameError as error:
             await self._reject(context, member, error.refusal)
-        with await self._slot("ledgers", member, self._limits.ledgers, context):
-            async with _closing(self._summary(member, prefix)) as summaries:
-                async for summary in summaries:
-                    await written(context, summary_to_bytes(summary))
+        async with (
+            self._slot("ledgers", member, self._limits.ledgers, context),
+            _closing(self._summary(member, prefix)) as summaries,
+        ):
+            async for summary in summaries:
+                await written(context, summary_to_bytes(summary))
 
     async def _serve_facts(self, member: bytes, data: bytes, context: Any) -> None:
         try:
@@ -179,15 +183,17 @@ class PeerService:
         except FrameError as error:
             await self._reject(context, member, error.refusal)
         room = self._limits.fetch_bytes
-        with await self._slot("ledgers", member, self._limits.ledgers, context):
-            async with _closing(self._facts(member, ids)) as facts:
-                async for fact in facts:
-                    answer = fact_to_bytes(fact)
-                    if len(answer) > self._limits.envelope_bytes:
-                        continue  # such a verdict is read up on round by round
-                    room -= len(answer)
-                    if not await written(context, answer) or room <= 0:
-                        return  # the rest is asked for again
+        async with (
+            self._slot("ledgers", member, self._limits.ledgers, context),
+            _closing(self._facts(member, ids)) as facts,
+        ):
+            async for fact in facts:
+                answer = fact_to_bytes(fact)
+                if len(answer) > self._limits.envelope_bytes:
+                    continue  # such a verdict is read up on round by round
+                room -= len(answer)
+                if not await written(context, answer) or room <= 0:
+                    return  # the rest is asked for again
 
     async def _serve_watch(self, member: bytes, data: bytes, context: Any) -> None:
         try:
@@ -195,11 +201,13 @@ class PeerService:
         except WatchError as error:
             refusal = LinkRefusal(code=LinkCode.MALFORMED_FRAME, text=str(error))
             await self._reject(context, member, refusal)
-        with await self._slot("watches", member, self._limits.watches, context):
-            async with _closing(self._watch(member, request)) as events:
-                async for event in events:
-                    if not await written(context, event_to_proto(event).SerializeToString()):
-                        return
+        async with (
+            self._slot("watches", member, self._limits.watches, context),
+            _closing(self._watch(member, request)) as events,
+        ):
+            async for event in events:
+                if not await written(context, event_to_proto(event).SerializeToString()):
+                    return
 
     async def _identified(self, context: Any) -> bytes:
         member = self._door.caller(context)
@@ -208,10 +216,14 @@ class PeerService:
             await self._abort(context, grpc.StatusCode.UNAUTHENTICATED, member)
         return member
 
+    @asynccontextmanager
     async def _slot(
         self, what: str, member: bytes, limit: int, context: Any
-    ) -> AbstractContextManager[None]:
-        """One of `limit` places that `member` has here for `what`; aborts if all are taken."""
+    ) -> AsyncIterator[None]:
+        """One of `limit` places that `member` has here for `what`; aborts if all are taken.
+
+        It is taken before it is paid for: whoever waits to be served is under way.
+        """
         if self._busy[what, member] >= limit:
             text = f"{limit} {what} of yours are under way here; wait for one to end"
             refusal = LinkRefusal(code=LinkCode.BUSY, text=text)
@@ -219,22 +231,18 @@ class PeerService:
             await self._abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, refusal)
         calls = self._traffic(member).calls
         calls[what] = calls.get(what, 0) + 1
-        if what != "links":
-            await self._pay(member, toll.CALL)
-        return self._occupied((what, member))
+        self._busy[what, member] += 1
+        try:
+            if what != "links":
+                await self._pay(member, toll.CALL)
+            yield
+        finally:
+            self._busy[what, member] -= 1
 
     async def _pay(self, member: bytes, units: float) -> None:
         pause = self._traffic(member).toll.charge(units, self._clock.monotonic_ns())
         if pause:
             await asyncio.sleep(pause)
-
-    @contextmanager
-    def _occupied(self, key: tuple[str, bytes]) -> Any:
-        self._busy[key] += 1
-        try:
-            yield
-        finally:
-            self._busy[key] -= 1
 
     async def _reject(self, context: Any, member: bytes, why: LinkRefusal) -> NoReturn:
         """Refuse a call whose request is past a bound."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from consensus import canonical
 from consensus.bodies import Ballot, Mark
+from consensus.bodies.ballot import MAX_CRITIQUE
 from consensus.deliberation.plan import CLAIM_CAP, EACH, retrieval_plan
 from consensus.policy import ONE
 from consensus.tally import CountedBallot
@@ -120,7 +121,7 @@ def test_a_plan_is_short_whatever_members_say() -> None:
     of = judged(
         APART,
         *(
-            (who, author, who, f"{who}" + "x" * 3_999)
+            (who, author, who, f"{who}" + "x" * (MAX_CRITIQUE - 1))
             for who in range(5)
             for author in range(5)
             if who != author

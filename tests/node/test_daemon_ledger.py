@@ -34,6 +34,9 @@ MODELS = {
     for name, answer in zip(NAMES, "aaaab", strict=True)
 }
 
+WAITING = dict.fromkeys(("accept_ms", "draft_ms", "exchange_ms", "judge_ms", "open_ms"), 60_000)
+"""Deadlines that no busy machine misses, for what every member has to have said."""
+
 
 def book(node: Node) -> Book:
     return node.runner.ledger.book
@@ -123,7 +126,7 @@ async def test_a_clients_word_moves_scores_in_every_node_and_views_follow(tmp_pa
         federation_file.save(grove.federation_path, grove.federation)
         await grove.start(*NAMES)
         await grove.linked()
-        opened = await grove.decide(*NAMES)
+        opened = await grove.decide(*NAMES, **WAITING)
         await alike(grove, *NAMES)
         at_ms = book(grove.nodes["alice"]).latest_ms()
         before = book(grove.nodes["alice"]).score(grove.key("alice"), "", at_ms)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from node.config import CONFIG_FILE, Config, load
 from node.follow import MOVED, FollowError
 from node.wire.control import Ask, ControlServer, ControlUnreachable
 from node.wire.limits import Limits
+from node.wire.visits import CALL, RATE
 from node.wire.watch import Event, WatchRequest
 from tests.harness import cast
 from tests.harness.meshes import Orchard, ShiftedClock
@@ -108,6 +110,12 @@ async def test_members_are_asked_again_until_the_time_is_up(tmp_path: Path) -> N
         with pytest.raises(FollowError, match="the last one said: bob: not here"):
             await collect(grove, "bob", clock=RunOut(1))
         assert len(grove.heard["bob"].watches) == 2
+
+
+def test_all_that_may_follow_at_once_call_less_often_than_a_member_may() -> None:
+    first = list(islice(follow.pauses(), 6))
+    assert first == [0.5, 1, 2, 4, 4, 4]
+    assert Limits().watches * CALL / first[-1] < RATE
 
 
 class Console:

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node import certificates
+from node import certificates, keys
 from node.certificates import LEAF_MAX, Leaf
 from node.wire.client import SERVICE, PeerError, connect
+from node.wire.connections import cut
 from node.wire.doorkeeper import ABANDONED, UNKNOWN, UNREADABLE
 from node.wire.frames import LinkCode
 from node.wire.limits import Limits
@@ -60,6 +61,8 @@ KINDS: dict[str, tuple[Calls, str]] = {
     "health, taken back": (back(HEALTH), ABANDONED),
     "health, no message": (whole(HEALTH, b"\xff"), UNREADABLE),
     "reflection": (whole(REFLECTION, b""), ""),
+    "reflection, no message": (whole(REFLECTION, b"\xff"), UNREADABLE),
+    "reflection, taken back": (back(REFLECTION), ABANDONED),
     "what is not offered": (whole("/a.b/C", b""), UNKNOWN),
     "a fetch, taken back": (back(f"/{SERVICE}/Fetch"), ABANDONED),
     "a fetch, malformed": (whole(f"/{SERVICE}/Fetch", b"\xff"), LinkCode.MALFORMED_FRAME),
@@ -124,6 +127,21 @@ async def said(reader: Any, writer: Any, data: bytes) -> bool:
     return True
 
 
+async def heard(reader: Any, writer: Any, data: bytes) -> bool:
+    """Say it; whether the other side has answered that it was read."""
+    mark = os.urandom(8)
+    writer.write(data + http2.ping(mark))
+    seen = b""
+    while mark not in seen and (more := await reader.read(http2.FRAME)):
+        seen += more
+    return mark in seen
+
+
+def asks_nothing(path: str, _: bytes, *, stream: int) -> bytes:
+    """A call whose request never comes."""
+    return http2.headers(path, stream)
+
+
 @asynccontextmanager
 async def scene(home: Path) -> AsyncIterator[Scene]:
     async with Orchard(home, "alice", "bob", "mallory") as orchard:
@@ -144,7 +162,7 @@ async def test_who_calls_in_vain_is_shut_out_and_nobody_else(tmp_path: Path, kin
         traffic = here.traffic
         assert traffic.visits.shut_out == 1
         if named:  # refused calls cost more, so fewer of them are enough
-            assert traffic.calls_refused[named] >= BURST // (CALL + VAIN)
+            assert traffic.calls_refused[named] >= BURST // (2 * CALL + VAIN)
         while not await here.serves("mallory"):  # some of its calls may still wait to be refused
             here.clock.later_ns += SHUT_NS
 
@@ -173,6 +191,67 @@ async def test_a_connection_of_who_is_shut_out_is_cut_when_it_calls_again(tmp_pa
             while await reader.read(1_024):
                 pass
         writer.transport.abort()
+
+
+async def test_each_message_of_a_stream_is_on_the_account(tmp_path: Path) -> None:
+    asked = http2.message(b"") * int(BURST / CALL / AT_ONCE)  # with the calls themselves, too many
+
+    def calls(streams: Streams) -> bytes:
+        return b"".join(
+            http2.headers(REFLECTION, at)
+            + http2.frame(http2.DATA, asked, flags=http2.END_STREAM, stream=at)
+            for at in streams
+        )
+
+    async with scene(tmp_path) as here:
+        await here.flood(calls)
+        assert here.traffic.visits.shut_out == 1
+        assert not await here.serves("mallory")
+
+
+@pytest.mark.parametrize("path", [HEALTH.replace("Check", "Watch"), f"/{SERVICE}/Fetch"])
+async def test_calls_that_stay_are_bounded_over_all_connections(tmp_path: Path, path: str) -> None:
+    most = Limits().calls
+    opened = http2.call if path != f"/{SERVICE}/Fetch" else asks_nothing
+    async with scene(tmp_path) as here:
+        held = [await here.connect(), await here.connect()]
+        for reader, writer in held:
+            asked = (opened(path, b"", stream=at) for at in range(1, most + 1, 2))
+            assert await heard(reader, writer, http2.begun() + b"".join(asked))
+        assert not here.traffic.calls_refused
+        reader, writer = await here.connect()
+        writer.write(http2.begun() + opened(path, b"", stream=1) + opened(path, b"", stream=3))
+        await http2.ended(reader, 2)
+        assert here.traffic.calls_refused == {LinkCode.BUSY: 2}
+        for _, one in (*held, (reader, writer)):
+            one.transport.abort()
+        while not await here.serves("mallory"):  # its places are free again
+            pass
+
+
+async def test_the_connections_of_who_is_shut_out_are_cut_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[int] = []
+
+    def counted(peers: set[str]) -> int:
+        searched.append(cut(peers))
+        return searched[-1]
+
+    monkeypatch.setattr("node.wire.doorkeeper.cut", counted)
+    async with scene(tmp_path) as here:
+        held = [await here.connect() for _ in range(AT_ONCE)]
+        for reader, writer in held:
+            assert await heard(reader, writer, http2.begun())
+        while not here.traffic.visits.shut_out:
+            await here.flood(back(HEALTH))
+        for _, writer in held:
+            writer.write(whole(HEALTH, b"")(range(1, 2)))
+        for reader, writer in held:
+            await http2.heard_out(reader)
+            writer.transport.abort()
+        assert sum(searched) >= AT_ONCE
+        assert len(searched) < AT_ONCE / 2
 
 
 async def test_a_link_that_is_up_outlasts_its_member_being_shut_out(tmp_path: Path) -> None:
@@ -211,6 +290,22 @@ def test_who_is_shut_out_comes_back_with_a_full_account() -> None:
     assert not visits.charge(BURST - 1, SHUT_NS)
     assert visits.charge(1, SHUT_NS)
     assert visits.shut_out == 2
+
+
+def test_a_new_leaf_takes_one_check_however_many_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = certificates.issue_leaf(hashlib.sha256(b"alice").digest(), now())
+    members = [hashlib.sha256(b"%d" % number).digest() for number in range(63)]
+    checked: list[bytes] = []
+    verify = keys.verify
+
+    def counted(public: bytes, message: bytes, signature: bytes) -> bool:
+        checked.append(public)
+        return verify(public, message, signature)
+
+    monkeypatch.setattr(keys, "verify", counted)
+    found = certificates.issued_by(made.certificate, (*members, ALICE.public), now())
+    assert found == ALICE.public
+    assert checked == [ALICE.public]
 
 
 def test_a_leaf_names_its_signer_though_nothing_else_of_it_is_read() -> None:

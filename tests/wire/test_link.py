@@ -379,7 +379,10 @@ async def rude_acceptor(
             wall_ms=SystemClock().wall_ms(),
         )
         door = Doorkeeper(
-            federation=orchard.federation, clock=SystemClock(), traffic=lambda _: Traffic()
+            federation=orchard.federation,
+            clock=SystemClock(),
+            limits=QUICK,
+            traffic=lambda _: Traffic(),
         )
         service = PeerService(
             door=door,

@@ -14,6 +14,7 @@ from consensus.envelope import Envelope, Kind
 from node import identity
 from node.clock import SystemClock
 from node.federation import Federation, FederationError
+from node.wire import toll
 from node.wire.client import SERVICE, PeerError, open_client
 from node.wire.frames import (
     Digest,
@@ -35,7 +36,7 @@ from tests.harness import cast
 from tests.harness.cast import committee, ctx, signed
 from tests.harness.federations import Named
 from tests.harness.loglines import captured
-from tests.harness.meshes import QUICK, Listener, Orchard, Relay, ShiftedClock
+from tests.harness.meshes import PATIENCE_S, QUICK, Listener, Orchard, Relay, ShiftedClock
 
 TASK = b"t" * 32
 CTX = ctx(committee())
@@ -500,6 +501,24 @@ async def test_one_fetch_more_than_the_bound_is_told_to_wait(tmp_path: Path) -> 
         bob.gate.set()
         assert await asyncio.gather(*waiting, other) == [[], [], []]
         assert await fetched(orchard, "alice", "bob", REQUEST) == []
+
+
+async def test_a_fetch_that_waits_for_its_turn_has_a_place_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(toll, "CALL", toll.BURST + 10)  # nobody is served at once
+    async with Orchard(tmp_path, "alice", "bob") as orchard, asyncio.timeout(PATIENCE_S):
+        await orchard.start(limits=replace(QUICK, fetches=1))
+        await orchard.linked()
+        bob = orchard.heard["bob"]
+        bob.gate.clear()
+        calls = [asyncio.create_task(fetched(orchard, "alice", "bob", REQUEST)) for _ in range(2)]
+        (done,), (waiting,) = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        with pytest.raises(PeerError, match="busy: 1 fetches of yours are under way here"):
+            await done
+        bob.gate.set()
+        assert await waiting == []
+        assert len(bob.fetches) == 1
 
 
 async def held_up(orchard: Orchard) -> tuple[Listener, AsyncIterator[Envelope]]:

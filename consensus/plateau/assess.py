@@ -12,7 +12,7 @@ from ..tally import Candidate, Claims, CountedBallot, Tally
 from .dials import MACI_OPENING, Dials, follow, moved, passing, scheduled
 from .efficiency import Curve, conviction, convinced
 from .maci import Flags
-from .scheduler import MOVES, Bandit, Played, choose, combine, reward
+from .scheduler import MOVES, Bandit, Played, affordable, choose, combine, reward
 from .signals import Quality, cited, divergence, normal_entropy, overlap, quality, semantic_entropy
 from .stop import Reason, Seen, gained, stop
 from .sway import Sway
@@ -177,10 +177,10 @@ def assess(
         semantic=semantic,
         calmest=calmest,
     )
-    affordable = policy.dials != "ucb" or bandit.chosen is not None
+    fits = policy.dials != "ucb" or bandit.chosen is not None
     return Plateau(
         round=round_,
-        reason=stop(seen, budget, claims, affordable=affordable),
+        reason=stop(seen, budget, claims, affordable=fits),
         winner=tally.winner,
         spellings=spellings,
         entropy=now,
@@ -262,7 +262,7 @@ def _turn(
     # R1b: the next round asks what this one asked, beside a longer record for each member. Twice
     # this round's tokens leave room for longer replies.
     most = 2 * max(0, claims.tokens - before.get("tokens", 0)) + n * policy.context_tokens
-    chosen = choose(arms, max(0, budget.tokens - claims.tokens) if budget.tokens else None, most)
+    chosen = choose(arms, affordable(budget, claims), most)
     bandit = Bandit(arms=tuple(arms), chosen=chosen, played=played)
     if chosen is None:
         return before.dials, bandit

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from math import isqrt
 from typing import Any
 
-from ..bodies import ARM_FIGURES
+from ..bodies import ARM_FIGURES, Budget
 from ..exact import LN_UNIT, ONE_BP, ln, lower_medians, round_ratio
+from ..tally import Claims
 
 STEP = 2_000
 """One move of a dial, in bp (delta of L.6)."""
@@ -103,6 +104,22 @@ def reward(
     fallen = sum(max(0, before - after) for before, after in (entropy, divergence))
     paid = round_ratio(price * cost, dearest) if dearest else 0
     return max(0, min(ONE_BP, round_ratio(fallen, 2) - paid))
+
+
+def affordable(budget: Budget, claims: Claims) -> int | None:
+    """The most tokens (0 or more) that the next round may take by what is left of `budget`, in
+    tokens and in money; None for no limit. `claims` is what the task has taken so far.
+
+    Money is counted in tokens at what this task's tokens have cost on average, rounded down: arms
+    are known by their tokens from many tasks, and prices are the present task's. While no token or
+    no money has been spent there is no price, and money ends a task only once it is spent (P2a).
+    """
+    limits: list[int] = []
+    if budget.tokens:
+        limits.append(budget.tokens - claims.tokens)
+    if budget.micros and claims.micros and claims.tokens:
+        limits.append((budget.micros - claims.micros) * claims.tokens // claims.micros)
+    return max(0, min(limits)) if limits else None
 
 
 def choose(arms: Sequence[Arm], left: int | None, most: int | None = None) -> int | None:

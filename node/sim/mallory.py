@@ -29,6 +29,7 @@ from consensus.ports import Message
 from . import forgery
 from .bent import BentDesk, Credulous
 from .member import Mind, SimNode
+from .people import FORGED_NOTES
 
 if TYPE_CHECKING:
     from .swarm import Swarm
@@ -162,6 +163,10 @@ class Mallory(SimNode):
         forms = [message]
         if self.feels(VARIANT_OF[message.kind]):
             forms = self.variants(message)
+        # Asked in this order, so that whims elsewhere stay what they are.
+        forging = FORGED_NOTES in self.habits and isinstance(message.body, Commit)
+        if forging and self.feels(FORGED_NOTES):
+            forms = [*forms[1:], self.odd_notes(message)]
         if message.kind is Kind.REPORT and self.feels("odd_reports"):
             forms = [self.odd_report(message)]
         if message.kind is Kind.PROPOSE and self.feels("odd_values"):
@@ -257,6 +262,14 @@ class Mallory(SimNode):
         distinct = {form.id: form for form in forms}
         forms = list(distinct.values())
         return forms[: rng.choice((2, 3))]
+
+    def odd_notes(self, message: Message) -> Message:
+        """A commit with notes of nobody's, or with none."""
+        body = message.body
+        assert isinstance(body, Commit)
+        return self.sign(
+            message, replace(body, notes=self.swarm.forged_notes(body.notes, self.rng))
+        )
 
     def odd_report(self, message: Message) -> Message:
         """A REPORT that leaves ids out, or names what it should not."""

@@ -284,12 +284,14 @@ class SimNode:
 
     def draft(self, request: DraftRequest) -> Drafted:
         """What the model drafts."""
+        self.swarm.asked(self, request)
         answer = self.mind.draft(request)
         failure = "" if answer else "the simulated model failed"
         return Drafted(round=request.round, proposal=answer, failure=failure)
 
     def judge(self, request: JudgeRequest) -> Judged:
         """What the model judges."""
+        self.swarm.asked(self, request)
         judgment = self.mind.judge(request)
         failure = "" if judgment else "the simulated model failed"
         return Judged(round=request.round, judgment=judgment, failure=failure)

@@ -10,6 +10,7 @@ from consensus.bodies import ARM_FIGURES, COUNT_CAP, Budget
 from consensus.envelope import VOTES, Kind
 from consensus.policy import ONE, RULES, STOPS, Policy
 
+from . import people
 from .mallory import HABITS
 from .network import Barrier, Weather
 
@@ -60,7 +61,8 @@ class Schedule:
     """What a seed stands for, in a committee of that many `members`. `mallories` maps positions to
     habits; `views` is what each member's ledger says of all, by skill, and `arms` what it says of
     the bandit's moves; `tokens` is what each member's model takes for an answer; `free` says that
-    the task asks for free text, one in five, and not for one of the options."""
+    the task asks for free text, one in five, and not for one of the options; `speakers` may put
+    notes into it (R1c), and `said` is what they do."""
 
     seed: int
     members: int
@@ -77,6 +79,8 @@ class Schedule:
     budget: Budget = Budget()
     policy: Policy = Policy()
     free: bool = False
+    speakers: tuple[str, ...] = ()
+    said: tuple[people.Said, ...] = ()
 
     @classmethod
     def drawn(cls, seed: int, members: int = 4) -> "Schedule":
@@ -127,6 +131,10 @@ class Schedule:
         )
         more = random.Random(f"policy {members} {seed}")  # by itself: the rest stays what it was
         policy = _policy(rng)
+        crowd = random.Random(f"notes {members} {seed}")  # so again: most name nobody
+        named, said = people.drawn(crowd, members)
+        if named and crowd.random() < 0.5:
+            mallories = tuple((at, habits | {people.FORGED_NOTES}) for at, habits in mallories)
         return cls(
             seed=seed,
             members=members,
@@ -143,6 +151,8 @@ class Schedule:
             budget=Budget(tokens=more.choice((0, 0, 2_000 * members, 10_000 * members))),
             policy=_varied(more, policy) if more.random() < VARIED else policy,
             free=rng.random() < 0.2,
+            speakers=named,
+            said=said,
         )
 
     @property
@@ -161,7 +171,8 @@ class Schedule:
             f"{'free text' if self.free else 'options'}, "
             f"{self.weather}, Byzantine {{{bad}}}, crashes {list(self.crashes)}, "
             f"hanging models {list(self.hangs)}, flaps {list(self.flaps)}, "
-            f"wall clocks {list(self.jumps)}"
+            f"wall clocks {list(self.jumps)}, speakers {list(self.speakers)}, "
+            f"notes {'; '.join(map(str, self.said)) or 'none'}"
         )
 
 

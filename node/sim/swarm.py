@@ -3,10 +3,11 @@
 import random
 
 from consensus.agreement.effects import Convict, Persist
-from consensus.bodies import AnswerSpec, Budget, Content, Speaker, TaskOpen
+from consensus.bodies import AnswerSpec, Budget, Content, Note, Speaker, TaskOpen
 from consensus.committee import Committee, FaultMode
 from consensus.deliberation.effects import Finish, Links, Progress
 from consensus.deliberation.points import POINT_NAME
+from consensus.deliberation.requests import DraftRequest, JudgeRequest
 from consensus.deliberation.scribe import Scribe
 from consensus.envelope import ZERO, Ctx, Envelope, Kind, Stage, tagged_hash
 from consensus.policy import Policy
@@ -134,6 +135,13 @@ class Swarm:
 
     def tell(self, node: SimNode, what: str) -> None:
         """Hook: a line for whoever reads along."""
+
+    def asked(self, node: SimNode, request: DraftRequest | JudgeRequest) -> None:
+        """Hook: `node` asks its model."""
+
+    def forged_notes(self, held: tuple[Note, ...], rng: random.Random) -> tuple[Note, ...]:  # noqa: ARG002
+        """Hook: what a Byzantine member carries in place of the notes that it holds."""
+        return held
 
     def sent(self, node: SimNode, goal: SimNode, message: Message) -> None:
         """Hook: a Byzantine `node` sends an own message to `goal`."""

@@ -11,16 +11,18 @@ from functools import partial
 
 from consensus.agreement.effects import Convict, Persist
 from consensus.agreement.instance import value_id
-from consensus.bodies import AnswerKind, AnswerSpec, Views, Vote
+from consensus.bodies import AnswerKind, AnswerSpec, Note, Speaker, Views, Vote
 from consensus.deliberation.effects import Finish, Links, Progress
 from consensus.deliberation.points import POINT_NAME
+from consensus.deliberation.requests import DraftRequest, JudgeRequest
 from consensus.envelope import Kind
 from consensus.policy import EXPERTS
 from consensus.ports import Message
 from consensus.verdict import Bundle, evidence_problem, verify
 
-from . import transcript
+from . import people, transcript
 from .choices import Choices
+from .hearing import Hearing
 from .mallory import Mallory, shared
 from .member import LivenessError, Mind, SafetyError, SimNode
 from .minds import drawn, hanging, phrased, spending
@@ -60,6 +62,7 @@ class Trial(Swarm):
         barriers = tuple(one for one in weather.barriers if choices.take("barrier"))
         split = weather.split if choices.take("split") else frozenset()
         self.promises = Promises(self)
+        self.hearing = Hearing(self)
         super().__init__(
             minds=tuple(minds),
             answer=spec,
@@ -91,6 +94,10 @@ class Trial(Swarm):
         for jump in schedule.jumps:
             if choices.take("jump"):
                 self.clock.after(jump.at_ms, partial(self._jump, jump))
+        for said in schedule.said:
+            for handed in said.handed:
+                if choices.take(f"note to {handed.position},"):
+                    self.clock.after(handed.at_ms, partial(self._hand, said, handed))
 
     def make_node(self, position: int, mind: Mind) -> SimNode:
         """An honest member, or mallory."""
@@ -102,6 +109,10 @@ class Trial(Swarm):
             other = drawn(rng, AnswerSpec(kind=AnswerKind.CHOICE, options=OPTIONS))
             return Twins(self, position, (mind, other), rng)
         return Mallory(self, position, mind, habits=habits, rng=rng)
+
+    def speakers(self) -> tuple[Speaker, ...]:
+        """Whom the schedule has speak."""
+        return tuple(people.speaker(self.ring, name) for name in self.schedule.speakers)
 
     def settled(self) -> bool:
         """Whether every honest member is up and has its verdict."""
@@ -118,7 +129,9 @@ class Trial(Swarm):
         self.promises.end()
         finishes = [node.finish for node in self.honest() if node.finish is not None]
         bundle = Bundle.of(finishes[self.schedule.seed % len(finishes)])
-        verdict = verify(Bundle.decode(bundle.encode()), self.ring.reader(), None).id
+        checked = verify(Bundle.decode(bundle.encode()), self.ring.reader(), None)
+        self.hearing.end(checked.notes)
+        verdict = checked.id
         for finish in finishes:  # they differ in nothing but whose precommits they carry
             self._certified(finish)
             if Bundle.of(finish).id != verdict:
@@ -159,6 +172,7 @@ class Trial(Swarm):
         if not node.honest:
             return
         self.promises.wrote(node, effect)
+        self.hearing.wrote(node, effect)
         self._writes[node.position] += 1
         for crash in self._pending:
             if crash.position == node.position and crash.persist == self._writes[node.position]:
@@ -171,6 +185,7 @@ class Trial(Swarm):
         if node.honest and node.task is not None:
             for state in node.task.rounds:
                 self.promises.settled(node, state.number)
+            self.hearing.settled(node)
         self.say(node, "has its verdict")
 
     def progressed(self, node: SimNode, effect: Progress) -> None:
@@ -195,6 +210,15 @@ class Trial(Swarm):
         )
         if problem is not None:
             raise SafetyError(f"{node.name} holds evidence that proves nothing: {problem}")
+
+    def asked(self, node: SimNode, request: DraftRequest | JudgeRequest) -> None:
+        """Compare what models are told of people's notes."""
+        if node.honest:
+            self.hearing.asked(node, request)
+
+    def forged_notes(self, held: tuple[Note, ...], rng: random.Random) -> tuple[Note, ...]:
+        """None of them, or one beside them that no speaker signed."""
+        return people.forged(self.ring, self.schedule.speakers, self.opened.id, held, rng)
 
     def tell(self, node: SimNode, what: str) -> None:
         """Write it down."""
@@ -222,6 +246,15 @@ class Trial(Swarm):
         node = self.nodes[jump.position]
         node.wall_offset_ms += jump.by_ms
         self.say(node, f"has its wall clock set by {jump.by_ms} ms")
+
+    def _hand(self, said: people.Said, handed: people.Handed) -> None:
+        """A person hands a member a note; one that is down or has its verdict takes none."""
+        node, name = self.nodes[handed.position], self.schedule.speakers[said.by]
+        note = people.signed(self.ring, name, self.opened.id, said, handed.face)
+        self.hearing.says(note)
+        if node.running is not None:
+            self.say(node, f"is handed note {note.number} of {name}: {note.text[:24]}")
+            node.noted(note)
 
     def _fall(self, node: SimNode, crash: Crash) -> bool:
         """Have `node` crash, if it is up and this crash has not been; whether it does."""

@@ -14,7 +14,7 @@ from consensus.bodies import ARM_FIGURES, COUNT_CAP, VIEW_CAP, Budget
 from consensus.exact import ONE_BP
 from consensus.plateau import Dials, Reason
 from consensus.plateau.dials import MACI_OPENING, moved, passing, scheduled
-from consensus.plateau.scheduler import MOVES, Arm, Bandit, choose, combine, reward
+from consensus.plateau.scheduler import MOVES, Arm, Bandit, affordable, choose, combine, reward
 from consensus.plateau.signals import quality
 from consensus.policy import ONE, Policy
 from consensus.tally import Claims, CountedBallot
@@ -225,6 +225,60 @@ def test_a_round_that_no_move_affords_is_not_held() -> None:
     assert judge(replace(APART, policy=UCB), claims=Claims(tokens=600), **before).reason is None
     spent = judge(replace(APART, policy=UCB), claims=Claims(tokens=601), **before)
     assert (spent.reason, spent.bandit.chosen) == (Reason.BUDGET, None)
+
+
+def test_a_round_that_the_money_left_does_not_afford_is_not_held() -> None:
+    """At what this task's tokens cost: 2 micros each, so that 400 more take 800."""
+    known = (2, 3_000, 400) * 9
+    claims = Claims(tokens=600, micros=1_200)
+    fits, spent = (
+        judge(
+            replace(APART, policy=UCB), claims=claims, arms=[known] * 5, budget=Budget(micros=most)
+        )
+        for most in (2_000, 1_999)
+    )
+    assert (fits.reason, fits.bandit.chosen) == (None, 0)
+    assert (spent.reason, spent.bandit.chosen) == (Reason.BUDGET, None)
+
+
+def test_of_two_moves_the_better_one_is_not_made_where_money_or_tokens_are_short_of_it() -> None:
+    known = (2, 9_000, 400) + (2, 1_000, 300) * 8
+    for budget, chosen in (
+        (Budget(tokens=1_000, micros=2_000), 0),
+        (Budget(tokens=999, micros=2_000), 1),
+        (Budget(tokens=1_000, micros=1_999), 1),
+    ):
+        found = judge(
+            replace(APART, policy=UCB),
+            claims=Claims(tokens=600, micros=1_200),
+            arms=[known] * 5,
+            budget=budget,
+        )
+        assert (found.reason, found.bandit.chosen) == (None, chosen)
+
+
+@given(
+    st.integers(0, COUNT_CAP),
+    st.integers(0, COUNT_CAP),
+    st.integers(0, COUNT_CAP),
+    st.integers(0, COUNT_CAP),
+    st.integers(0, COUNT_CAP),
+)
+def test_what_fits_fits_both_budgets_to_the_last_unit(
+    tokens: int, micros: int, taken: int, paid: int, cost: int
+) -> None:
+    left = affordable(Budget(tokens=tokens, micros=micros), Claims(tokens=taken, micros=paid))
+    in_tokens = not tokens or max(0, tokens - taken) >= cost
+    priced = micros and paid and taken
+    in_money = not priced or cost == 0 or (micros - paid) * taken >= cost * paid
+    assert (left is None or cost <= left) == (in_tokens and in_money)
+
+
+@pytest.mark.parametrize("claims", [Claims(micros=5), Claims(tokens=5), Claims()])
+def test_without_a_price_money_forbids_no_move(claims: Claims) -> None:
+    """Models that are free, or that count no tokens: the bound of P2a is left."""
+    assert affordable(Budget(micros=9), claims) is None
+    assert judge(replace(APART, policy=UCB), claims=claims, budget=Budget(micros=9)).reason is None
 
 
 def test_one_dear_task_stops_no_later_one_with_a_smaller_budget() -> None:

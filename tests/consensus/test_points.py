@@ -236,6 +236,15 @@ def test_void_slot_does_not_count_too() -> None:
     broken(book.check(value), "V3", "a slot counts once, or is void")
 
 
+def test_slot_does_not_count_twice_where_reports_name_one_of_its_envelopes() -> None:
+    book = Book()
+    seals = [book.seal(who) for who in range(2)]
+    pair = sorted((book.seal(3, "a"), book.seal(3, "b")))
+    reports = [book.report(who, *seals, pair[1]) for who in range(3)]
+    assert book.check(book.value([*seals, pair[1]], reports)) == Valid()
+    broken(book.check(book.value([*seals, *pair], reports)), "V3", "a slot counts once, or is void")
+
+
 def test_evidence_that_no_report_names_may_be_added() -> None:
     book = Book()
     seals = [book.seal(who) for who in range(3)]

@@ -1,8 +1,10 @@
 """Stop rules by name: MACI's flags, the fatigue curve, the secretary rule, their bounds (P2)."""
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from importlib import import_module
 from itertools import pairwise
 
 import pytest
@@ -11,12 +13,11 @@ from hypothesis import strategies as st
 
 from consensus.bodies import Budget
 from consensus.exact import GRID
-from consensus.plateau import Reason
+from consensus.plateau import Plateau, Reason
 from consensus.plateau.efficiency import Curve, conviction, convinced
 from consensus.plateau.maci import Flags, flat
 from consensus.plateau.secretary import watching
 from consensus.plateau.signals import divergence, semantic_entropy
-from consensus.plateau.stop import gained
 from consensus.policy import ONE, STOPS, Policy
 from consensus.tally import Claims, Opinion
 from tests.harness.plateaus import (
@@ -190,39 +191,63 @@ def test_the_signed_divergence_contracts_alike(held: list[tuple[int, ...]], step
     assert apart(towards(held, step)) <= (1 - step) * apart(held) + 25
 
 
+PLATEAU = Policy(rounds=16, stops="plateau", quality_gate=0)
+ASSESS = import_module("consensus.plateau.assess")  # the module: the package has the function
+
+
+def plateaued(at: Callable[[int], Mapping[str, int]], within: int) -> Plateau:
+    """The first plateau by the real rule, where `at` says what the signals of a round (from 1) are
+    and no cap ends the task: the policy's is passed over, as a rule is asked before it."""
+    of, found = replace(APART, policy=PLATEAU), None
+    tally = of.tally()
+    while found is None or found.reason is not Reason.PLATEAU:
+        round_ = 1 if found is None else found.round + 1
+        assert round_ <= within
+        with pytest.MonkeyPatch.context() as patch:
+            for name, level in at(round_).items():
+                patch.setattr(ASSESS, name, lambda *_, level=level: level)
+            found = judge(of, found, tally=tally)
+        assert found.reason in {None, Reason.PLATEAU, *((Reason.ROUNDS,) if round_ > 15 else ())}
+    return found
+
+
+@settings(max_examples=40)
 @given(spread.filter(lambda held: len(held) > 3), steps)
 def test_a_plateau_on_gated_averaging_ends_by_itself(
     held: list[tuple[int, ...]], step: Fraction
 ) -> None:
-    """Without any cap but what `most_rounds` derives from the thresholds."""
-    levels, bound = [], most_rounds(500, 500)
-    flat_rounds = 0
-    while flat_rounds < 2:
+    """Without any cap but what `most_rounds` derives from the thresholds. Entropy stands still, as
+    the mean belief does; of the divergence only what rounding makes rise is taken back."""
+    trace: list[int] = []
+
+    def signals(_: int) -> Mapping[str, int]:
+        nonlocal held
         level = divergence(
             [Opinion(voter=at, shares=one, known=(True,) * 4) for at, one in enumerate(held)],
             (ONE,) * len(held),
         )
-        level = min([level, *levels])  # what rounding makes rise
-        if levels:
-            flat_rounds = 0 if gained(levels[-1], level, 500) else flat_rounds + 1
-        levels.append(level)
-        assert len(levels) <= bound
+        trace.append(min([level, *trace]))
         held = towards(held, step)
+        return {"normal_entropy": 5_000, "divergence": trace[-1]}
+
+    last = plateaued(signals, most_rounds(PLATEAU.plateau_divergence))
+    assert (last.divergence, last.flat) == (trace[-1], 2)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, ONE), st.integers(0, ONE)), min_size=1, max_size=40))
 def test_falling_signals_reach_a_plateau_within_the_bound(drawn: list[tuple[int, int]]) -> None:
     entropies = sorted((one for one, _ in drawn), reverse=True)
     divergences = sorted((other for _, other in drawn), reverse=True)
-    rounds_, flat_rounds = 1, 0
-    last = (entropies[0], divergences[0])
-    levels = iter([*zip(entropies, divergences, strict=True)][1:])
-    while flat_rounds < 2:
-        level = next(levels, last)
-        moved = gained(last[0], level[0], 500) or gained(last[1], level[1], 500)
-        flat_rounds = 0 if moved else flat_rounds + 1
-        rounds_, last = rounds_ + 1, level
-    assert rounds_ <= most_rounds(500, 500)
+
+    def signals(round_: int) -> Mapping[str, int]:
+        at = min(round_, len(drawn)) - 1
+        return {"normal_entropy": entropies[at], "divergence": divergences[at]}
+
+    bound = most_rounds(PLATEAU.plateau_entropy, PLATEAU.plateau_divergence)
+    last = plateaued(signals, bound)
+    assert last.flat == 2
+    assert last.round <= len(drawn) + 2
 
 
 def test_wandering_signals_never_reach_a_plateau_so_that_a_cap_is_needed() -> None:

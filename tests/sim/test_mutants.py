@@ -25,6 +25,7 @@ from tests.harness.tables import Table
 INSTANCE = "consensus.agreement.instance:Instance"
 VOTES = "consensus.agreement.votes:VoteBook"
 DESK = "consensus.deliberation.desk:Desk"
+NOTES = "consensus.deliberation.notes"
 
 
 def agreement(seed: int) -> object:
@@ -233,7 +234,7 @@ MUTANTS = (
         "return stage not in task.round.values and task",
         "return task",
         deliberation(),
-        seen=95,
+        seen=65,
     ),
     mutant(
         "openings before the freeze",
@@ -249,6 +250,7 @@ MUTANTS = (
         "if sealed is not None and opening.ballot is not None:",
         "if opening.ballot is not None:",
         deliberation(),
+        seen=56,
     ),
     mutant(
         "mask not applied",
@@ -295,7 +297,7 @@ MUTANTS = (
         "sum(body.deadline for body in bodies) >= quorum.t",
         "any(body.deadline for body in bodies)",
         deliberation("odd_reports"),
-        seen=17,
+        seen=10,
     ),
     mutant(
         "valid value dropped",
@@ -365,6 +367,46 @@ MUTANTS = (
         "    found = state.proposals(self._task.exchange.senders(state))\n"
         "    return found | ({own.id: own} if own else {})",
         deliberation(),
+    ),
+    mutant(
+        "own notes told before a slate brought them",
+        f"{DESK}._remarks",
+        "for note in _slate_notes(state)]",
+        "for note in _slate_notes(state)] + list(task.notes.values())",
+        deliberation(),
+        seen=3,
+    ),
+    mutant(
+        "a stranger's note taken",
+        f"{NOTES}:note_problem",
+        "if note.author not in named:",
+        "if False:",
+        deliberation("forged_notes"),
+        seen=40,
+    ),
+    mutant(
+        "a note taken with any signature",
+        f"{NOTES}:note_problem",
+        "if not verify(note.author, note.preimage(task), note.signature):",
+        "if False:",
+        deliberation("forged_notes"),
+        seen=15,
+    ),
+    mutant(
+        "all notes but the newest forgotten",
+        "consensus.deliberation.task:Task.step",
+        "self.notes[event.note.id(self.id)] = event.note",
+        "self.notes = {event.note.id(self.id): event.note}",
+        deliberation(),
+        seen=15,
+    ),
+    mutant(
+        "notes of the last slate told alone",
+        f"{DESK}._remarks",
+        "for state in rounds for note",
+        "for state in rounds[-1:] for note",
+        deliberation(),
+        seen=12,
     ),
 )
 

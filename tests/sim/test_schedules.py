@@ -12,10 +12,12 @@ from dataclasses import replace
 import pytest
 
 from consensus.agreement.validity import Valid
+from consensus.deliberation.requests import DraftRequest, JudgeRequest
 from consensus.policy import RULES, STOPS
 from node.sim.choices import fewest
 from node.sim.mallory import HABITS
-from node.sim.member import LivenessError, SafetyError
+from node.sim.member import LivenessError, SafetyError, SimNode
+from node.sim.people import FORGED_NOTES
 from node.sim.replay import agree, play, shrink, smallest
 from node.sim.schedule import TWINS, Crash, Schedule
 from node.sim.trial import PATIENCE_MS, Trial
@@ -73,7 +75,7 @@ def test_schedules_have_as_many_byzantine_members_as_are_tolerated(members: int)
 def test_every_habit_and_every_kind_of_fault_is_drawn() -> None:
     drawn = [Schedule.drawn(seed) for seed in range(400)]
     habits = {habit for one in drawn for _, some in one.mallories for habit in some}
-    assert habits == {*HABITS, TWINS}
+    assert habits == {*HABITS, TWINS, FORGED_NOTES}
     assert any(crash.torn for one in drawn for crash in one.crashes)
     assert all(any(getattr(one, name) for one in drawn) for name in ("jumps", "flaps", "hangs"))
     barriers = [barrier for one in drawn for barrier in one.weather.barriers]
@@ -84,6 +86,54 @@ def test_every_habit_and_every_kind_of_fault_is_drawn() -> None:
     assert {stop for one in drawn for stop in one.policy.stop_names} == {*STOPS}
     assert {one.policy.dials for one in drawn} == {"follow", "maci", "ucb"}
     assert any(one.budget.tokens for one in drawn if one.policy.dials == "ucb")
+
+
+def test_every_way_of_handing_in_a_note_is_drawn_and_most_schedules_have_no_speakers() -> None:
+    drawn = [Schedule.drawn(seed) for seed in range(400)]
+    assert sum(not one.speakers for one in drawn) > 200
+    assert {len(one.said) for one in drawn if one.speakers} == {0, 1, 2, 3}
+    assert {len(one.speakers) for one in drawn} == {0, 1, 2, 3}
+    said = [note for one in drawn for note in one.said]
+    assert any(len({to.face for to in note.handed}) == 2 for note in said)
+    assert {len(note.handed) for note in said} == {1, 2, 4}
+    assert any(to.at_ms > 3_000 for note in said for to in note.handed)
+    assert any(len(face) > 1_000 for note in said for face in note.faces)
+    assert {note.number for note in said} == {1, 2, 3}
+    forgers = [one for one in drawn for _, habits in one.mallories if FORGED_NOTES in habits]
+    assert forgers and all(one.speakers for one in forgers)
+
+
+def test_schedules_that_name_no_speakers_are_what_they_were_without_any() -> None:
+    """Notes are drawn by themselves, last: nothing else of a schedule depends on them."""
+    plain = [Schedule.drawn(seed) for seed in range(60)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("node.sim.people.SPOKEN", 1.0)
+        spoken = [Schedule.drawn(seed) for seed in range(60)]
+    for one, other in zip(plain, spoken, strict=True):
+        assert other.speakers
+        bad = tuple((at, habits - {FORGED_NOTES}) for at, habits in other.mallories)
+        ours = tuple((at, habits - {FORGED_NOTES}) for at, habits in one.mallories)
+        assert replace(other, speakers=(), said=(), mallories=bad) == replace(
+            one, speakers=(), said=(), mallories=ours
+        )
+
+
+def test_models_are_told_notes_whole_and_cut_in_all_ways_of_asking() -> None:
+    """The checks of what is told check something."""
+    told: list[tuple[type, bool]] = []
+
+    class Listening(Trial):
+        def asked(self, node: SimNode, request: DraftRequest | JudgeRequest) -> None:
+            super().asked(node, request)
+            told.extend((type(request), said.cut) for said in request.remarks.told)
+
+    seeds = (seed for seed in range(400) if Schedule.drawn(seed).said)
+    wanted = {(DraftRequest, False), (JudgeRequest, False), (DraftRequest, True)}
+    for seed in seeds:
+        Listening(Schedule.drawn(seed)).play()
+        if wanted <= set(told):
+            break
+    assert wanted <= set(told)
 
 
 @pytest.mark.parametrize(("game", "flag"), [(agree, " --agreement"), (play, "")])

@@ -83,6 +83,8 @@ class Scene:
 
     def __init__(self, orchard: Orchard, clock: Hours) -> None:
         self.orchard, self.clock = orchard, clock
+        self.asked = 0
+        """Calls that mallory made in floods."""
 
     @property
     def traffic(self) -> Traffic:
@@ -93,6 +95,7 @@ class Scene:
     async def flood(self, calls: Calls, leaf: Leaf | None = None) -> None:
         """Calls on a new connection, until all are read, and answered if they wait for that."""
         reader, writer = await self.connect(leaf)
+        self.asked += AT_ONCE
         asked = http2.begun() + calls(range(1, 2 * AT_ONCE, 2))
         if calls in BACK:
             await said(reader, writer, asked)
@@ -161,8 +164,11 @@ async def test_who_calls_in_vain_is_shut_out_and_nobody_else(tmp_path: Path, kin
         assert await here.serves("bob")
         traffic = here.traffic
         assert traffic.visits.shut_out == 1
-        if named:  # refused calls cost more, so fewer of them are enough
-            assert traffic.calls_refused[named] >= BURST // (2 * CALL + VAIN)
+        if named:  # refused calls cost more, so fewer of them are enough, and no fewer than that
+            refused = traffic.calls_refused[named]
+            assert 2 * CALL * here.asked + VAIN * refused >= BURST
+            if calls not in BACK:  # refused before the next are made
+                assert 0 < refused <= BURST / VAIN + AT_ONCE
         while not await here.serves("mallory"):  # some of its calls may still wait to be refused
             here.clock.later_ns += SHUT_NS
 

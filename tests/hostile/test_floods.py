@@ -29,7 +29,7 @@ async def test_flood_is_counted_against_its_sender_who_is_read_more_slowly(tmp_p
         await grove.hear_out(rogue, "alice")
         vote = rogue.sign(Kind.PREVOTE, rogue.at(committee, opened.id), nil())
         broken = replace(vote, signature=bytes(64))
-        amount = int(BURST) + 300
+        amount = int(BURST) + 600
         for at in range(0, amount, 500):
             rogue.say(alice, *[broken] * min(500, amount - at))
         rogue.send(alice, Frame(digests=(Digest(task=opened.id, round=1),) * 20))

@@ -140,7 +140,10 @@ class Deliberations:
         """Those of the last ones that ended without a verdict."""
         found = []
         for brief in await self._store.recent(ENDED):
-            if (state := _WITHOUT.get(brief.state)) is None:
+            if brief.damage and not brief.verdict and brief.task not in self._runner.live:
+                found.append(_unknown(brief.task, "expired", self.degraded(brief.damage)))
+                continue
+            if brief.state is None or (state := _WITHOUT.get(brief.state)) is None:
                 continue
             try:
                 row = await self._store.task(brief.task)

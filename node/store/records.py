@@ -195,13 +195,18 @@ def _damaged(damage: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskBrief:
-    """A task in short: `verdict` is empty while there is none, and once it is pruned."""
+    """A task in short: `verdict` is empty while there is none, and once it is pruned.
+
+    `damage` says why its state or its not-after cannot be read, and is empty else. It has no state
+    then, and could be played again for as long as any.
+    """
 
     task: TaskId
     opener: bytes
-    state: TaskState
+    state: TaskState | None
     not_after_ms: int
     verdict: bytes
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -176,14 +176,23 @@ def to_note(row: Any) -> NoteRow:
 
 
 def to_brief(row: Any) -> TaskBrief:
-    """The task in a row of what `Store.recent` lists."""
-    _, task, opener, state, not_after_ms, verdict = row
+    """The task in a row of what `Store.recent` lists; one that cannot be read says so."""
+    _, task, opener, word, not_after_ms, verdict = row
+    task, state, damage = _blob(task), None, ""
+    try:
+        with reading(of_task("state", task)):
+            state = TaskState(word)
+            if not isinstance(not_after_ms, int):
+                raise TypeError("its not-after is no number")
+    except Damaged as error:
+        state, not_after_ms, damage = None, _TIMES_END, str(error)
     return TaskBrief(
         task=TaskId(task),
-        opener=opener,
-        state=TaskState(state),
+        opener=_blob(opener),
+        state=state,
         not_after_ms=not_after_ms,
-        verdict=verdict,
+        verdict=_blob(verdict),
+        damage=damage,
     )
 
 

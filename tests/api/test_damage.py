@@ -141,6 +141,8 @@ async def test_a_summary_that_is_none_takes_neither_a_list_nor_its_verdict_with_
         ("tasks", "secret", UNREADABLE),
         ("tasks", "verdict", "-1"),
         ("tasks", "role", "'text'"),
+        ("tasks", "state", "'text'"),
+        ("tasks", "not_after_ms", "'text'"),
         ("verdicts", "id", "'text'"),
         ("verdicts", "id", UNREADABLE),
         ("verdicts", "decided_at_ms", "'text'"),
@@ -158,6 +160,35 @@ async def test_no_column_of_one_task_takes_a_list_with_it(
     assert reply.status_code in (404, 500)
     if reply.status_code == 500:
         assert reply.json()["error"]["code"] == "store_damaged"
+
+
+async def test_a_task_that_ended_in_a_state_that_cannot_be_read_takes_no_list_with_it(
+    worn: Worn,
+) -> None:
+    with sqlite3.connect(worn.path, timeout=30) as raw:  # as if it had ended without a verdict
+        raw.execute(f"DELETE FROM verdicts WHERE task = x'{worn.waits}'")
+    raw.close()
+    worn.spoil("tasks", "verdict", worn.waits, "x''")
+    worn.spoil("tasks", "state", worn.waits, "'text'")
+    listed = await worn.listed()
+    assert listed[worn.plain]["answer"] == "a"
+    (warned,) = listed[worn.waits]["warnings"]
+    assert warned["code"] == "degraded"
+    assert f"the stored state of task {worn.waits[:16]} cannot be read" in warned["text"]
+    assert listed[worn.waits]["question"] == ""
+
+
+async def test_a_node_begins_over_a_state_that_cannot_be_read_and_still_knows_its_task(
+    worn: Worn,
+) -> None:
+    grove, task = worn.office.grove, bytes.fromhex(worn.plain)
+    await grove.stop("alice")
+    worn.spoil("tasks", "state", worn.plain, "'text'")
+    await grove.start("alice")
+    archive = grove.nodes["alice"].runner.archive
+    assert archive.knows(task)
+    found = await archive.load(task)
+    assert found is not None and found.bundle.task == task
 
 
 @pytest.mark.parametrize("state", ["undecided", "expired"])

@@ -102,7 +102,7 @@ class Entrance:
         r = self._runner
         spec = opened.body
         assert isinstance(spec, TaskOpen)
-        if opened.id in r.live or r.archive.knows(opened.id):
+        if r.knows(opened.id):
             return  # S7: a task seen before is not taken again
         account = source or r.me  # who brought it: an opener may be anybody
         if spec.committee.position(r.me) is None:
@@ -125,6 +125,7 @@ class Entrance:
         if not ignored and not r.archive.room(opened.signer):
             ignored = NO_ROOM
         if ignored:
+            r.sync.decline(opened.id)
             r.gate.refusals[Code.OVER_QUOTA] += 1
             r.complain(account, Code.OVER_QUOTA, f"a task gets no answer: {ignored}")
             return

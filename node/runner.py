@@ -451,6 +451,12 @@ class Runner:
             self.gate.refusals[Code.NOT_A_MEMBER] += 1
             self.complain(source, Code.NOT_A_MEMBER, "it sends messages of others' task")
             return
+        if envelope.kind == Kind.TASK_OPEN and self.knows(envelope.id):
+            return  # each member that takes part may tell it, and its id covers all that is signed
+        if envelope.kind == Kind.TASK_OPEN and self.sync.declined(envelope.id):
+            self.gate.refusals[Code.OVER_QUOTA] += 1
+            self.complain(source, Code.OVER_QUOTA, "a task gets no answer: it got none just now")
+            return
         if live is not None and envelope.kind <= max(Kind):
             if live.task.holds(envelope.id):
                 return
@@ -482,6 +488,10 @@ class Runner:
             self.step(task_id, Receive(message=admitted, source=source))
         else:  # A14: the task is over, and its sender may not know
             self.sync.stranger(task_id, source)
+
+    def knows(self, task: bytes) -> bool:
+        """Whether a task was taken up here, or is over (S7)."""
+        return task in self.live or self.archive.knows(task)
 
     def links_changed(self) -> None:
         """A link came up or went down, or round trips changed much: tell every task."""

@@ -44,6 +44,12 @@ READING_UP = 8
 learns them from, but one of each at least: what is undecided comes first."""
 RATES = 4_096
 """Entries of the rate table; past it the oldest half goes, which costs a repeated digest."""
+DECLINED_MS = 10_000
+"""Milliseconds for which nobody is asked for a task that got no answer here (S7). Those that take
+part in it name it twice a second each; what kept it out, its opener's other tasks, lasts longer."""
+DECLINED = 4_096
+"""Such tasks that are remembered: more than members have of one opener that they take part in.
+Past it the oldest goes, and may be asked for again."""
 
 
 class Sync:
@@ -55,6 +61,7 @@ class Sync:
         self._last: dict[tuple[bytes, bytes, str], int] = {}
         self._seen_up: dict[bytes, int] = {}
         self._reading = False
+        self._declined: dict[bytes, int] = {}
         self.lookups = Errands("lookup", at_once=1, waiting=WAITING)
         self.fetches = Errands("fetch", at_once=FETCHES, waiting=WAITING)
 
@@ -115,7 +122,8 @@ class Sync:
                 for message in live.task.lacking(digest.round, _prefixes(digest.held), source):
                     self._runner.send(source, message.envelope, live)
         elif not digest.verdict:
-            self.lookups.run(source, partial(self._push_past, source, digest))
+            if not self.declined(digest.task):
+                self.lookups.run(source, partial(self._push_past, source, digest))
         elif not self._runner.archive.knows(digest.task):
             self.missed.heard(digest.task, source)
             self.read_up()
@@ -201,8 +209,25 @@ class Sync:
         if past:
             if self._may(task, source, "past"):
                 self._send(source, Frame(digests=(Digest(task=task, round=0, verdict=past),)))
-        elif not self._runner.archive.knows(task) and self._may(task, source, "open"):
+        elif self._runner.archive.knows(task) or self.declined(task):
+            return
+        elif self._may(task, source, "open"):
             self._send(source, Frame(wants=(Want(task=task),)))
+
+    def decline(self, task: bytes) -> None:
+        """A task gets no answer: for a while nobody is asked for it."""
+        self._declined.pop(task, None)
+        self._declined[task] = self._runner.now
+        if len(self._declined) > DECLINED:
+            del self._declined[next(iter(self._declined))]
+
+    def declined(self, task: bytes) -> bool:
+        """Whether a task got no answer here a while ago, is none here still, and no member is
+        known to hold its verdict."""
+        at = self._declined.get(task)
+        if at is None or self._runner.now - at >= DECLINED_MS:
+            return False
+        return not (self._runner.knows(task) or self.missed.said(task))
 
     # -- answering --------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ version 1 does not name, an unknown enum number, text that is not UTF-8, a figur
 range all raise `BodyError`, which says what was wrong. `codec` bounds sizes before it parses.
 """
 
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -155,6 +156,11 @@ def budget_from_proto(message: pb.Budget) -> Budget:
     return Budget(tokens=message.tokens, micros=message.micros)
 
 
+_committee: Final = lru_cache(maxsize=64)(Committee.parse)
+"""The committees of late: an opener's many tasks have few, and to read one is most of what it
+takes to read a TaskOpen."""
+
+
 def task_open_to_proto(body: TaskOpen) -> pb.TaskOpen:
     """The wire form of a TaskOpen; the committee travels as its descriptor (rule S3)."""
     return pb.TaskOpen(
@@ -173,7 +179,7 @@ def task_open_to_proto(body: TaskOpen) -> pb.TaskOpen:
 def task_open_from_proto(message: pb.TaskOpen) -> TaskOpen:
     """The inverse of `task_open_to_proto`. Raises `BodyError`."""
     try:
-        committee = Committee.parse(message.descriptor)
+        committee = _committee(message.descriptor)
     except ValueError as error:
         raise BodyError(f"committee: {error}") from None
     return TaskOpen(

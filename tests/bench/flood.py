@@ -147,6 +147,19 @@ async def health_calls(scene: Scene, key: bytes) -> None:
     await anew(scene, key, HEALTH_CALLS)
 
 
+async def one_stream(scene: Scene, key: bytes) -> None:
+    """Calls of which each asks ten thousand things, all of them answered."""
+    await lasting(scene, key, _asks_much)
+
+
+async def kept_open(scene: Scene, key: bytes) -> None:
+    """Calls that never end, as many as a connection may have, on ever more connections."""
+    with suppress(OSError, asyncio.IncompleteReadError):  # the member had enough
+        reader, writer = await scene.rogue.bare(key)
+        _KEPT.append(writer)
+        await _heard(reader, writer, http2.begun() + HEALTH_WATCHES)
+
+
 async def handshakes(scene: Scene, key: bytes) -> None:
     """New connections on which nothing is asked."""
     await anew(scene, key, b"")
@@ -177,7 +190,7 @@ async def lasting(scene: Scene, key: bytes, said: Callable[[int], bytes]) -> Non
     try:
         if key not in _LASTING:
             reader, writer = await scene.rogue.bare(key)
-            writer.write(http2.begun())
+            writer.write(http2.begun(http2.WINDOW_MOST))
             _LASTING[key] = (reader, writer, 1)
         reader, writer, at = _LASTING[key]
         _LASTING[key] = (reader, writer, at + 2 * AT_A_TIME)
@@ -201,9 +214,10 @@ async def _heard(reader: StreamReader, writer: StreamWriter, said: bytes) -> Non
 
 def hang_up() -> None:
     """End the connections that last."""
-    for _, writer, _ in _LASTING.values():
+    for writer in (*_KEPT, *(writer for _, writer, _ in _LASTING.values())):
         writer.transport.abort()
     _LASTING.clear()
+    _KEPT.clear()
 
 
 @cache
@@ -211,6 +225,15 @@ def _taken_back(at: int) -> bytes:
     return http2.taken_back(f"/{SERVICE}/Fetch", range(at, at + 2 * AT_A_TIME, 2))
 
 
+def _asks_much(at: int) -> bytes:
+    return http2.headers(REFLECTION, at) + b"".join(
+        http2.frame(http2.DATA, part, flags=flags, stream=at)
+        for part, flags in ((ASKED, 0), (ASKED, 0), (ASKED, http2.END_STREAM))
+    )
+
+
+REFLECTION: Final = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+ASKED: Final = http2.message(b"") * (http2.FRAME // len(http2.message(b"")))
 AT_A_TIME: Final = 5_000
 TAKEN_BACK: Final = _taken_back(1)
 PINGS: Final = http2.ping(bytes(8)) * AT_A_TIME
@@ -218,7 +241,11 @@ UNKNOWN_FRAMES: Final = http2.frame(77) * AT_A_TIME
 HEALTH_CALLS: Final = b"".join(
     http2.call("/grpc.health.v1.Health/Check", b"", stream=at) for at in range(1, 161, 2)
 )
+HEALTH_WATCHES: Final = b"".join(
+    http2.call("/grpc.health.v1.Health/Watch", b"", stream=at) for at in range(1, 161, 2)
+)
 
+_KEPT: list[StreamWriter] = []
 _LASTING: dict[bytes, tuple[StreamReader, StreamWriter, int]] = {}
 
 _MADE: dict[bytes, list[Envelope]] = {}
@@ -244,6 +271,8 @@ FLOODS: Final[Mapping[str, Flood]] = {
     "calls taken back": taken_back,
     "the same, one connection": taken_back_on_one,
     "health calls": health_calls,
+    "one stream's messages": one_stream,
+    "calls kept open": kept_open,
     "handshakes": handshakes,
     "pings of HTTP/2": pings,
     "unknown frames": unknown_frames,
@@ -311,40 +340,42 @@ async def measure(swarm: RealSwarm, rogue: Rogue, flood: Flood, blocks: int, tas
     return sorted(quiet), sorted(flooded), before, await counters(nodes[0])
 
 
+async def row(name: str, blocks: int, own: set[int], theirs: set[int]) -> tuple[str, ...]:
+    """One flood at nodes that have met none: who is shut out is so for a minute, whatever for."""
+    models = {one: {"line": {"answer": "a"}} for one in (*HONEST, "mallory")}
+    with TemporaryDirectory() as home, RealSwarm(Path(home), models) as swarm:
+        os.sched_setaffinity(0, theirs)  # which a process hands on to those that it starts
+        for one in HONEST:
+            swarm[one].start()
+        os.sched_setaffinity(0, own)
+        for one in HONEST:
+            swarm[one].ready()
+            swarm[one].linked(set(HONEST) - {one})
+        me = swarm["mallory"].me
+        rogue = Rogue(me, swarm.federation, SystemClock(), name="mallory")
+        await rogue.start()
+        await rogue.linked(*(swarm[one].me.public for one in HONEST))
+        await decide([swarm[one] for one in HONEST], TASKS)  # what is slow once
+        quiet, flooded, was, now = await measure(swarm, rogue, FLOODS[name], blocks, TASKS)
+        await rogue.stop()
+    return (
+        name,
+        f"{median(quiet):.0f}",
+        f"{percentile(quiet, 95):.0f}",
+        f"{median(flooded):.0f}",
+        f"{percentile(flooded, 95):.0f}",
+        f"{median(flooded) / median(quiet):.2f}",
+        *_counted(was, now),
+    )
+
+
 async def table(names: tuple[str, ...] = tuple(FLOODS), blocks: int = BLOCKS) -> Table:
     """Every flood, one after another."""
-    rows = []
     own, theirs = cores()
-    with TemporaryDirectory() as home:
-        models = {name: {"line": {"answer": "a"}} for name in (*HONEST, "mallory")}
-        with RealSwarm(Path(home), models) as swarm:
-            os.sched_setaffinity(0, theirs)  # which a process hands on to those that it starts
-            for name in HONEST:
-                swarm[name].start()
-            os.sched_setaffinity(0, own)
-            for name in HONEST:
-                swarm[name].ready()
-                swarm[name].linked(set(HONEST) - {name})
-            me = swarm["mallory"].me
-            rogue = Rogue(me, swarm.federation, SystemClock(), name="mallory")
-            await rogue.start()
-            await rogue.linked(*(swarm[name].me.public for name in HONEST))
-            await decide([swarm[name] for name in HONEST], TASKS)  # what is slow once
-            for name in names:
-                quiet, flooded, was, now = await measure(swarm, rogue, FLOODS[name], blocks, TASKS)
-                rows.append(
-                    (
-                        name,
-                        f"{median(quiet):.0f}",
-                        f"{percentile(quiet, 95):.0f}",
-                        f"{median(flooded):.0f}",
-                        f"{percentile(flooded, 95):.0f}",
-                        f"{median(flooded) / median(quiet):.2f}",
-                        *_counted(was, now),
-                    )
-                )
-                sys.stderr.write(f"{rows[-1]}\n")
-            await rogue.stop()
+    rows = []
+    for name in names:
+        rows.append(await row(name, blocks, own, theirs))
+        sys.stderr.write(f"{rows[-1]}\n")
     return Table(
         title="What a flood from one member costs the others",
         how=f"Four nodes in processes of their own decide {blocks} blocks of {TASKS} tasks without "

@@ -136,6 +136,7 @@ class Node(Daemon):
             "queue": len(runner._queue),
             "out": sum(map(len, runner._out.values())),
             "rates": len(sync._last),
+            "declined": len(sync._declined),
             "missed": len(sync.missed),
             "errands": len(sync.lookups) + len(sync.fetches),
             "openings": len(runner.intake._openings),

@@ -12,7 +12,9 @@ PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST, SETTINGS, PING, WINDOW, CONTINUATION = 0, 1, 3, 4, 6, 8, 9
 END_STREAM, END_HEADERS = 1, 4
 CANCEL: Final = 8
+INITIAL_WINDOW_SIZE: Final = 4
 WINDOW_OF_A_STREAM: Final = 65_535
+WINDOW_MOST: Final = 2**31 - 1
 FRAME: Final = 16_384
 
 
@@ -57,9 +59,12 @@ def call(path: str, data: bytes, *, stream: int = 1, declared: int | None = None
     )
 
 
-def begun() -> bytes:
-    """How a connection begins."""
-    return PREFACE + frame(SETTINGS)
+def begun(window: int = WINDOW_OF_A_STREAM) -> bytes:
+    """How a connection begins on which so many bytes may come, on each stream and in all."""
+    if window == WINDOW_OF_A_STREAM:
+        return PREFACE + frame(SETTINGS)
+    sizes = frame(SETTINGS, pack(">HI", INITIAL_WINDOW_SIZE, window))
+    return PREFACE + sizes + frame(WINDOW, pack(">I", window - WINDOW_OF_A_STREAM))
 
 
 def ping(mark: bytes) -> bytes:

@@ -15,7 +15,7 @@ from consensus.bodies import Batch, Proposal, Propose, Report, Vote
 from consensus.committee import Committee
 from consensus.envelope import POINTS, Envelope, Kind, MessageId, Stage, TaskId
 from node.missed import MOST
-from node.sync import FETCHES, RATES, SYNC_MS, WAITING
+from node.sync import DECLINED, FETCHES, RATES, SYNC_MS, WAITING
 from node.wire import codec
 from node.wire.admission import Code
 from node.wire.bounds import ENVELOPE_CAP
@@ -43,6 +43,7 @@ def contained(node: Node) -> None:
     """Nothing that a peer can make grow is past its bound."""
     sizes = node.sizes()
     assert sizes["rates"] <= RATES
+    assert sizes["declined"] <= DECLINED
     assert sizes["missed"] <= MOST
     assert sizes["errands"] <= ERRANDS
     assert sizes["queue"] == 0

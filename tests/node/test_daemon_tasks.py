@@ -2,6 +2,8 @@
 
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast as cast_to
 
 import pytest
 
@@ -9,7 +11,10 @@ from consensus.envelope import Envelope, Kind
 from node import archive
 from node.config import LimitsConfig
 from node.intake import FOLLOWED
+from node.runner import Runner
+from node.sync import DECLINED, DECLINED_MS, Sync
 from node.wire.admission import Code
+from node.wire.frames import Digest, Frame
 from tests.harness import cast
 from tests.harness.daemons import Grove, Turned
 from tests.harness.rogue import Rogue, wall_ms
@@ -115,6 +120,50 @@ async def test_a_forgotten_task_that_comes_again_is_signed_for_no_more(
         await grove.hear_out(rogue, "alice")
         assert answers(rogue, opened.id) == said
         assert await grove.nodes["alice"]._store.tasks() == []
+
+
+async def test_what_got_no_answer_is_not_asked_for_again_for_a_while(tmp_path: Path) -> None:
+    """Else whoever takes part in it would be asked whenever it names it, and would pay for that."""
+    clock = Turned()
+    limits = LimitsConfig(opener_tasks_per_minute=1, stop_s=1)
+    async with Grove(tmp_path, "alice", rogues=("mallory",), limits=limits) as grove:
+        await grove.start("alice", clock=clock)
+        rogue = await grove.rogue()
+        alice, node = grove.key("alice"), grove.nodes["alice"]
+        pair = rogue.committee(alice)
+        taken, refused, ignored = (rogue.opening(pair) for _ in range(3))
+        await rogue.flood(alice, (taken, refused, ignored))
+        assert set(node.runner.live) == {taken.id, refused.id}
+        assert node.runner.gate.refusals[Code.OVER_QUOTA] == 1
+
+        async def asked(*digests: Digest) -> int:
+            """How often alice asks for the ignored one when told this."""
+            rogue.heard.frames.clear()
+            rogue.send(alice, Frame(digests=digests))
+            await grove.hear_out(rogue, "alice")
+            wants = [want for _, frame in rogue.heard.frames for want in frame.wants]
+            return sum(want.task == ignored.id for want in wants)
+
+        running = Digest(task=ignored.id, round=1)
+        assert await asked(*[running] * 20) == 0
+        await rogue.flood(alice, [ignored] * 3)
+        assert node.runner.gate.refusals[Code.OVER_QUOTA] == 4
+        clock.ahead_ms += DECLINED_MS
+        assert await asked(*[running] * 20) == 1
+        await rogue.flood(alice, [ignored])
+        assert await asked(running) == 0
+        assert await asked(Digest(task=ignored.id, round=0, verdict=b"v" * 32)) == 1
+
+
+def test_as_many_declined_tasks_are_remembered_as_there_is_room_for() -> None:
+    sync = Sync(cast_to(Runner, SimpleNamespace(now=0, knows=lambda _: False)))
+    tasks = [number.to_bytes(32) for number in range(DECLINED + 1)]
+    for task in tasks[:-1]:
+        sync.decline(task)
+    assert all(map(sync.declined, tasks[:-1]))
+    sync.decline(tasks[1])  # anew: the oldest is still the first
+    sync.decline(tasks[-1])
+    assert [task for task in tasks if not sync.declined(task)] == tasks[:1]
 
 
 async def test_a_flood_of_tasks_takes_no_place_of_others(tmp_path: Path) -> None:

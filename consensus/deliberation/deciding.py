@@ -12,7 +12,7 @@ from ..agreement.effects import AgreementEffect, Decided, SetTimer, TimerKey, Wa
 from ..agreement.instance import Instance, point_seed, value_id
 from ..agreement.validity import Invalid, Pending, Validity
 from ..bodies import COUNT_CAP, Propose, Report, Vote
-from ..envelope import POINTS, ZERO, Kind, MessageId, Stage
+from ..envelope import POINTS, ZERO, Kind, MessageId, Stage, pack_all
 from ..ports import Message
 from .effects import PointRecord
 from .outcome import build_outcome, check_outcome
@@ -177,12 +177,12 @@ class Deciding:
         if not task.active:
             return
         state = task.round
-        ids = {
-            message.id
+        held = [
+            message
             for messages in state.content(CONTENT[stage], stage).values()
             for message in messages[:SLOT_IDS]  # V1a
-        }
-        body = Report(ids=tuple(sorted(ids)))
+        ]
+        body = Report(ids=tuple(sorted(message.id for message in held)))
         if stage is Stage.OUTCOME:  # P2a
             assert task.began is not None
             age = task.now - task.began
@@ -194,4 +194,7 @@ class Deciding:
                 micros=spent.micros,
                 ms=max(0, age),
             )
-        task.submit(stage, Kind.REPORT, body)
+        # A13: nobody else may hold what its signer gave to this member alone, and then the REPORT
+        # counts nowhere, here neither (V1a).
+        others = pack_all(one.envelope for one in held if one.signer != task.me)
+        task.submit(stage, Kind.REPORT, body, others)

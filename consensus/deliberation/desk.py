@@ -23,7 +23,15 @@ from ..bodies import (
     Usage,
     Views,
 )
-from ..envelope import Kind, MessageId, Stage, tagged_hash
+from ..envelope import (
+    Kind,
+    MessageId,
+    Stage,
+    length_prefixed,
+    pack_all,
+    split_prefixed,
+    tagged_hash,
+)
 from ..masking import judging_order
 from ..ports import Message
 from ..tally.answers import normalise
@@ -317,7 +325,9 @@ class Desk:
         except BodyError as error:  # the ballot is larger than any committee reads
             self._abstain_ballot(f"the ballot is too large: {error}")
             return
-        task.submit(Stage.FREEZE, Kind.SEAL, body, opening)
+        listed = self._tabled(task.round).values()
+        held = pack_all(one.envelope for one in listed)
+        task.submit(Stage.FREEZE, Kind.SEAL, body, length_prefixed(opening, held))
 
     # -- open -------------------------------------------------------------------------
 
@@ -329,7 +339,8 @@ class Desk:
             return
         sealed = task.scribe.kept(state.number, Stage.FREEZE, Kind.SEAL)
         if sealed is not None:
-            body = task.reader.decode(Kind.OPENING, sealed.secret)
+            payload, _ = split_prefixed(sealed.secret, 2)
+            body = task.reader.decode(Kind.OPENING, payload)
             assert isinstance(body, Opening)
         else:
             body = task.scribe.unsealed(state.number, self._own_proposal(state))

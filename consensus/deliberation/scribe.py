@@ -1,14 +1,16 @@
 """A member's own messages: made once a slot, and from then on only repeated (rule A13).
 
 What a message hides is stored with it: behind a commit the proposal's payload, behind a seal
-the payload of the opening. Keys, nonces and salts grow again from the task's one secret.
+the payload of the opening. So is what it says that this member holds of others', for nobody else
+may: behind a seal the proposals on its ballot, behind a REPORT what it names. Keys, nonces and
+salts grow again from the task's one secret.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ..bodies import Ballot, Body, Commit, Note, Opening, Proposal, Seal, Views
-from ..envelope import VOTES, Ctx, Envelope, Kind, Stage, preimage, unpack_all
+from ..envelope import VOTES, Ctx, Envelope, Kind, Stage, preimage, split_prefixed, unpack_all
 from ..masking import RoundSecrets, alias_claim, commitment, seal
 from ..ports import AliasKey, Message, Writer
 
@@ -70,6 +72,20 @@ class Scribe:
         return tuple(
             envelope for item in self._voted(round_, stage) for envelope in unpack_all(item.secret)
         )
+
+    def reported(self, round_: int) -> tuple[Envelope, ...]:
+        """What this member's REPORTs of a round name of others', stored beside each (A13)."""
+        return tuple(
+            envelope
+            for key, item in sorted(self._kept.items())
+            if key[0] == round_ and key[2] is Kind.REPORT
+            for envelope in unpack_all(item.secret)
+        )
+
+    def listed(self, round_: int) -> tuple[Envelope, ...]:
+        """The proposals that this member's ballot of a round lists as held (A13)."""
+        sealed = self.kept(round_, Stage.FREEZE, Kind.SEAL)
+        return () if sealed is None else unpack_all(split_prefixed(sealed.secret, 2)[1])
 
     def _voted(self, round_: int, stage: Stage) -> Iterator[Kept]:
         """What is stored of an instance's votes and value proposals, in slot order."""

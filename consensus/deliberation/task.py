@@ -383,6 +383,11 @@ class Task:
         self.rounds.append(state)
         for stage in POINTS:
             state.instances[stage] = self.deciding.instance(state, stage)
+        for envelope in self.scribe.reported(number):
+            state.keep(self.reader.checked(envelope))
+        for proposal in map(self.reader.checked, self.scribe.listed(number)):
+            state.need((proposal.id,))
+            state.keep_part(proposal)
         for message in self.scribe.content(number):
             if message.kind not in PRIVATE:
                 state.keep(whole(message, self.reader))

@@ -13,7 +13,7 @@ from consensus.bodies import COUNT_CAP, Ballot, Opening, Report
 from consensus.deliberation.opened import Facts
 from consensus.deliberation.outcome import figures
 from consensus.deliberation.points import PointValue
-from consensus.envelope import Kind, Member, MessageId, Stage
+from consensus.envelope import Kind, Member, MessageId, Stage, split_prefixed
 from consensus.ports import Message
 
 from .member import SafetyError, SimNode
@@ -106,7 +106,8 @@ class Promises:
         assert task is not None
         if not task.exchange.mixes:
             return
-        opening = self._swarm.ring.reader().decode(Kind.OPENING, effect.secret)
+        payload, _ = split_prefixed(effect.secret, 2)
+        opening = self._swarm.ring.reader().decode(Kind.OPENING, payload)
         assert isinstance(opening, Opening) and opening.ballot is not None
         batches = task.round.content(Kind.BATCH, Stage.EXCHANGE)
         came = {part.id for held in batches.values() for one in held for part in one.parts}

@@ -21,7 +21,7 @@ from consensus.bodies import (
 )
 from consensus.deliberation.effects import Draft, Drafted, Judge, Judged
 from consensus.deliberation.requests import Judgment, LetteredMark, LetteredPair
-from consensus.envelope import Kind, Stage, tagged_hash
+from consensus.envelope import Kind, Stage, split_prefixed, tagged_hash
 from consensus.policy import Policy
 from consensus.ports import Message
 from tests.harness.tables import Seat, Table, decide
@@ -58,8 +58,8 @@ def abstention(seat: Seat) -> str:
 def opened(seat: Seat) -> Ballot:
     """The ballot behind the seal that the last step sent."""
     (sealed,) = seat.sent(Kind.SEAL)
-    kept = seat.kept[sealed.id]
-    body = seat.table.ring.reader().decode(Kind.OPENING, kept.secret)
+    payload, _ = split_prefixed(seat.kept[sealed.id].secret, 2)
+    body = seat.table.ring.reader().decode(Kind.OPENING, payload)
     assert isinstance(body, Opening)
     assert body.ballot is not None
     return body.ballot

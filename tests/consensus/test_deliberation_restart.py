@@ -3,6 +3,7 @@
 from consensus.agreement.effects import Persist, Send
 from consensus.bodies import Ballot, Propose, Report
 from consensus.deliberation.phases import Phase
+from consensus.deliberation.requests import Judgment
 from consensus.deliberation.round import PREFIX
 from consensus.deliberation.scribe import Kept
 from consensus.envelope import Kind, MessageId, Stage
@@ -16,6 +17,48 @@ def test_restarted_member_asks_for_what_its_own_report_names() -> None:
     seat = table.make(kept=[Kept(message=report)]).begin()
     seat.receive(*(table.accept(who) for who in (1, 2)))
     assert seat.wanted() == set(ids)
+
+
+def test_what_a_report_names_outlives_a_crash_though_nobody_else_holds_it() -> None:
+    """An equivocator may give both of its commits to this member alone, and answer nobody."""
+    table = Table()
+    accepts = [table.accept(who) for who in (1, 2)]
+    seat = table.make().begin()
+    seat.receive(*accepts)
+    seat.draft("a")
+    named = [table.commit(1, "a"), table.commit(2, "b"), table.commit(2, "c")]
+    seat.receive(*named)
+    seat.expire(Stage.SLATE, "close")
+    (report,) = seat.sent(Kind.REPORT)
+    assert isinstance(report.body, Report)
+    assert {one.id for one in named} < set(report.body.ids)
+    after = table.make(kept=seat.kept.values()).begin()
+    after.receive(*accepts)
+    assert after.wanted() == set()
+    assert report in after.task.round.reports(Stage.SLATE)
+    other = table.committee.members[3]
+    assert {*named, report} <= {*after.task.lacking(1, frozenset(), other)}
+
+
+def test_what_a_ballot_lists_outlives_a_crash_though_nobody_else_holds_it() -> None:
+    """A faulty exit may give its BATCH to this member alone."""
+    table = Table()
+    accepts = [table.accept(who) for who in (1, 2, 3)]
+    seat = table.make().begin()
+    seat.receive(*accepts)
+    seat.draft("a")
+    commits = [table.commit(1, "b"), table.commit(2, "c"), table.abstain(3)]
+    seat.receive(*decide(table, Stage.SLATE, [*seat.sent(Kind.COMMIT), *commits]), *commits)
+    seat.exchange(1, 2)
+    seat.judge(Judgment())
+    assert seat.sent(Kind.SEAL)
+    listed = [*seat.task.desk._tabled(seat.task.round)]
+    assert len(listed) == 3
+    after = table.make(kept=seat.kept.values()).begin()
+    after.receive(*accepts)
+    other = table.committee.members[3]
+    assert all(after.task.find(item, other) is not None for item in listed)
+    assert not after.task.desk._tabled(after.task.round)  # which BATCHes bring, and no ballot
 
 
 def test_member_that_may_not_sign_opens_nothing_of_its_earlier_life() -> None:

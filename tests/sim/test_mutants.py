@@ -98,6 +98,11 @@ def chosen_union(_: int) -> None:
         assert isinstance(found, Invalid)
 
 
+def lost_report(_: int) -> object:
+    """A schedule that a night found: bob alone has mallory's commit, reports it, and crashes."""
+    return deliberation()(67_377)
+
+
 def own_views(message: Message | None, views: Views) -> Message | None:
     """A commit as if it said what one's own ledger says."""
     if message is None or not isinstance(message.body, Commit):
@@ -111,6 +116,7 @@ GATES: tuple[Callable[[int], object], ...] = (
     locked_member,
     scattered_precommits,
     chosen_union,
+    lost_report,
 )
 
 
@@ -239,8 +245,8 @@ MUTANTS = (
     mutant(
         "openings before the freeze",
         f"{DESK}._seal",
-        "task.submit(Stage.FREEZE, Kind.SEAL, body, opening)",
-        "task.submit(Stage.FREEZE, Kind.SEAL, body, opening)\n"
+        "task.submit(Stage.FREEZE, Kind.SEAL, body, length_prefixed(opening, held))",
+        "task.submit(Stage.FREEZE, Kind.SEAL, body, length_prefixed(opening, held))\n"
         "    task.submit(Stage.OUTCOME, Kind.OPENING, task.reader.decode(Kind.OPENING, opening))",
         deliberation(),
     ),
@@ -367,6 +373,14 @@ MUTANTS = (
         "    found = state.proposals(self._task.exchange.senders(state))\n"
         "    return found | ({own.id: own} if own else {})",
         deliberation(),
+    ),
+    mutant(
+        "a REPORT stored without what it names",
+        "consensus.deliberation.deciding:Deciding.report_held",
+        "others = pack_all(one.envelope for one in held if one.signer != task.me)",
+        'others = b""',
+        lost_report,
+        1,
     ),
     mutant(
         "own notes told before a slate brought them",

@@ -15,8 +15,8 @@ class Persist:
     """Store `message` under its slot, with the `secret` that opens it, durably (A13).
 
     Beside a vote, `secret` is what of others it stands on, as `pack_all` writes it: for a precommit
-    that locks, the value's PROPOSE and q prevotes; for the first message of a view that a timer led
-    to, the q precommits that had started the timer.
+    that locks, the value's PROPOSE, q prevotes and what the value names; for the first message of a
+    view that a timer led to, the q precommits that had started the timer.
     """
 
     message: Message

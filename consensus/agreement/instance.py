@@ -53,7 +53,8 @@ class Instance:
     `sign` makes this member's signed message for (kind, body), or is None for an observer,
     who follows without a vote. `check` says whether a value is valid; `build` gives a value
     from what is held, or None. `restored` are this member's own messages from before a
-    restart: they are sent again, never replaced; `proven` is what they stood on (A13).
+    restart: they are sent again, never replaced; `proven` are the others' that they stood on, and
+    `grounds` gives what a valid value stands on besides, to be stored with a lock on it (A13).
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Instance:
         check: Callable[[bytes], Validity],
         build: Callable[[], bytes | None],
         timing: Timing,
+        grounds: Callable[[bytes], Iterable[Message]] = lambda _: (),
         restored: tuple[Message, ...] = (),
         proven: tuple[Message, ...] = (),
     ) -> None:
@@ -84,6 +86,7 @@ class Instance:
         self._sign = sign
         self._check = check
         self._build = build
+        self._grounds = grounds
         self._order: tuple[bytes, ...] | None = None
         self._up: frozenset[bytes] = frozenset(committee.members)
         self._votes = VoteBook()
@@ -383,7 +386,8 @@ class Instance:
                 if self.step is Step.PREVOTE:
                     self.locked = (self.view, value)
                     prevotes = self._votes.supporters(self.view, Kind.PREVOTE, value)
-                    proof = [carrier, *(prevotes[one] for one in sorted(prevotes)[: self._size.q])]
+                    quorum = (prevotes[one] for one in sorted(prevotes)[: self._size.q])
+                    proof = [carrier, *quorum, *self._grounds(carrier.body.value)]
                     self._cast(Kind.PRECOMMIT, value, proof)
 
     def _start_vote_timers(self) -> None:

@@ -16,7 +16,7 @@ from ..envelope import POINTS, ZERO, Kind, MessageId, Stage, pack_all
 from ..ports import Message
 from .effects import PointRecord
 from .outcome import build_outcome, check_outcome
-from .points import CONTENT, POINT_NAME, SLOT_IDS, PointValue, build_set, check_set
+from .points import CONTENT, POINT_NAME, SLOT_IDS, PointValue, build_set, check_set, closure
 from .round import RoundState
 
 if TYPE_CHECKING:
@@ -44,10 +44,22 @@ class Deciding:
             sign=sign if task.active else None,
             check=lambda value: self._check(state, stage, value),
             build=lambda: self._build(state, stage),
+            grounds=lambda value: self._grounds(state, stage, value),
             timing=task.timing,
             restored=task.scribe.votes(state.number, stage),
             proven=tuple(map(task.reader.checked, task.scribe.proofs(state.number, stage))),
         )
+
+    def _grounds(self, state: RoundState, stage: Stage, value: bytes) -> list[Message]:
+        """What of others' a valid value stands on and this member has not stored yet (A13)."""
+        decoded = PointValue.decode(value, stage=stage, round_=state.number)
+        stored = {envelope.id for envelope in self._task.scribe.grounds(state.number)}
+        found = map(state.lookup, closure(decoded, state.lookup))
+        return [
+            message
+            for message in found
+            if message is not None and message.signer != self._task.me and message.id not in stored
+        ]
 
     def start(self, stage: Stage) -> None:
         """Open a point: say what is held where that is needed (V1), and take part."""

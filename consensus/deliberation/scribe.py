@@ -1,9 +1,9 @@
 """A member's own messages: made once a slot, and from then on only repeated (rule A13).
 
 What a message hides is stored with it: behind a commit the proposal's payload, behind a seal
-the payload of the opening. So is what it says that this member holds of others', for nobody else
-may: behind a seal the proposals on its ballot, behind a REPORT what it names. Keys, nonces and
-salts grow again from the task's one secret.
+the payload of the opening. So is what of others' it stands on, for nobody else may hold that:
+behind a seal the proposals on its ballot, behind a REPORT what it names, behind a precommit all
+that its value names. Keys, nonces and salts grow again from the task's one secret.
 """
 
 from collections.abc import Iterator
@@ -68,24 +68,25 @@ class Scribe:
         return tuple(item.message for item in self._voted(round_, stage))
 
     def proofs(self, round_: int, stage: Stage) -> tuple[Envelope, ...]:
-        """What the stored votes and value proposals of an instance stood on, beside each (A13)."""
-        return tuple(
-            envelope for item in self._voted(round_, stage) for envelope in unpack_all(item.secret)
-        )
-
-    def reported(self, round_: int) -> tuple[Envelope, ...]:
-        """What this member's REPORTs of a round name of others', stored beside each (A13)."""
+        """The votes and value proposals that those stored of an instance stood on, beside each."""
         return tuple(
             envelope
-            for key, item in sorted(self._kept.items())
-            if key[0] == round_ and key[2] is Kind.REPORT
+            for item in self._voted(round_, stage)
             for envelope in unpack_all(item.secret)
+            if envelope.kind in _OF_AGREEMENT
         )
 
-    def listed(self, round_: int) -> tuple[Envelope, ...]:
-        """The proposals that this member's ballot of a round lists as held (A13)."""
-        sealed = self.kept(round_, Stage.FREEZE, Kind.SEAL)
-        return () if sealed is None else unpack_all(split_prefixed(sealed.secret, 2)[1])
+    def grounds(self, round_: int) -> tuple[Envelope, ...]:
+        """What of others' content this member's words of a round stand on, stored beside each."""
+        found: list[Envelope] = []
+        for key, item in sorted(self._kept.items()):
+            if key[0] != round_:
+                continue
+            if key[2] is Kind.SEAL:
+                found += unpack_all(split_prefixed(item.secret, 2)[1])
+            elif key[2] is Kind.REPORT or key[2] in _OF_AGREEMENT:
+                found += unpack_all(item.secret)
+        return tuple(one for one in found if one.kind not in _OF_AGREEMENT)
 
     def _voted(self, round_: int, stage: Stage) -> Iterator[Kept]:
         """What is stored of an instance's votes and value proposals, in slot order."""

@@ -383,14 +383,16 @@ class Task:
         self.rounds.append(state)
         for stage in POINTS:
             state.instances[stage] = self.deciding.instance(state, stage)
-        for envelope in self.scribe.reported(number):
-            state.keep(self.reader.checked(envelope))
-        for proposal in map(self.reader.checked, self.scribe.listed(number)):
-            state.need((proposal.id,))
-            state.keep_part(proposal)
+        for message in map(self.reader.checked, self.scribe.grounds(number)):
+            state.need((message.id,))
+            if message.kind is Kind.PROPOSAL:
+                state.keep_part(message)
+            else:
+                state.keep(message)
         for message in self.scribe.content(number):
             if message.kind not in PRIVATE:
                 state.keep(whole(message, self.reader))
+        state.unpen()
         for report in state.penned():
             self.deciding.seek(state, state.absent_of(report))
         self.out += [Behind(member=member) for member in sorted(self._ahead)]

@@ -1,6 +1,8 @@
 """What a restart takes up again (rule A13)."""
 
 from consensus.agreement.effects import Persist, Send
+from consensus.agreement.instance import value_id
+from consensus.agreement.validity import Valid
 from consensus.bodies import Ballot, Propose, Report
 from consensus.deliberation.phases import Phase
 from consensus.deliberation.requests import Judgment
@@ -59,6 +61,30 @@ def test_what_a_ballot_lists_outlives_a_crash_though_nobody_else_holds_it() -> N
     other = table.committee.members[3]
     assert all(after.task.find(item, other) is not None for item in listed)
     assert not after.task.desk._tabled(after.task.round)  # which BATCHes bring, and no ballot
+
+
+def test_what_a_lock_stands_on_outlives_a_crash_of_all_that_hold_it() -> None:
+    """Else those that come back locked could check their value no more, nor leave it."""
+    table = Table()
+    accepts = [table.accept(who) for who in (1, 2)]
+    seat = table.make().begin()
+    seat.receive(*accepts)
+    seat.draft("a")
+    (own,) = seat.sent(Kind.COMMIT)
+    commits = [table.commit(who, "a") for who in (1, 2, 3)]
+    proposed, *_ = decide(table, Stage.SLATE, [own, *commits])
+    assert isinstance(proposed.body, Propose)
+    value = value_id(proposed.body.value)
+    prevotes = [table.vote(who, Stage.SLATE, Kind.PREVOTE, 0, value) for who in (1, 2, 3)]
+    seat.receive(proposed, *commits, *prevotes)
+    assert seat.sent(Kind.PRECOMMIT)
+    assert not seat.sent(Kind.REPORT)
+    after = table.make(kept=seat.kept.values()).begin()
+    after.receive(*accepts)
+    instance = after.task.round.instances[Stage.SLATE]
+    assert instance.locked == (0, value)
+    assert instance.validity(proposed.body.value) == Valid()
+    assert after.wanted() == set()
 
 
 def test_member_that_may_not_sign_opens_nothing_of_its_earlier_life() -> None:

@@ -142,8 +142,9 @@ FAULTS = (
         "OPENS_EARLY",
         Change(
             where=f"{DESK}._seal",
-            old="task.submit(Stage.FREEZE, Kind.SEAL, body, opening)",
-            new="task.submit(Stage.FREEZE, Kind.SEAL, body, opening)\n    task.submit("
+            old="task.submit(Stage.FREEZE, Kind.SEAL, body, length_prefixed(opening, held))",
+            new="task.submit(Stage.FREEZE, Kind.SEAL, body, length_prefixed(opening, held))\n"
+            "    task.submit("
             "Stage.OUTCOME, Kind.OPENING, task.reader.decode(Kind.OPENING, opening))",
         ),
         breaks="seen",

@@ -453,7 +453,7 @@ class Runner:
             return
         if envelope.kind == Kind.TASK_OPEN and self.knows(envelope.id):
             return  # each member that takes part may tell it, and its id covers all that is signed
-        if envelope.kind == Kind.TASK_OPEN and self.sync.declined(envelope.id):
+        if envelope.kind == Kind.TASK_OPEN and self.sync.declined(envelope.id, source):
             self.gate.refusals[Code.OVER_QUOTA] += 1
             self.complain(source, Code.OVER_QUOTA, "a task gets no answer: it got none just now")
             return

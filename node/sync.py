@@ -122,7 +122,7 @@ class Sync:
                 for message in live.task.lacking(digest.round, _prefixes(digest.held), source):
                     self._runner.send(source, message.envelope, live)
         elif not digest.verdict:
-            if not self.declined(digest.task):
+            if not self.declined(digest.task, source):
                 self.lookups.run(source, partial(self._push_past, source, digest))
         elif not self._runner.archive.knows(digest.task):
             self.missed.heard(digest.task, source)
@@ -209,7 +209,7 @@ class Sync:
         if past:
             if self._may(task, source, "past"):
                 self._send(source, Frame(digests=(Digest(task=task, round=0, verdict=past),)))
-        elif self._runner.archive.knows(task) or self.declined(task):
+        elif self._runner.archive.knows(task) or self.declined(task, source):
             return
         elif self._may(task, source, "open"):
             self._send(source, Frame(wants=(Want(task=task),)))
@@ -221,13 +221,13 @@ class Sync:
         if len(self._declined) > DECLINED:
             del self._declined[next(iter(self._declined))]
 
-    def declined(self, task: bytes) -> bool:
-        """Whether a task got no answer here a while ago, is none here still, and no member is
-        known to hold its verdict."""
+    def declined(self, task: bytes, source: bytes) -> bool:
+        """Whether a task got no answer here a while ago, and is none here still; but for what
+        `source` says of it that claims to hold its verdict."""
         at = self._declined.get(task)
         if at is None or self._runner.now - at >= DECLINED_MS:
             return False
-        return not (self._runner.knows(task) or self.missed.said(task))
+        return not self._runner.knows(task) and source not in self.missed.said(task)
 
     # -- answering --------------------------------------------------------------------
 

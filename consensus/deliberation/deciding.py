@@ -53,13 +53,14 @@ class Deciding:
     def _grounds(self, state: RoundState, stage: Stage, value: bytes) -> list[Message]:
         """What of others' a valid value stands on and this member has not stored yet (A13)."""
         decoded = PointValue.decode(value, stage=stage, round_=state.number)
-        stored = {envelope.id for envelope in self._task.scribe.grounds(state.number)}
-        found = map(state.lookup, closure(decoded, state.lookup))
-        return [
+        stored = state.stored | {one.id for one in self._task.scribe.grounds(state.number)}
+        fresh = [
             message
-            for message in found
+            for message in map(state.lookup, closure(decoded, state.lookup))
             if message is not None and message.signer != self._task.me and message.id not in stored
         ]
+        state.stored |= {message.id for message in fresh}  # a later lock needs them no second time
+        return fresh
 
     def start(self, stage: Stage) -> None:
         """Open a point: say what is held where that is needed (V1), and take part."""

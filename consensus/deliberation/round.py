@@ -4,10 +4,12 @@ Only verified messages of this round come in. Everything here is bounded: two en
 slot (the second makes the evidence), and the instances bound their own votes (A9, A12).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from ..agreement.instance import Instance
 from ..bodies import Report
+from ..committee import MAX_MEMBERS
 from ..envelope import POINTS, Kind, MessageId, Stage
 from ..ports import Message
 from .effects import PointRecord
@@ -33,6 +35,8 @@ class RoundState:
         self.expired: set[tuple[Stage, str]] = set()
         self.decided_at: dict[Stage, int] = {}
         self.settled: set[Stage] = set()
+        self.stored: set[MessageId] = set()
+        """Others' content that this life stored with a lock (A13)."""
         self._slots: dict[tuple[Kind, Stage], dict[bytes, list[Message]]] = {}
         self._held: dict[MessageId, Message] = {}
         self._parts: dict[MessageId, Message] = {}
@@ -165,14 +169,20 @@ class RoundState:
 
         A second BATCH would give an equivocator's model two voices here, and what came alone
         was asked for to check a value (V4): whoever is named in a REPORT is not on the table.
+        Of more than a ballot can list, which takes faulty exits that make proposals up, those in
+        the most BATCHes: every good path brings each that was committed to.
         """
         batches = self.content(Kind.BATCH, Stage.EXCHANGE)
-        return {
-            part.id: part
-            for sender in senders
-            for batch in batches.get(sender, ())[:1]
-            for part in batch.parts
-        }
+        found: dict[MessageId, Message] = {}
+        count: Counter[MessageId] = Counter()
+        for sender in senders:
+            for batch in batches.get(sender, ())[:1]:
+                found |= {part.id: part for part in batch.parts}
+                count.update(part.id for part in batch.parts)
+        if len(found) <= MAX_MEMBERS:
+            return found
+        ranked = sorted(found, key=lambda item: (-count[item], item))
+        return {item: found[item] for item in ranked[:MAX_MEMBERS]}
 
     def waiting(self) -> list[Message]:
         """PROPOSEs of points that have not begun here: held, and not yet relayed."""

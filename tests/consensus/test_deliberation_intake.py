@@ -4,10 +4,11 @@ import pytest
 
 from consensus.agreement.instance import point_seed, proposer_order
 from consensus.bodies import Ballot, Proposal, Propose, Report, Seal, Vote
+from consensus.committee import MAX_MEMBERS
 from consensus.deliberation.effects import Behind, Draft, Reply
 from consensus.deliberation.phases import Phase
 from consensus.deliberation.points import PointValue
-from consensus.deliberation.round import PREFIX, SLOT_CAP
+from consensus.deliberation.round import PREFIX, SLOT_CAP, RoundState
 from consensus.deliberation.task import CERTIFICATE_EVERY_MS, SETTLE_MS
 from consensus.envelope import ZERO, Kind, MessageId, Stage
 from consensus.policy import Policy
@@ -343,3 +344,38 @@ def test_sealed_ballot_counts_from_members_that_drafted_nothing() -> None:
     seat, _ = decided_slate()
     seat.receive(*(seat.table.seal(who, Ballot(held=())) for who in (1, 2, 3)))
     assert len(seat.task.round.content(Kind.SEAL, Stage.FREEZE)) == 3
+
+
+def test_a_stuffed_batch_pushes_nothing_off_the_table_that_two_good_paths_brought() -> None:
+    """Of more proposals than a ballot can list; else no ballot could be cast at all."""
+    table = Table()
+    real = [table.proposal(who, "a") for who in range(4)]
+    junk = [table.proposal(3, f"{number}") for number in range(MAX_MEMBERS + 6)]
+    state, exits = RoundState(1), table.committee.members
+    state.keep(table.batch(0, *real))
+    state.keep(table.batch(1, *real))
+    state.keep(table.batch(2, *junk[:35]))
+    state.keep(table.batch(3, *junk[35:]))
+    found = state.proposals(exits)
+    assert {one.id for one in real} < set(found)
+    assert found == state.proposals(reversed(exits))
+    assert len(Ballot(held=tuple(sorted(found))).held) == MAX_MEMBERS
+    state = RoundState(1)
+    state.keep(table.batch(3, *junk[:MAX_MEMBERS]))
+    assert len(state.proposals(exits)) == MAX_MEMBERS
+
+
+def test_what_one_lock_of_this_life_stored_the_next_does_not_store_again() -> None:
+    table = Table()
+    seat = table.make().begin()
+    seat.receive(*(table.accept(who) for who in (1, 2)))
+    seat.draft("a")
+    (own,) = seat.sent(Kind.COMMIT)
+    commits = [table.commit(who, "a") for who in (1, 2, 3)]
+    proposed, *_ = decide(table, Stage.SLATE, [own, *commits])
+    assert isinstance(proposed.body, Propose)
+    seat.receive(*commits)
+    deciding, state = seat.task.deciding, seat.task.round
+    first = deciding._grounds(state, Stage.SLATE, proposed.body.value)
+    assert {one.id for one in first} == {one.id for one in commits}
+    assert deciding._grounds(state, Stage.SLATE, proposed.body.value) == []

@@ -160,10 +160,19 @@ def test_as_many_declined_tasks_are_remembered_as_there_is_room_for() -> None:
     tasks = [number.to_bytes(32) for number in range(DECLINED + 1)]
     for task in tasks[:-1]:
         sync.decline(task)
-    assert all(map(sync.declined, tasks[:-1]))
+    assert all(sync.declined(task, b"bob") for task in tasks[:-1])
     sync.decline(tasks[1])  # anew: the oldest is still the first
     sync.decline(tasks[-1])
-    assert [task for task in tasks if not sync.declined(task)] == tasks[:1]
+    assert [task for task in tasks if not sync.declined(task, b"bob")] == tasks[:1]
+
+
+def test_a_claim_to_a_verdict_has_its_claimant_heard_alone() -> None:
+    """Else one member's claims would have honest ones asked for its flood again."""
+    sync = Sync(cast_to(Runner, SimpleNamespace(now=0, knows=lambda _: False)))
+    sync.decline(bytes(32))
+    sync.missed.heard(bytes(32), b"mallory")
+    assert sync.declined(bytes(32), b"bob")
+    assert not sync.declined(bytes(32), b"mallory")
 
 
 async def test_a_flood_of_tasks_takes_no_place_of_others(tmp_path: Path) -> None:

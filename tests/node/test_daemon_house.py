@@ -34,7 +34,7 @@ def fill(node: Node, used: int) -> None:
 async def test_over_the_quota_new_tasks_are_refused_with_a_signed_reason_and_old_ones_finish(
     tmp_path: Path,
 ) -> None:
-    limits = LimitsConfig(stop_s=1, disk_mib=1)
+    limits = LimitsConfig(stop_s=1, disk_mib=2)
     models = {name: {"delay_ms": 300} for name in FOUR}
     async with Grove(tmp_path, *FOUR, models=models, limits=limits) as grove:
         await grove.start(*FOUR)
@@ -42,10 +42,10 @@ async def test_over_the_quota_new_tasks_are_refused_with_a_signed_reason_and_old
         alice = grove.nodes["alice"]
         under_way = grove.open("bob", grove.ask(*FOUR, draft_ms=5_000, judge_ms=5_000))
         await alice.until(lambda: under_way.id in alice.runner.live)
-        fill(alice, MIB + 40_000)
+        fill(alice, 2 * MIB + 40_000)
         await alice.house.round()
-        assert alice.status()["disk"]["limit"] == MIB < alice.status()["disk"]["used"]
-        with pytest.raises(RefusedTask, match=r"over the disk quota of 1\.0 MiB: 1\.\d MiB are"):
+        assert alice.status()["disk"]["limit"] == 2 * MIB < alice.status()["disk"]["used"]
+        with pytest.raises(RefusedTask, match=r"over the disk quota of 2\.0 MiB: 2\.\d MiB are"):
             grove.open("alice", grove.ask(*FOUR))
         refused = grove.open("bob", grove.ask(*FOUR))
         await alice.until(lambda: refused.id in alice.runner.live)
@@ -53,7 +53,7 @@ async def test_over_the_quota_new_tasks_are_refused_with_a_signed_reason_and_old
         (slot,) = await alice._store.slots(refused.id)  # type: ignore[arg-type]
         body = codec.decode(Kind.ACCEPTANCE, slot.envelope.payload)
         assert isinstance(body, Acceptance)
-        assert body.refusal.startswith("over the disk quota of 1.0 MiB")
+        assert body.refusal.startswith("over the disk quota of 2.0 MiB")
         assert (await grove.last("alice", under_way)).kind == "verdict"
         kinds = {slot.envelope.kind for slot in await alice._store.slots(under_way.id)}  # type: ignore[arg-type]
         assert {Kind.COMMIT, Kind.SEAL, Kind.OPENING, Kind.PRECOMMIT} <= kinds
@@ -62,8 +62,8 @@ async def test_over_the_quota_new_tasks_are_refused_with_a_signed_reason_and_old
             "the disk quota is nearly used up: prune (`quorate prune`, keep.days), or allow "
             "more (limits.disk_mib)"
         )
-        assert line["limit"] == "1.0 MiB"
-        fill(alice, 2 * MIB)
+        assert line["limit"] == "2.0 MiB"
+        fill(alice, 4 * MIB)
         await alice.house.round()
         ignored = grove.open("bob", grove.ask(*FOUR))
         assert (await grove.last("bob", ignored)).kind == "verdict"
